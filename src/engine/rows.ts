@@ -1,0 +1,41 @@
+import type { ErrorRecord } from "../model/errors.ts";
+import type { RunState } from "../model/run.ts";
+
+export type InputState =
+  | "starting"
+  | "running"
+  | "backing off"
+  | "paused"
+  | "standby"
+  | "failed"
+  | "finished"
+  | "stopped";
+
+/** An input as people read it. Times are ISO 8601 or `null`. */
+export interface InputRow {
+  readonly name: string;
+  readonly type: string;
+  readonly state: InputState;
+  /** Since the pipeline started. */
+  readonly restarts: number;
+  readonly lastEventAt: string | null;
+  readonly lastError: ErrorRecord | null;
+  /** Whether it has been silent for longer than its `expectEvery`. */
+  readonly silent: boolean;
+}
+
+/** A process as people read it. */
+export interface ProcessRow {
+  readonly name: string;
+  readonly type: string;
+  readonly state: "running" | "paused" | "draining" | "stopped";
+  readonly concurrency: number;
+  /** Attempts under way. */
+  readonly running: number;
+  /** Attempts that ignored their signal and still go on, though their slot was freed. */
+  readonly abandoned: number;
+  /** Runs per state, as the journal counts them. */
+  readonly runs: Readonly<Partial<Record<RunState, number>>>;
+}
+
+export type OrchestratorState = "new" | "starting" | "running" | "stopping" | "stopped";

@@ -1,0 +1,70 @@
+import type { Event } from "../model/event.ts";
+import type { ErrorRecord } from "../model/errors.ts";
+import type { AttemptRow, LogRow, RunRow, RunState } from "../model/run.ts";
+
+/**
+ * What people read. May lag behind by a moment, may be another store, and never holds up a writer.
+ * Lists are newest first (logs: oldest first) and paged by an opaque cursor.
+ *
+ * @throws SluiceError INVALID_QUERY for a cursor that is none, JOURNAL_DAMAGED rather than a shorter answer.
+ */
+export interface History {
+  events(query: EventQuery): Promise<Page<EventRow>>;
+  event(uid: string): Promise<EventRow | undefined>;
+  /** An event, its runs, and the events that those runs caused. */
+  journey(uid: string): Promise<Journey | undefined>;
+  runs(query: RunQuery): Promise<Page<RunRow>>;
+  run(id: string): Promise<RunRow | undefined>;
+  /** Of one run, oldest first. */
+  attempts(run: string): Promise<readonly AttemptRow[]>;
+  logs(run: string, query?: PageQuery): Promise<Page<LogRow>>;
+  /** Dead runs grouped by process and error code, largest group first. */
+  deadLetters(): Promise<readonly DeadLetterGroup[]>;
+  counters(): Promise<Counters>;
+}
+
+/** An event as people read it; `data` and `headers` are absent if there are none, `key` if it is the default. */
+export type EventRow = Omit<Event, "data" | "headers" | "key"> & Partial<Pick<Event, "data" | "headers" | "key">>;
+
+export interface PageQuery {
+  /** 1–1000. Defaults to 50. */
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+export interface EventQuery extends PageQuery {
+  readonly trigger?: string;
+}
+
+export interface RunQuery extends PageQuery {
+  readonly state?: RunState;
+  readonly process?: string;
+  /** An event's uid. */
+  readonly event?: string;
+}
+
+export interface Page<Row> {
+  readonly items: readonly Row[];
+  readonly next: string | null;
+}
+
+export interface Journey {
+  readonly event: EventRow;
+  readonly runs: readonly RunRow[];
+  readonly caused: readonly EventRow[];
+}
+
+export interface DeadLetterGroup {
+  readonly process: string;
+  readonly error: ErrorRecord;
+  readonly count: number;
+  readonly newest: RunRow;
+}
+
+/** Kept, never counted. */
+export interface Counters {
+  /** Events ever accepted, per input or emitting process. */
+  readonly events: Readonly<Record<string, number>>;
+  /** Runs per process and state; those of pruned runs are no longer in it. */
+  readonly runs: Readonly<Record<string, Readonly<Partial<Record<RunState, number>>>>>;
+}

@@ -1,0 +1,168 @@
+/**
+ * Every code that sluice's errors carry. `docs/reference/errors.md` explains each;
+ * a test compares the two lists.
+ */
+export type ErrorCode =
+  // what a caller handed in
+  | "INVALID_EVENT"
+  | "INVALID_OPERATION"
+  | "INVALID_NAME"
+  | "INVALID_OPTIONS"
+  | "INVALID_DURATION"
+  | "INVALID_QUERY"
+  | "INVALID_EXPRESSION"
+  // topology
+  | "DUPLICATE_NAME"
+  | "DUPLICATE_LINK"
+  | "UNKNOWN_NAME"
+  | "SELF_LINK"
+  | "CYCLE"
+  // journal
+  | "JOURNAL_OWNED"
+  | "JOURNAL_DAMAGED"
+  | "JOURNAL_FULL"
+  | "JOURNAL_IO"
+  | "JOURNAL_BACKLOG"
+  | "JOURNAL_CLOSED"
+  | "JOURNAL_UNSUPPORTED"
+  | "JOURNAL_VERSION"
+  | "STATE_CONFLICT"
+  // runs
+  | "RUN_FAILED"
+  | "RUN_NOT_FOUND"
+  | "EVENT_NOT_FOUND"
+  | "TIMEOUT"
+  | "CANCELLED"
+  | "SHUTDOWN"
+  | "ABANDONED"
+  | "STALE_FENCE"
+  | "CRASHED_HOST"
+  | "HOP_LIMIT"
+  | "WHEN_FAILED"
+  | "OPEN_RUNS"
+  // inputs and lifecycle
+  | "INPUT_FAILED"
+  | "INPUT_SILENT"
+  | "NOT_RUNNING"
+  | "ALREADY_STARTED"
+  | "MISSING_DEPENDENCY"
+  | "LISTENER_FAILED"
+  // config, command line
+  | "CONFIG_SYNTAX"
+  | "CONFIG_NOT_FOUND"
+  | "UNKNOWN_KEY"
+  | "UNKNOWN_TYPE"
+  | "UNSET_REFERENCE"
+  | "INSECURE_LISTENER"
+  | "HOOK_PATH"
+  | "MODULE_NOT_FOUND"
+  | "NOTHING_TO_TALK_TO"
+  // outside systems
+  | "PRIVATE_ADDRESS"
+  | "HTTP_STATUS"
+  | "NETWORK"
+  | "PROCESS_EXIT"
+  | "SUBSCRIPTION_OWNED"
+  | "SOURCE_UNAVAILABLE"
+  | "SQL_FAILED"
+  // HTTP API
+  | "BAD_REQUEST"
+  | "NOT_FOUND"
+  | "METHOD_NOT_ALLOWED"
+  | "UNAUTHORIZED"
+  | "FORBIDDEN"
+  | "UNSUPPORTED_MEDIA_TYPE"
+  | "PAYLOAD_TOO_LARGE"
+  | "REQUEST_TIMEOUT"
+  | "INTERNAL";
+
+const MARK: unique symbol = Symbol.for("sluice.error") as never;
+
+/** The one class of errors that sluice throws. Tell them apart by `code`, never by message. */
+export class SluiceError extends Error {
+  readonly code: ErrorCode;
+  /** Where it happened and what belongs to it: names, paths, positions. Never a secret. */
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; details?: Record<string, unknown> } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "SluiceError";
+    this.code = code;
+    this.details = options.details ?? {};
+    Object.defineProperty(this, MARK, { value: true });
+  }
+}
+
+/** Whether `error` is a SluiceError, of any copy of this package; with `code`, whether it is that one. */
+export function isSluiceError(error: unknown, code?: ErrorCode): error is SluiceError {
+  if (typeof error !== "object" || error === null || !(MARK in error)) return false;
+  return code === undefined || (error as unknown as SluiceError).code === code;
+}
+
+const PERMANENT: unique symbol = Symbol.for("sluice.permanent") as never;
+const RETRY_AFTER: unique symbol = Symbol.for("sluice.retryAfter") as never;
+
+/** Thrown by a process to say: trying again cannot help. The run is made `dead` at once. */
+export class PermanentError extends Error {
+  readonly code: string;
+  constructor(message: string, options: { cause?: unknown; code?: ErrorCode | (string & {}) } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "PermanentError";
+    this.code = options.code ?? "RUN_FAILED";
+    Object.defineProperty(this, PERMANENT, { value: true });
+  }
+}
+
+/** Thrown by a process to say when to try again, instead of the back-off's own delay. */
+export class RetryAfter extends Error {
+  /** Milliseconds from now. */
+  readonly delay: number;
+  readonly code: string;
+  constructor(
+    message: string,
+    options: { delay: number; cause?: unknown; code?: ErrorCode | (string & {}) },
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "RetryAfter";
+    this.delay = options.delay;
+    this.code = options.code ?? "RUN_FAILED";
+    Object.defineProperty(this, RETRY_AFTER, { value: true });
+  }
+}
+
+export function isPermanentError(error: unknown): error is PermanentError {
+  return typeof error === "object" && error !== null && PERMANENT in error;
+}
+
+export function isRetryAfter(error: unknown): error is RetryAfter {
+  return typeof error === "object" && error !== null && RETRY_AFTER in error;
+}
+
+/** What is kept of an error: a code to group by and a message to read. */
+export interface ErrorRecord {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Longest error message that is kept, in characters. */
+const MESSAGE_LIMIT = 4_000;
+
+/** Makes a record of anything that was thrown. */
+export function toErrorRecord(error: unknown): ErrorRecord {
+  if (typeof error !== "object" || error === null) {
+    return { code: "RUN_FAILED", message: clip(String(error)) };
+  }
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return {
+    code: typeof code === "string" && code !== "" ? code : "RUN_FAILED",
+    message: clip(typeof message === "string" && message !== "" ? message : String(error)),
+  };
+}
+
+function clip(text: string): string {
+  return text.length <= MESSAGE_LIMIT ? text : `${text.slice(0, MESSAGE_LIMIT)}…`;
+}

@@ -1,0 +1,148 @@
+import { SluiceError } from "./errors.ts";
+import type { Input, InputSettings, Process, ProcessSettings } from "./component.ts";
+
+/** The slice of Standard Schema (https://standardschema.dev, version 1) that is called; zod schemas fit. */
+export interface OptionsSchema<In, Out> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => SchemaResult<Out> | Promise<SchemaResult<Out>>;
+    readonly types?: { readonly input: In; readonly output: Out } | undefined;
+  };
+}
+
+type SchemaResult<Out> =
+  | { readonly value: Out; readonly issues?: undefined }
+  | {
+      readonly issues: readonly {
+        readonly message: string;
+        readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+      }[];
+    };
+
+/** What a component is made in. */
+export interface Surroundings {
+  /** The folder that relative paths start from: the config file's, or the working directory. */
+  readonly directory: string;
+}
+
+interface KindBase<In, Out> {
+  /** As in `type = "…"` of a config file. */
+  readonly type: string;
+  /** One sentence for the reference page and the editor. */
+  readonly summary: string;
+  /** A strict object; keys in camelCase (snake_case in config files). */
+  readonly options: OptionsSchema<In, Out>;
+  /** Options whose values are never shown. */
+  readonly secrets?: readonly string[];
+  /** Whether whoever can add one can run code of their own: never brought in through the API. */
+  readonly runsCode?: boolean;
+  /** Looks whether the outside is as it must be (`doctor`, `validate --connect`). Throws what is wrong. */
+  readonly check?: (options: Out, surroundings: Surroundings) => Promise<void>;
+  /** Removes what it left outside. */
+  readonly uninstall?: (options: Out, owner: { name: string; pipeline: string }) => Promise<void>;
+}
+
+export interface InputKindSpec<In, Out, Data> extends KindBase<In, Out> {
+  readonly create: (name: string, options: Out, surroundings: Surroundings) => Input<Data>;
+}
+
+export interface ProcessKindSpec<In, Out, Data> extends KindBase<In, Out> {
+  readonly create: (name: string, options: Out, surroundings: Surroundings) => Process<Data>;
+}
+
+/** A kind of input: call it to make one in code; the registry reads its specification. */
+export interface InputKind<In, Out, Data> extends InputKindSpec<In, Out, Data> {
+  readonly role: "input";
+  <D = Data>(options: { readonly name: string } & In & InputSettings): Input<D>;
+}
+
+/** A kind of process: call it to make one in code; the registry reads its specification. */
+export interface ProcessKind<In, Out, Data> extends ProcessKindSpec<In, Out, Data> {
+  readonly role: "process";
+  <D = Data>(
+    options: { readonly name: string; readonly reads?: readonly string[]; readonly writes?: readonly string[] } & In &
+      ProcessSettings,
+  ): Process<D>;
+}
+
+/** Keys that every component has, so that no kind may use them for an option of its own. */
+export const INPUT_KEYS = ["name", "operations", "expectEvery", "enabled", "labels"] as const;
+export const PROCESS_KEYS = [
+  "name",
+  "reads",
+  "writes",
+  "concurrency",
+  "timeout",
+  "grace",
+  "retry",
+  "order",
+  "onDead",
+  "rate",
+  "enabled",
+  "labels",
+] as const;
+
+export function defineInput<In, Out, Data>(spec: InputKindSpec<In, Out, Data>): InputKind<In, Out, Data> {
+  const make = (flat: Record<string, unknown>): Input<Data> => {
+    const { name, common, own } = split(flat, INPUT_KEYS);
+    const options = checkOptions(spec, own, name);
+    const input = spec.create(name, options, { directory: process.cwd() });
+    return withSettings(input, { ...input.settings, ...(common as InputSettings) });
+  };
+  return Object.assign(make, spec, { role: "input" as const }) as unknown as InputKind<In, Out, Data>;
+}
+
+export function defineProcess<In, Out, Data>(
+  spec: ProcessKindSpec<In, Out, Data>,
+): ProcessKind<In, Out, Data> {
+  const make = (flat: Record<string, unknown>): Process<Data> => {
+    const { name, common, own } = split(flat, PROCESS_KEYS);
+    const options = checkOptions(spec, own, name);
+    const { reads, writes, ...settings } = common as ProcessSettings & { reads?: string[]; writes?: string[] };
+    const made = spec.create(name, options, { directory: process.cwd() });
+    const datasets = { ...(reads && { reads }), ...(writes && { writes }) };
+    return Object.assign(withSettings(made, { ...made.settings, ...settings }), datasets);
+  };
+  return Object.assign(make, spec, { role: "process" as const }) as unknown as ProcessKind<In, Out, Data>;
+}
+
+/**
+ * Checks the options of one component and fills in their defaults.
+ *
+ * @throws SluiceError INVALID_OPTIONS; `details.path` is the path of the first wrong option.
+ */
+export function checkOptions<In, Out>(
+  spec: Pick<KindBase<In, Out>, "type" | "options">,
+  options: unknown,
+  name: string,
+): Out {
+  const result = spec.options["~standard"].validate(options);
+  if (result instanceof Promise) {
+    throw new SluiceError("INVALID_OPTIONS", `the options of kind "${spec.type}" are checked asynchronously`);
+  }
+  if (result.issues === undefined) return result.value;
+  const [issue] = result.issues;
+  const path = (issue?.path ?? []).map((part) => String(typeof part === "object" ? part.key : part));
+  const where = path.length === 0 ? "" : ` (${path.join(".")})`;
+  throw new SluiceError("INVALID_OPTIONS", `${spec.type} "${name}"${where}: ${issue?.message}`, {
+    details: { path, issues: result.issues },
+  });
+}
+
+function split(
+  flat: Record<string, unknown>,
+  keys: readonly string[],
+): { name: string; common: Record<string, unknown>; own: Record<string, unknown> } {
+  const common: Record<string, unknown> = {};
+  const own: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(flat)) {
+    if (key === "name") continue;
+    (keys.includes(key) ? common : own)[key] = value;
+  }
+  return { name: String(flat["name"]), common, own };
+}
+
+function withSettings<C extends object, S>(component: C, settings: S): C & { settings: S } {
+  return Object.assign(component, { settings });
+}
