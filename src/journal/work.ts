@@ -44,6 +44,12 @@ export interface Work {
   /** Hands the remaining suspects back to `take`: the careful phase is over. */
   admit(): void;
 
+  /**
+   * How many hops lie before each of these events (`cause.hops` of the event, 0 if it has no cause), as far as they
+   * are known here; by uid. Sees everything that was committed before the call.
+   */
+  hops(uids: readonly string[]): Promise<ReadonlyMap<string, number>>;
+
   /** The current value of a piece of state. */
   readState(owner: string, key: string): Promise<StateValue | undefined>;
 }
@@ -127,6 +133,8 @@ export type Control =
   | { readonly type: "resume"; readonly name: string }
   /** Makes a run of an old event for a process that had none. */
   | { readonly type: "route"; readonly event: string; readonly seed: RunSeed }
+  /** Makes an open run `dead` without an attempt: a suspect with too many strikes. */
+  | { readonly type: "setAside"; readonly run: RunKey; readonly error: ErrorRecord }
   /** Ends every open run of a process: it was removed. */
   | { readonly type: "cancelOpen"; readonly process: string; readonly reason: ErrorRecord };
 
