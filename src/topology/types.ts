@@ -2,6 +2,7 @@ import type { LinkOptions } from "../model/component.ts";
 import type { Dataset } from "../model/dataset.ts";
 import type { ErrorRecord } from "../model/errors.ts";
 import type { EventRecord } from "../model/event.ts";
+import type { Operation } from "../model/operation.ts";
 
 /** An input, as the DAG knows it. */
 export interface InputNode {
@@ -9,6 +10,8 @@ export interface InputNode {
   readonly name: string;
   readonly type: string;
   readonly reads: readonly Dataset[];
+  /** The only operations that it lets through; absent stands for all. */
+  readonly operations?: readonly Operation[];
 }
 
 /** A process, as the DAG knows it. */
