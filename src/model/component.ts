@@ -121,6 +121,11 @@ export interface RunContext<Emits = unknown> {
   /** W3C trace context of the event's cause, or a new one: to be passed on. */
   readonly traceparent: string;
   readonly clock: Clock;
+  /**
+   * The journal's id: it marks what an attempt starts outside, so that a later owner of the journal can end what
+   * an earlier one left behind.
+   */
+  readonly journalId?: string;
   /** Keeps a line in the run's log. */
   log(text: string, stream?: LogStream): void;
   /** Says how far it is: shown live, and kept in the run's log. */

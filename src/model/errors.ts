@@ -62,6 +62,7 @@ export type ErrorCode =
   | "HTTP_STATUS"
   | "NETWORK"
   | "PROCESS_EXIT"
+  | "COMMAND_NOT_FOUND"
   | "SUBSCRIPTION_OWNED"
   | "SOURCE_UNAVAILABLE"
   | "SQL_FAILED"
@@ -109,10 +110,16 @@ const RETRY_AFTER: unique symbol = Symbol.for("sluice.retryAfter") as never;
 /** Thrown by a process to say: trying again cannot help. The run is made `dead` at once. */
 export class PermanentError extends Error {
   readonly code: string;
-  constructor(message: string, options: { cause?: unknown; code?: ErrorCode | (string & {}) } = {}) {
+  /** Asks for the process to be paused as well: what it works on is gone for every run. Defaults to `false`. */
+  readonly pauseProcess: boolean;
+  constructor(
+    message: string,
+    options: { cause?: unknown; code?: ErrorCode | (string & {}); pauseProcess?: boolean } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "PermanentError";
     this.code = options.code ?? "RUN_FAILED";
+    this.pauseProcess = options.pauseProcess ?? false;
     Object.defineProperty(this, PERMANENT, { value: true });
   }
 }
