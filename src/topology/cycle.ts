@@ -74,11 +74,17 @@ function* steps(flow: Flow, name: string): Iterable<Step> {
 
 /** Whether what is written reaches the far end of a link that leaves `input`. */
 function feeds(written: Dataset, input: InputNode, link: LinkSpec): boolean {
-  const passed = narrow(narrow(written, input.operations), link.operations as readonly Operation[] | undefined);
+  const passed = narrow(
+    narrow(written, input.operations),
+    link.operations as readonly Operation[] | undefined,
+  );
   return passed !== undefined && input.reads.some((read) => datasetsMeet(passed, read));
 }
 
-function narrow(dataset: Dataset | undefined, only: readonly Operation[] | undefined): Dataset | undefined {
+function narrow(
+  dataset: Dataset | undefined,
+  only: readonly Operation[] | undefined,
+): Dataset | undefined {
   if (dataset === undefined || only === undefined) return dataset;
   const operations = dataset.operations?.filter((operation) => only.includes(operation)) ?? only;
   return operations.length === 0 ? undefined : { ...dataset, operations };

@@ -1,6 +1,8 @@
 /** Says whether a location matches. */
 export type LocationTest = (location: string) => boolean;
 
+const SYNTAX = /[\\^$.*+?()[\]{}|/]/g;
+
 /**
  * Compiles globs to one test: `*` stands for anything within a segment of `/` or `.`, `**` for anything at all,
  * every other character for itself.
@@ -17,7 +19,7 @@ function toPattern(glob: string): RegExp {
     .split(/(\*+)/)
     .map((part) => {
       if (part === "*") return "[^/.]*";
-      return part.startsWith("*") ? ".*" : RegExp.escape(part);
+      return part.startsWith("*") ? ".*" : part.replace(SYNTAX, "\\$&");
     })
     .join("");
   return new RegExp(`^${source}$`, "su");

@@ -2,22 +2,40 @@ import { formatDataset, type Dataset } from "../model/dataset.ts";
 import type { ComponentNode, Graph, GraphEdge, GraphNode, LinkSpec } from "./types.ts";
 
 /** The DAG for people: components in their order, then datasets as they are met; links, then reads and writes. */
-export function buildGraph(components: readonly ComponentNode[], links: readonly LinkSpec[]): Graph {
+export function buildGraph(
+  components: readonly ComponentNode[],
+  links: readonly LinkSpec[],
+): Graph {
   const textOf = datasetNaming(components);
   const datasets = new Set<string>();
   const edges: GraphEdge[] = links.map((link) => ({ ...link, kind: "link" }));
   for (const component of components) {
     for (const [dataset, operations] of together(component.reads, textOf)) {
       datasets.add(dataset);
-      edges.push({ from: dataset, to: component.name, kind: "reads", ...(operations && { operations }) });
+      edges.push({
+        from: dataset,
+        to: component.name,
+        kind: "reads",
+        ...(operations && { operations }),
+      });
     }
     if (component.role !== "process") continue;
     for (const [dataset, operations] of together(component.writes, textOf)) {
       datasets.add(dataset);
-      edges.push({ from: component.name, to: dataset, kind: "writes", ...(operations && { operations }) });
+      edges.push({
+        from: component.name,
+        to: dataset,
+        kind: "writes",
+        ...(operations && { operations }),
+      });
     }
   }
-  const nodes: GraphNode[] = components.map(({ role, name, type }) => ({ id: name, role, name, type }));
+  const nodes: GraphNode[] = components.map(({ role, name, type }) => ({
+    id: name,
+    role,
+    name,
+    type,
+  }));
   for (const id of datasets) nodes.push({ id, role: "dataset", name: id, type: "dataset" });
   return { nodes, edges };
 }
@@ -29,7 +47,8 @@ export function buildGraph(components: readonly ComponentNode[], links: readonly
 function datasetNaming(components: readonly ComponentNode[]): (dataset: Dataset) => string {
   const spaces = new Map<string, Set<string>>();
   for (const component of components) {
-    const all = component.role === "process" ? [...component.reads, ...component.writes] : component.reads;
+    const all =
+      component.role === "process" ? [...component.reads, ...component.writes] : component.reads;
     for (const { namespace, name } of all) {
       if (namespace === null) continue;
       spaces.set(name, (spaces.get(name) ?? new Set()).add(namespace));

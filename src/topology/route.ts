@@ -39,7 +39,11 @@ export function compileLink(spec: LinkSpec): CompiledLink {
 }
 
 /** An empty list would let nothing through, which nobody means by it. */
-function some<T>(list: readonly T[] | undefined, option: string, where: string): readonly T[] | undefined {
+function some<T>(
+  list: readonly T[] | undefined,
+  option: string,
+  where: string,
+): readonly T[] | undefined {
   if (list === undefined || list.length > 0) return list;
   throw new SluiceError(
     "INVALID_OPTIONS",
@@ -52,7 +56,9 @@ function some<T>(list: readonly T[] | undefined, option: string, where: string):
 export function compileRoute(links: readonly CompiledLink[]): Route {
   const entries = links.map((link) => ({ link, match: Object.freeze({ process: link.spec.to }) }));
   const all: readonly Match[] = Object.freeze(entries.map(({ match }) => match));
-  if (links.every((link) => link.operations === null && link.location === null && link.when === null)) {
+  if (
+    links.every((link) => link.operations === null && link.location === null && link.when === null)
+  ) {
     return () => all;
   }
   return (event) => {

@@ -67,7 +67,9 @@ export class Topology {
     const links = this.#links.get(from) ?? [];
     const rest = links.filter((link) => link.spec.to !== to);
     if (rest.length === links.length) {
-      throw new SluiceError("UNKNOWN_NAME", `there is no link ${from} → ${to}`, { details: { from, to } });
+      throw new SluiceError("UNKNOWN_NAME", `there is no link ${from} → ${to}`, {
+        details: { from, to },
+      });
     }
     this.#links.set(from, rest);
     this.#routes.delete(from);
@@ -129,9 +131,13 @@ export class Topology {
       candidates.map((node) => node.name),
     );
     const what = field === "to" ? "process" : "input or process";
-    throw new SluiceError("UNKNOWN_NAME", `there is no ${what} named ${JSON.stringify(name)}${hint}`, {
-      details: { name, field },
-    });
+    throw new SluiceError(
+      "UNKNOWN_NAME",
+      `there is no ${what} named ${JSON.stringify(name)}${hint}`,
+      {
+        details: { name, field },
+      },
+    );
   }
 
   #specs(): ReadonlyMap<string, readonly LinkSpec[]> {
@@ -140,7 +146,9 @@ export class Topology {
 }
 
 function selfLink(name: string): SluiceError {
-  return new SluiceError("SELF_LINK", `"${name}" cannot be linked to itself`, { details: { name } });
+  return new SluiceError("SELF_LINK", `"${name}" cannot be linked to itself`, {
+    details: { name },
+  });
 }
 
 function leadsToInput(from: string, to: string): SluiceError {
