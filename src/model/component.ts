@@ -158,9 +158,18 @@ export interface Process<Data = unknown, Emits = unknown> {
     event: Event<Data>,
     context: RunContext<Emits>,
   ): Promise<ProcessStatus | void> | ProcessStatus | void;
-  /** Called once before the first run, and once after the last, if it holds something open. */
-  open?(): Promise<void>;
+  /** Called once before the first run; if it throws, it is tried again after a back-off. */
+  open?(owner: ProcessOwner): Promise<void>;
+  /** Called once after the last run. */
   close?(): Promise<void>;
+}
+
+/** Whose runs a process does from now on. What an earlier epoch of the same journal left outside may be ended. */
+export interface ProcessOwner {
+  readonly pipeline: string;
+  readonly journalId: string;
+  readonly epoch: number;
+  readonly log: Logger;
 }
 
 /** How failed attempts are tried again: exponential back-off with full jitter. */
