@@ -1,0 +1,185 @@
+import { lookup as resolveName } from "node:dns/promises";
+import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { LookupFunction } from "node:net";
+import type { Clock } from "../model/clock.ts";
+import { isPermanentError, PermanentError, SluiceError } from "../model/errors.ts";
+import type { AddressGuard } from "./address.ts";
+import { checkTarget, privateAddress } from "./target.ts";
+
+export interface HttpCall {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The beginning of the body. */
+  readonly body: Uint8Array;
+  /** Whether there was more, or more to wait for. */
+  readonly cut: boolean;
+}
+
+export interface ResolvedAddress {
+  readonly address: string;
+  readonly family: number;
+}
+
+export interface HttpClientOptions {
+  readonly guard: AddressGuard;
+  /** Defaults to the system's resolver. */
+  readonly resolve?: (hostname: string) => Promise<readonly ResolvedAddress[]>;
+  /** Bytes of an answer that are read; the rest is cut off. Defaults to 64 KiB. */
+  readonly maxBody?: number;
+  /** Milliseconds that the body of an answer may take once its status is known. Defaults to 5,000. */
+  readonly bodyTimeout?: number;
+}
+
+/** Makes outgoing calls: only to allowed addresses, never following a redirect. */
+export interface HttpClient {
+  /**
+   * Resolves with any answer, whatever its status.
+   *
+   * @throws PermanentError PRIVATE_ADDRESS if the name resolves to an address that is not allowed;
+   * SluiceError NETWORK if there was no answer; the signal's reason if it aborts before there is one.
+   */
+  request(call: HttpCall): Promise<HttpAnswer>;
+  /** Closes the connections that are kept open. */
+  close(): void;
+}
+
+const MAX_BODY = 64 * 1024;
+const BODY_TIMEOUT = 5_000;
+
+export function createHttpClient(options: HttpClientOptions): HttpClient {
+  const { guard, resolve = resolveAll, maxBody = MAX_BODY, bodyTimeout = BODY_TIMEOUT } = options;
+  const keepAlive = { keepAlive: true, maxFreeSockets: 16 };
+  const httpAgent = new HttpAgent(keepAlive);
+  const httpsAgent = new HttpsAgent(keepAlive);
+  const lookup = pinningLookup(guard, resolve);
+
+  function send(call: HttpCall): ClientRequest {
+    const url = checkTarget(call.url, guard);
+    const secure = url.protocol === "https:";
+    const request = secure ? httpsRequest : httpRequest;
+    const settings = { method: call.method, headers: call.headers, lookup, signal: call.signal };
+    return request(url, { ...settings, agent: secure ? httpsAgent : httpAgent });
+  }
+
+  async function request(call: HttpCall): Promise<HttpAnswer> {
+    call.signal.throwIfAborted();
+    try {
+      return await exchange(call, send);
+    } catch (error) {
+      if (!(error instanceof StaleConnection)) throw error;
+      // The server closed a connection that was kept open, before it saw anything of this call.
+      return exchange(call, send);
+    }
+  }
+
+  async function exchange(call: HttpCall, open: (call: HttpCall) => ClientRequest): Promise<HttpAnswer> {
+    const response = await head(call, open(call));
+    const { body, cut } = await readBody(response, maxBody, bodyTimeout, call);
+    return { status: response.statusCode ?? 0, headers: response.headers, body, cut };
+  }
+
+  return {
+    request,
+    close() {
+      httpAgent.destroy();
+      httpsAgent.destroy();
+    },
+  };
+}
+
+/** A kept connection turned out to be closed. */
+class StaleConnection extends Error {}
+
+function head(call: HttpCall, request: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request.once("response", resolve);
+    request.on("error", (error: NodeJS.ErrnoException) => {
+      if (call.signal.aborted) reject(call.signal.reason as Error);
+      else if (request.reusedSocket && error.code === "ECONNRESET") reject(new StaleConnection());
+      else reject(describe(error, call));
+    });
+    request.end(call.body);
+  });
+}
+
+/** The status decides what became of a call: a body that does not end cannot take it back, and is cut off. */
+function readBody(
+  response: IncomingMessage,
+  maxBody: number,
+  timeout: number,
+  call: HttpCall,
+): Promise<{ body: Uint8Array; cut: boolean }> {
+  return new Promise((resolve) => {
+    const parts: Buffer[] = [];
+    let size = 0;
+    const timer = call.clock.setTimer(timeout, cutOff);
+    response.on("data", (part: Buffer) => {
+      parts.push(part.subarray(0, maxBody - size));
+      size += part.length;
+      if (size > maxBody) cutOff();
+    });
+    response.once("end", () => finish(false));
+    response.once("error", () => finish(true));
+    response.once("close", () => finish(true));
+
+    function cutOff(): void {
+      finish(true);
+      response.destroy();
+    }
+    function finish(cut: boolean): void {
+      timer.cancel();
+      resolve({ body: Buffer.concat(parts), cut });
+    }
+  });
+}
+
+/**
+ * Resolves a name and hands on exactly the addresses that were checked, so that a name which changes its mind between
+ * check and connection gains nothing.
+ */
+function pinningLookup(
+  guard: AddressGuard,
+  resolve: (hostname: string) => Promise<readonly ResolvedAddress[]>,
+): LookupFunction {
+  return (hostname, options, callback) => {
+    const answer = (addresses: readonly ResolvedAddress[]): void => {
+      const refused = addresses.find(({ address }) => !guard.allows(address));
+      const [first] = addresses;
+      if (refused !== undefined) {
+        const { message, code } = privateAddress(hostname, refused.address);
+        callback(new PermanentError(message, { code }), []);
+      } else if (first === undefined) {
+        callback(new Error(`${hostname} has no address`), []);
+      } else if (options.all === true) {
+        callback(null, [...addresses]);
+      } else {
+        callback(null, first.address, first.family);
+      }
+    };
+    resolve(hostname).then(answer, (error: Error) => callback(error, []));
+  };
+}
+
+function resolveAll(hostname: string): Promise<readonly ResolvedAddress[]> {
+  return resolveName(hostname, { all: true });
+}
+
+function describe(error: NodeJS.ErrnoException, call: HttpCall): Error {
+  if (isPermanentError(error)) return error;
+  const [first] = error instanceof AggregateError ? (error.errors as Error[]) : [];
+  const { origin } = new URL(call.url);
+  return new SluiceError("NETWORK", `no answer from ${origin}: ${first?.message ?? error.message}`, {
+    cause: error,
+    details: { origin, reason: error.code },
+  });
+}
