@@ -30,6 +30,7 @@ export type ErrorCode =
   // runs
   | "RUN_FAILED"
   | "RUN_NOT_FOUND"
+  | "RUN_STATE"
   | "EVENT_NOT_FOUND"
   | "TIMEOUT"
   | "CANCELLED"
