@@ -24,7 +24,8 @@ export interface History {
 }
 
 /** An event as people read it; `data` and `headers` are absent if there are none, `key` if it is the default. */
-export type EventRow = Omit<Event, "data" | "headers" | "key"> & Partial<Pick<Event, "data" | "headers" | "key">>;
+export type EventRow = Omit<Event, "data" | "headers" | "key"> &
+  Partial<Pick<Event, "data" | "headers" | "key">>;
 
 export interface PageQuery {
   /** 1–1000. Defaults to 50. */

@@ -101,9 +101,20 @@ export interface Settle {
 export type Outcome =
   | { readonly type: "succeeded" }
   /** Costs an attempt; due again after `delay` milliseconds, at `dueAt`. */
-  | { readonly type: "retry"; readonly dueAt: number; readonly delay: number; readonly error: ErrorRecord; readonly abandoned?: boolean }
+  | {
+      readonly type: "retry";
+      readonly dueAt: number;
+      readonly delay: number;
+      readonly error: ErrorRecord;
+      readonly abandoned?: boolean;
+    }
   /** `block`: the later runs of its key go on waiting. */
-  | { readonly type: "dead"; readonly error: ErrorRecord; readonly block?: boolean; readonly abandoned?: boolean }
+  | {
+      readonly type: "dead";
+      readonly error: ErrorRecord;
+      readonly block?: boolean;
+      readonly abandoned?: boolean;
+    }
   | { readonly type: "cancelled"; readonly error: ErrorRecord }
   /** Handed back: costs no attempt, due at once. */
   | { readonly type: "released" };

@@ -135,10 +135,7 @@ export interface RunContext<Emits = unknown> {
    * success, all or nothing; with `now` it is committed at once, deduplicated per run and `key`.
    */
   emit(event: EventInit<Emits>, options?: { readonly now?: false }): void;
-  emit(
-    event: EventInit<Emits>,
-    options: { readonly now: true; readonly key: string },
-  ): Promise<Receipt>;
+  emit(event: EventInit<Emits>, options: { readonly now: true; readonly key: string }): Promise<Receipt>;
 }
 
 /** A job that runs once for an event. */
@@ -154,10 +151,7 @@ export interface Process<Data = unknown, Emits = unknown> {
    * Does the work. Resolves = success (or the status it returns); rejects = this attempt failed.
    * It may run more than once for an event: make it idempotent by `context.run.id`.
    */
-  run(
-    event: Event<Data>,
-    context: RunContext<Emits>,
-  ): Promise<ProcessStatus | void> | ProcessStatus | void;
+  run(event: Event<Data>, context: RunContext<Emits>): Promise<ProcessStatus | void> | ProcessStatus | void;
   /** Called once before the first run; if it throws, it is tried again after a back-off. */
   open?(owner: ProcessOwner): Promise<void>;
   /** Called once after the last run. */

@@ -12,7 +12,8 @@ export interface Dataset {
 }
 
 const NAMESPACED = /^([a-z][a-z0-9+.-]*:\/\/[^/]+(?:\/[^/]+)?)\/([^/]+)$/;
-const OPERATIONS = /^(.+):((?:create|insert|read|update|delete|remove)(?:,(?:create|insert|read|update|delete|remove))*)$/i;
+const OPERATIONS =
+  /^(.+):((?:create|insert|read|update|delete|remove)(?:,(?:create|insert|read|update|delete|remove))*)$/i;
 
 /**
  * Reads `raw.orders`, `raw.orders:create,update` or `postgres://host/db/raw.orders:create`.

@@ -61,7 +61,11 @@ export interface InputKind<In, Out, Data> extends InputKindSpec<In, Out, Data> {
 export interface ProcessKind<In, Out, Data> extends ProcessKindSpec<In, Out, Data> {
   readonly role: "process";
   <D = Data>(
-    options: { readonly name: string; readonly reads?: readonly string[]; readonly writes?: readonly string[] } & In &
+    options: {
+      readonly name: string;
+      readonly reads?: readonly string[];
+      readonly writes?: readonly string[];
+    } & In &
       ProcessSettings,
   ): Process<D>;
 }
@@ -99,7 +103,10 @@ export function defineProcess<In, Out, Data>(
   const make = (flat: Record<string, unknown>): Process<Data> => {
     const { name, common, own } = split(flat, PROCESS_KEYS);
     const options = checkOptions(spec, own, name);
-    const { reads, writes, ...settings } = common as ProcessSettings & { reads?: string[]; writes?: string[] };
+    const { reads, writes, ...settings } = common as ProcessSettings & {
+      reads?: string[];
+      writes?: string[];
+    };
     const made = spec.create(name, options, { directory: process.cwd() });
     const datasets = { ...(reads && { reads }), ...(writes && { writes }) };
     return Object.assign(withSettings(made, { ...made.settings, ...settings }), datasets);
