@@ -8,16 +8,41 @@ import type {
   ProcessSettings,
   Receipt,
 } from "../model/component.ts";
-import type { Duration } from "../model/duration.ts";
+import { parseDataset } from "../model/dataset.ts";
+import { parseDuration, type Duration } from "../model/duration.ts";
+import { SluiceError } from "../model/errors.ts";
 import type { EventInit } from "../model/event.ts";
-import type { Logger } from "../model/logger.ts";
+import { silentLogger, type Logger } from "../model/logger.ts";
 import type { RunRow } from "../model/run.ts";
-import type { Random } from "../model/uid.ts";
-import type { SluiceError } from "../model/errors.ts";
-import type { History, RunQuery } from "../journal/history.ts";
+import { createUidSource, type Random } from "../model/uid.ts";
+import type { History } from "../journal/history.ts";
 import type { Journal, JournalDriver } from "../journal/journal.ts";
+import { Topology } from "../topology/topology.ts";
 import type { Graph } from "../topology/types.ts";
+import { pipelineChanged } from "./diagnostics.ts";
+import { ErrorStream } from "./error-stream.ts";
+import type {
+  ErrorListener,
+  Hook,
+  InputHandle,
+  ProcessHandle,
+  ReplayFilter,
+  RunOutcome,
+} from "./handles.ts";
+import { openRuns, processRow } from "./process-rows.ts";
 import type { InputRow, OrchestratorState, ProcessRow } from "./rows.ts";
+import { Runtime, type Plan } from "./runtime.ts";
+import {
+  checkConcurrency,
+  resolveInputSettings,
+  resolveProcessSettings,
+  type ResolvedInputSettings,
+  type ResolvedProcessSettings,
+} from "./settings.ts";
+import { createSystemRandom, systemClock } from "./system.ts";
+import { untilSignalled } from "./termination.ts";
+
+export type { ErrorListener, Hook, InputHandle, ProcessHandle, ReplayFilter, RunOutcome } from "./handles.ts";
 
 export interface EngineOptions {
   /** The pipeline's name. Defaults to `pipeline`. */
@@ -31,99 +56,348 @@ export interface EngineOptions {
   readonly hopLimit?: number;
   readonly clock?: Clock;
   readonly random?: Random;
+  /** Defaults to one that says nothing. */
   readonly logger?: Logger;
-  /** For tests: called at named points; may throw or end the process. */
-  readonly failpoint?: (name: string) => void;
 }
 
-/** What `addInput` answers: to be linked, and typed by what the input's events carry. */
-export interface InputHandle<Data = unknown> {
+/**
+ * Orchestrates and supervises one pipeline inside this process: inputs, processes, the links between them, and the
+ * journal under them. Components can be added and removed while it runs.
+ */
+export class Orchestrator implements AsyncDisposable {
   readonly name: string;
-  readonly role: "input";
-  /** Only for the compiler. */
-  readonly data?: (data: Data) => Data;
-}
+  readonly #driver: JournalDriver;
+  readonly #plan: Plan;
+  readonly #topology = new Topology();
+  readonly #inputs = new Map<string, { input: Input; settings: ResolvedInputSettings }>();
+  readonly #processes = new Map<string, { process: Process; settings: ResolvedProcessSettings }>();
+  readonly #errors: ErrorStream;
+  #state: OrchestratorState = "new";
+  #runtime: Runtime | undefined;
+  #starting: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
 
-export interface ProcessHandle<Data = unknown, Emits = unknown> {
-  readonly name: string;
-  readonly role: "process";
-  readonly accepts?: (data: Data) => void;
-  readonly emits?: () => Emits;
-}
+  /** @throws SluiceError INVALID_OPTIONS or INVALID_DURATION */
+  constructor(options: EngineOptions) {
+    const { clock = systemClock, random = createSystemRandom(), logger = silentLogger } = options;
+    this.name = options.name ?? "pipeline";
+    this.#driver = options.journal;
+    this.#errors = new ErrorStream(this.name, logger);
+    this.#plan = {
+      name: this.name,
+      clock,
+      random,
+      newUid: createUidSource(random),
+      logger,
+      errors: this.#errors,
+      topology: this.#topology,
+      inputs: this.#inputs,
+      processes: this.#processes,
+      concurrency: options.concurrency === undefined ? undefined : checkConcurrency(options.concurrency),
+      grace: parseDuration(options.grace ?? "30s"),
+      hopLimit: options.hopLimit ?? 32,
+    };
+  }
 
-/** An input that answers HTTP requests, and where. */
-export interface Hook {
-  readonly name: string;
-  readonly path: string;
-  readonly fetch: (request: Request) => Promise<Response>;
-}
+  get state(): OrchestratorState {
+    return this.#state;
+  }
 
-export interface ReplayFilter {
-  readonly state?: "dead" | "cancelled" | "succeeded";
-  readonly process?: string;
-  readonly event?: string;
-}
+  /** @throws SluiceError INVALID_NAME, DUPLICATE_NAME, INVALID_OPTIONS … */
+  addInput<Data>(input: Input<Data>, settings?: InputSettings): InputHandle<Data> {
+    const resolved = resolveInputSettings(input.name, { ...input.settings, ...settings });
+    const reads = (input.reads ?? []).map(parseDataset);
+    this.#topology.addInput({ role: "input", name: input.name, type: input.type ?? "custom", reads });
+    const untyped = input as Input;
+    this.#inputs.set(input.name, { input: untyped, settings: resolved });
+    this.#runtime?.supervisor.add(untyped, resolved, this.#isPaused(input.name));
+    this.#changed();
+    return { name: input.name, role: "input" };
+  }
 
-export interface RunOutcome {
-  readonly id: string;
-  readonly ok: boolean;
-  /** The run that was reopened or made. */
-  readonly run?: string;
-  readonly why?: "not_found" | "state";
-  readonly message?: string;
-}
+  /** @throws SluiceError INVALID_NAME, DUPLICATE_NAME, INVALID_OPTIONS … */
+  addProcess<Data, Emits>(process: Process<Data, Emits>, settings?: ProcessSettings): ProcessHandle<Data, Emits> {
+    const { name } = process;
+    if (this.#runtime?.dispatcher.lane(name) !== undefined && !this.#processes.has(name)) {
+      throw new SluiceError("DUPLICATE_NAME", `process "${name}" was removed, but its open runs are still being drained`);
+    }
+    const resolved = resolveProcessSettings(name, { ...process.settings, ...settings });
+    const reads = (process.reads ?? []).map(parseDataset);
+    const writes = (process.writes ?? []).map(parseDataset);
+    this.#topology.addProcess({ role: "process", name, type: process.type ?? "custom", reads, writes });
+    const untyped = process as unknown as Process;
+    this.#processes.set(name, { process: untyped, settings: resolved });
+    this.#runtime?.dispatcher.add(untyped, resolved, this.#isPaused(name));
+    this.#changed();
+    return { name, role: "process" };
+  }
 
-export declare class Orchestrator implements AsyncDisposable {
-  constructor(options: EngineOptions);
-  readonly name: string;
-  readonly state: OrchestratorState;
-
-  addInput<D>(input: Input<D>, settings?: InputSettings): InputHandle<D>;
-  addProcess<D, E>(process: Process<D, E>, settings?: ProcessSettings): ProcessHandle<D, E>;
-  /** By handles the compiler checks that the data fits; by names nothing is checked but the names. */
-  addLink<D>(from: InputHandle<D>, to: ProcessHandle<D, unknown>, options?: LinkOptions): void;
-  addLink<E>(from: ProcessHandle<never, E>, to: ProcessHandle<E, unknown>, options?: LinkOptions): void;
+  /**
+   * Lets events flow. Between handles the compiler checks that the process takes what the source carries; between
+   * names only the names are checked.
+   *
+   * @throws SluiceError UNKNOWN_NAME, SELF_LINK, DUPLICATE_LINK, CYCLE, INVALID_EXPRESSION …
+   */
+  addLink<Data>(
+    from: InputHandle<Data> | ProcessHandle<never, Data>,
+    to: ProcessHandle<Data, unknown>,
+    options?: LinkOptions,
+  ): void;
   addLink(from: string, to: string, options?: LinkOptions): void;
-  removeInput(name: string): Promise<void>;
-  /** @throws SluiceError OPEN_RUNS if it has open runs and nothing says what becomes of them. */
-  removeProcess(name: string, options?: { readonly open?: "drain" | "cancel" }): Promise<void>;
-  removeLink(from: string, to: string): void;
+  addLink(from: { name: string } | string, to: { name: string } | string, options: LinkOptions = {}): void {
+    this.#topology.addLink({ ...options, from: nameOf(from), to: nameOf(to) });
+    this.#changed();
+  }
 
-  /** Opens the journal and starts everything. Resolves when inputs have been started. */
-  start(): Promise<void>;
-  /** `start`, then waits until SIGTERM or SIGINT, or `stop()`. */
-  run(): Promise<void>;
-  /** Graceful: stops inputs, finishes what runs within the grace time, hands back the rest. Idempotent. */
-  stop(options?: { readonly grace?: Duration }): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
+  async removeInput(name: string): Promise<void> {
+    this.#expect(name, "input");
+    this.#topology.removeNode(name);
+    this.#inputs.delete(name);
+    this.#changed();
+    await this.#runtime?.supervisor.remove(name, this.#plan.grace);
+  }
 
-  /** Emits in the name of an input (or process); resolves when durable. */
-  emit(name: string, event: EventInit, options?: EmitOptions): Promise<Receipt>;
-  /** Resolves when every run of the event, and of what those runs caused by emission, is final. */
-  settled(uid: string): Promise<readonly RunRow[]>;
-  /** Resolves when nothing is queued, waiting or running. */
-  idle(): Promise<void>;
+  /**
+   * Nothing is routed to it any more; resolves when it is gone.
+   *
+   * @throws SluiceError OPEN_RUNS if it has open runs and nothing says what becomes of them: `drain` finishes them,
+   * `cancel` cancels them.
+   */
+  async removeProcess(name: string, options: { readonly open?: "drain" | "cancel" } = {}): Promise<void> {
+    this.#expect(name, "process");
+    const open = await this.#openRuns(name);
+    if (open > 0 && options.open === undefined) {
+      throw new SluiceError(
+        "OPEN_RUNS",
+        `process "${name}" has ${open} open runs; say { open: "drain" } to finish or { open: "cancel" } to cancel them`,
+        { details: { open } },
+      );
+    }
+    this.#topology.removeNode(name);
+    this.#processes.delete(name);
+    this.#changed();
+    const runtime = this.#runtime;
+    if (runtime === undefined) return;
+    if (options.open === "cancel") {
+      const reason = { code: "CANCELLED", message: `process "${name}" was removed` };
+      await runtime.journal.work.commit({ control: [{ type: "cancelOpen", process: name, reason }] });
+    }
+    if (options.open === "drain") await runtime.completion.until(async () => (await this.#openRuns(name)) === 0);
+    await runtime.dispatcher.remove(name);
+  }
 
-  pause(name: string): Promise<void>;
-  resume(name: string): Promise<void>;
-  restart(input: string): Promise<void>;
-  cancel(runs: readonly string[]): Promise<readonly RunOutcome[]>;
-  replay(runs: readonly string[], options?: { readonly data?: unknown }): Promise<readonly RunOutcome[]>;
-  replayAll(
+  removeLink(from: string, to: string): void {
+    this.#topology.removeLink(from, to);
+    this.#changed();
+  }
+
+  /**
+   * Opens the journal and starts everything; resolves when the inputs have been started.
+   *
+   * @throws SluiceError ALREADY_STARTED, JOURNAL_OWNED, JOURNAL_DAMAGED …
+   */
+  async start(): Promise<void> {
+    if (this.#state !== "new" && this.#state !== "stopped") {
+      throw new SluiceError("ALREADY_STARTED", `pipeline "${this.name}" is ${this.#state} already`);
+    }
+    this.#become("starting");
+    this.#stopping = undefined;
+    this.#starting = this.#start();
+    await this.#starting;
+  }
+
+  /** Starts, then waits until SIGTERM or SIGINT, or `stop()`. A second signal ends the process at once. */
+  async run(): Promise<void> {
+    await this.start();
+    await untilSignalled(this);
+  }
+
+  /**
+   * Stops inputs, finishes what runs within the grace time, hands back the rest, closes the journal. Stopping twice
+   * waits for the first; stopping what was never started does nothing.
+   */
+  async stop(options: { readonly grace?: Duration } = {}): Promise<void> {
+    if (this.#state === "new") return;
+    this.#stopping ??= this.#stop(options.grace === undefined ? this.#plan.grace : parseDuration(options.grace));
+    await this.#stopping;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  /** Resolves when `stop` has ended. */
+  async stopped(): Promise<void> {
+    while (this.#state !== "stopped") await new Promise<void>((resolve) => this.#onStopped.push(resolve));
+  }
+
+  /** Emits in the name of an input (or process); resolves when it is durable. */
+  emit(name: string, event: EventInit, options?: EmitOptions): Promise<Receipt> {
+    if (!this.#inputs.has(name)) this.#expect(name, undefined);
+    return this.#running().emitter.emit(name, event, options);
+  }
+
+  /** Resolves when every run of the event, and of what those runs emitted, is final. */
+  settled(uid: string): Promise<readonly RunRow[]> {
+    return this.#running().completion.settled(uid);
+  }
+
+  /** Resolves when nothing is queued, waiting, retrying or running. */
+  idle(): Promise<void> {
+    return this.#running().completion.idle();
+  }
+
+  /** Durable: what is paused stays so over restarts. */
+  pause(name: string): Promise<void> {
+    return this.#switch(name, "pause");
+  }
+
+  resume(name: string): Promise<void> {
+    return this.#switch(name, "resume");
+  }
+
+  /** Starts an input anew, a failed or finished one too. */
+  async restart(input: string): Promise<void> {
+    this.#expect(input, "input");
+    this.#running().supervisor.input(input)?.restart();
+  }
+
+  async cancel(runs: readonly string[]): Promise<readonly RunOutcome[]> {
+    return this.#running().operator.cancel(runs);
+  }
+
+  /** Reopens dead and cancelled runs; a succeeded one, or any with `data`, is run anew under a new id. */
+  async replay(
+    runs: readonly string[],
+    options: { readonly data?: unknown } = {},
+  ): Promise<readonly RunOutcome[]> {
+    return this.#running().operator.replay(runs, options.data);
+  }
+
+  async replayAll(
     filter: ReplayFilter,
-    options?: { readonly dryRun?: boolean },
-  ): Promise<{ readonly matched: number; readonly replayed: number }>;
+    options: { readonly dryRun?: boolean } = {},
+  ): Promise<{ readonly matched: number; readonly replayed: number }> {
+    return this.#running().operator.replayAll(filter, options.dryRun === true);
+  }
 
-  inputs(): readonly InputRow[];
-  processes(): Promise<readonly ProcessRow[]>;
-  graph(): Graph;
-  hooks(): readonly Hook[];
-  /** @throws SluiceError NOT_RUNNING before `start`. */
-  readonly history: History;
-  readonly journal: Journal;
+  inputs(): readonly InputRow[] {
+    return this.#runtime?.supervisor.rows() ?? [];
+  }
+
+  async processes(): Promise<readonly ProcessRow[]> {
+    const runtime = this.#running();
+    const { runs } = await runtime.journal.history.counters();
+    return [...runtime.dispatcher.lanes()].map((lane) => {
+      return processRow(lane, runs[lane.name] ?? {}, this.#processes.has(lane.name));
+    });
+  }
+
+  graph(): Graph {
+    return this.#topology.graph();
+  }
+
+  /** The inputs that answer HTTP requests. */
+  hooks(): readonly Hook[] {
+    const hooks: Hook[] = [];
+    for (const { input } of this.#inputs.values()) {
+      if (input.fetch === undefined || input.path === undefined) continue;
+      hooks.push({ name: input.name, path: input.path, fetch: input.fetch.bind(input) });
+    }
+    return hooks;
+  }
+
+  /** @throws SluiceError NOT_RUNNING */
+  get history(): History {
+    return this.#running().journal.history;
+  }
+
+  /** @throws SluiceError NOT_RUNNING */
+  get journal(): Journal {
+    return this.#running().journal;
+  }
 
   /** Errors that nobody awaits: of inputs, listeners, settling. Never blocks; the oldest are dropped past 1,000. */
-  errors(signal?: AbortSignal): AsyncIterable<SluiceError>;
-  onError(listener: (error: SluiceError) => void): () => void;
+  errors(signal?: AbortSignal): AsyncIterable<SluiceError> {
+    return this.#errors.errors(signal);
+  }
+
+  onError(listener: ErrorListener): () => void {
+    return this.#errors.onError(listener);
+  }
+
+  readonly #onStopped: (() => void)[] = [];
+
+  async #start(): Promise<void> {
+    const { clock, random, logger } = this.#plan;
+    let journal: Journal | undefined;
+    try {
+      journal = await this.#driver.open({ clock, random, logger });
+      this.#runtime = new Runtime(this.#plan, journal);
+      await this.#runtime.start();
+      this.#become("running");
+    } catch (error) {
+      this.#runtime = undefined;
+      await journal?.close();
+      this.#become("stopped");
+      throw error;
+    }
+  }
+
+  async #stop(grace: number): Promise<void> {
+    await this.#starting?.catch(() => undefined);
+    if (this.#runtime === undefined) return;
+    this.#become("stopping");
+    try {
+      await this.#runtime.stop(grace);
+    } finally {
+      this.#runtime = undefined;
+      this.#become("stopped");
+    }
+  }
+
+  #become(state: OrchestratorState): void {
+    this.#state = state;
+    if (pipelineChanged.hasSubscribers) pipelineChanged.publish({ pipeline: this.name, state });
+    if (state === "stopped") for (const resolve of this.#onStopped.splice(0)) resolve();
+  }
+
+  async #switch(name: string, type: "pause" | "resume"): Promise<void> {
+    this.#expect(name, undefined);
+    await this.#running().journal.work.commit({ control: [{ type, name }] });
+  }
+
+  #isPaused(name: string): boolean {
+    return this.#runtime?.journal.coordination.paused().has(name) === true;
+  }
+
+  #changed(): void {
+    const runtime = this.#runtime;
+    if (runtime === undefined) return;
+    runtime.routing.reset();
+    runtime.refreshVersion().catch((error: unknown) => {
+      this.#errors.reportThrown(error, "JOURNAL_IO", "the pipeline's new version could not be journalled");
+    });
+  }
+
+  async #openRuns(process: string): Promise<number> {
+    if (this.#runtime === undefined) return 0;
+    const { runs } = await this.#runtime.journal.history.counters();
+    return openRuns(runs[process] ?? {});
+  }
+
+  #expect(name: string, role: "input" | "process" | undefined): void {
+    const node = this.#topology.node(name);
+    if (node !== undefined && (role === undefined || node.role === role)) return;
+    throw new SluiceError("UNKNOWN_NAME", `pipeline "${this.name}" has no ${role ?? "input or process"} named "${name}"`);
+  }
+
+  #running(): Runtime {
+    if (this.#runtime !== undefined) return this.#runtime;
+    throw new SluiceError("NOT_RUNNING", `pipeline "${this.name}" is ${this.#state}; start it first`);
+  }
 }
-export type { RunQuery };
+
+function nameOf(component: { name: string } | string): string {
+  return typeof component === "string" ? component : component.name;
+}

@@ -1,0 +1,70 @@
+import { sleep, type Clock } from "../model/clock.ts";
+import { SluiceError } from "../model/errors.ts";
+import type { Logger } from "../model/logger.ts";
+import type { Suspect, Work } from "../journal/work.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { ErrorStream } from "./error-stream.ts";
+
+/** A run is set aside once it was running alone, or may have been, in this many deaths of the host. */
+export const STRIKES = 3;
+
+/** How long the next suspect waits for one that does not end, in milliseconds. */
+const PATIENCE = 10_000;
+
+/** How long suspects beyond those that may have been running are still tried one at a time, in milliseconds. */
+const DOUBT_BUDGET = 2_000;
+
+export interface CarefulRestartOptions {
+  readonly work: Work;
+  readonly dispatcher: Dispatcher;
+  readonly errors: ErrorStream;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * After an unclean stop: starts the runs that may have killed the host one at a time, each marked durably before it
+ * starts, so that a killer is charged with its deed and its neighbours with nothing. Then full speed.
+ * Runs of processes that are paused or gone are left as they are.
+ */
+export async function restartCarefully(options: CarefulRestartOptions): Promise<void> {
+  const { work, dispatcher, clock, logger, signal } = options;
+  const concurrency = new Map([...dispatcher.lanes()].map((lane) => [lane.name, lane.settings.concurrency]));
+  const suspects = await work.suspects(concurrency);
+  if (suspects.length > 0) {
+    logger.warn({ suspects: suspects.length }, "the last stop was not clean: open runs start one at a time first");
+  }
+  const tried = new Map<string, number>();
+  const started = clock.monotonic();
+  for (const suspect of suspects) {
+    if (signal.aborted) return;
+    const count = tried.get(suspect.process) ?? 0;
+    const wasPerhapsRunning = suspect.strikes > 0 || count < (concurrency.get(suspect.process) ?? 0);
+    if (!wasPerhapsRunning && clock.monotonic() - started > DOUBT_BUDGET) continue;
+    tried.set(suspect.process, count + 1);
+    await tryAlone(suspect, options);
+  }
+  work.admit();
+}
+
+async function tryAlone(suspect: Suspect, options: CarefulRestartOptions): Promise<void> {
+  const { work, dispatcher, errors, clock, signal } = options;
+  const lane = dispatcher.lane(suspect.process);
+  if (lane === undefined || lane.isPaused) return;
+  if (suspect.strikes >= STRIKES) {
+    const message = `the host died ${suspect.strikes} times while this run was starting or running; it was set aside`;
+    const error = { code: "CRASHED_HOST", message };
+    await work.commit({ control: [{ type: "setAside", run: suspect.run, error }] });
+    errors.report(new SluiceError("CRASHED_HOST", `run ${suspect.id}: ${message}`, { details: { run: suspect.id } }));
+    return;
+  }
+  const claim = await work.takeSuspect(suspect.run);
+  if (claim === undefined) return;
+  const patience = new AbortController();
+  const stop = (): void => patience.abort();
+  signal.addEventListener("abort", stop, { once: true });
+  await Promise.race([lane.runAlone(claim), sleep(clock, PATIENCE, patience.signal)]);
+  signal.removeEventListener("abort", stop);
+  patience.abort();
+}

@@ -1,0 +1,72 @@
+import { sleep, type Clock } from "../model/clock.ts";
+import type { Process } from "../model/component.ts";
+import { SluiceError } from "../model/errors.ts";
+import { Lane, type LaneHost } from "./lane.ts";
+import type { ResolvedProcessSettings } from "./settings.ts";
+
+/** How long what was told to end at shutdown may take to do so, in milliseconds. */
+const LAST_WORDS = 1_000;
+
+/** Gives due runs to processes: one lane each. */
+export class Dispatcher {
+  readonly #host: LaneHost;
+  readonly #clock: Clock;
+  readonly #lanes = new Map<string, Lane>();
+  #started = false;
+
+  constructor(host: LaneHost) {
+    this.#host = host;
+    this.#clock = host.clock;
+  }
+
+  add(process: Process, settings: ResolvedProcessSettings, paused: boolean): Lane {
+    const lane = new Lane(this.#host, process, settings);
+    if (paused) lane.pause();
+    this.#lanes.set(process.name, lane);
+    if (this.#started) lane.start();
+    return lane;
+  }
+
+  lane(name: string): Lane | undefined {
+    return this.#lanes.get(name);
+  }
+
+  lanes(): Iterable<Lane> {
+    return this.#lanes.values();
+  }
+
+  /** From now on every lane takes runs. */
+  start(): void {
+    this.#started = true;
+    for (const lane of this.#lanes.values()) lane.start();
+  }
+
+  /** Ends one lane: what runs is finished first, however long it takes. */
+  async remove(name: string): Promise<void> {
+    const lane = this.#lanes.get(name);
+    if (lane === undefined) return;
+    await lane.close();
+    await lane.quiet();
+    await lane.dispose();
+    this.#lanes.delete(name);
+  }
+
+  /** Finishes what runs within `grace` milliseconds, then tells the rest to end and hands it back. */
+  async stop(grace: number): Promise<void> {
+    const lanes = [...this.#lanes.values()];
+    await Promise.all(lanes.map((lane) => lane.close()));
+    const quiet = Promise.all(lanes.map((lane) => lane.quiet()));
+    await this.#within(grace, quiet);
+    const reason = new SluiceError("SHUTDOWN", "the pipeline stops; the run goes on at its next start");
+    for (const lane of lanes) lane.abortAll(reason);
+    await this.#within(LAST_WORDS, quiet);
+    await Promise.all(lanes.map((lane) => lane.dispose()));
+    this.#lanes.clear();
+  }
+
+  async #within(delay: number, done: Promise<unknown>): Promise<void> {
+    const controller = new AbortController();
+    await Promise.race([done, sleep(this.#clock, delay, controller.signal)]);
+    controller.abort();
+  }
+}

@@ -1,0 +1,70 @@
+import { SluiceError } from "../model/errors.ts";
+import { parseRunId } from "../model/run.ts";
+import type { History } from "../journal/history.ts";
+import type { Control, ControlResult, Work } from "../journal/work.ts";
+import type { ReplayFilter, RunOutcome } from "./handles.ts";
+
+/** Controls in one commit, at most: a bulk replay must not hold up the events. */
+const CHUNK = 250;
+
+/** What an operator does to runs. */
+export class Operator {
+  readonly #work: Work;
+  readonly #history: History;
+  readonly #isOrdered: (process: string) => boolean;
+
+  constructor(work: Work, history: History, isOrdered: (process: string) => boolean) {
+    this.#work = work;
+    this.#history = history;
+    this.#isOrdered = isOrdered;
+  }
+
+  cancel(runs: readonly string[]): Promise<readonly RunOutcome[]> {
+    const reason = { code: "CANCELLED", message: "cancelled by an operator" };
+    return this.#control(runs, (run) => ({ type: "cancel", run, reason }));
+  }
+
+  replay(runs: readonly string[], data?: unknown): Promise<readonly RunOutcome[]> {
+    const text = data === undefined ? undefined : JSON.stringify(data);
+    return this.#control(runs, (run) => {
+      const ordered = this.#isOrdered(parseRunId(run)?.process ?? "");
+      return text === undefined ? { type: "replay", run, ordered } : { type: "replay", run, ordered, data: text };
+    });
+  }
+
+  /** @throws SluiceError INVALID_QUERY for a filter that says nothing */
+  async replayAll(filter: ReplayFilter, dryRun: boolean): Promise<{ matched: number; replayed: number }> {
+    if (filter.state === undefined && filter.process === undefined && filter.event === undefined) {
+      throw new SluiceError("INVALID_QUERY", "a bulk replay needs a filter: a state, a process or an event");
+    }
+    const query = { state: "dead", ...filter, limit: 1_000 } as const;
+    let matched = 0;
+    let replayed = 0;
+    let cursor: string | null = null;
+    do {
+      const page = await this.#history.runs(cursor === null ? query : { ...query, cursor });
+      matched += page.items.length;
+      if (!dryRun) {
+        const outcomes = await this.replay(page.items.map((run) => run.id));
+        replayed += outcomes.filter((outcome) => outcome.ok).length;
+      }
+      cursor = page.next;
+    } while (cursor !== null);
+    return { matched, replayed };
+  }
+
+  async #control(runs: readonly string[], control: (run: string) => Control): Promise<readonly RunOutcome[]> {
+    const outcomes: RunOutcome[] = [];
+    for (let from = 0; from < runs.length; from += CHUNK) {
+      const chunk = runs.slice(from, from + CHUNK);
+      const { control: results } = await this.#work.commit({ control: chunk.map(control) });
+      for (const [i, id] of chunk.entries()) outcomes.push(toOutcome(id, results[i] as ControlResult));
+    }
+    return outcomes;
+  }
+}
+
+function toOutcome(id: string, result: ControlResult): RunOutcome {
+  if (!result.ok) return { id, ...result };
+  return result.run === undefined ? { id, ok: true } : { id, ok: true, run: result.run };
+}

@@ -1,0 +1,51 @@
+import { isSluiceError, SluiceError, toErrorRecord } from "../model/errors.ts";
+import type { ProcessStatus } from "../model/status.ts";
+import type { Random } from "../model/uid.ts";
+import type { Outcome } from "../journal/work.ts";
+import type { Attempt } from "./attempt.ts";
+import { nextDelay } from "./retry-policy.ts";
+import type { ResolvedProcessSettings } from "./settings.ts";
+
+/** How the function of a process ended. */
+export type Ending =
+  | { readonly type: "resolved"; readonly status: ProcessStatus | undefined }
+  | { readonly type: "rejected"; readonly error: unknown }
+  /** It ignored its signal past the grace time. */
+  | { readonly type: "abandoned" };
+
+const SUCCEEDED: Outcome = { type: "succeeded" };
+const RELEASED: Outcome = { type: "released" };
+
+/** What becomes of a run whose attempt ended so. Pure but for the jitter. */
+export function outcomeOf(
+  attempt: Attempt,
+  ending: Ending,
+  settings: Pick<ResolvedProcessSettings, "retry" | "blockOnDead">,
+  random: Random,
+): Outcome {
+  if (ending.type === "resolved" && ending.status?.status !== "fail") return SUCCEEDED;
+  if (attempt.abortKind === "shutdown") return RELEASED;
+  if (attempt.abortKind === "cancelled") {
+    return { type: "cancelled", error: toErrorRecord(attempt.abortReason) };
+  }
+  const error = errorOf(attempt, ending);
+  const abandoned = ending.type === "abandoned";
+  const delay = nextDelay(settings.retry, attempt.attempt, error, random);
+  const record = toErrorRecord(error);
+  if (delay === undefined) return { type: "dead", error: record, block: settings.blockOnDead, abandoned };
+  const dueAt = attempt.clock.now() + delay;
+  return { type: "retry", dueAt, delay, error: record, abandoned };
+}
+
+function errorOf(attempt: Attempt, ending: Ending): unknown {
+  if (ending.type === "abandoned") {
+    return new SluiceError("ABANDONED", `${attempt.abortReason?.message}; it did not end within its grace time and was abandoned`);
+  }
+  if (ending.type === "resolved") {
+    const said = ending.status?.logs?.at(-1) ?? "it gave no reason";
+    return new SluiceError("RUN_FAILED", `the process answered the status "fail": ${said}`);
+  }
+  // What a process throws when its signal aborts is mostly the abort itself, or says less than the reason.
+  if (attempt.abortKind === "timeout" && !isSluiceError(ending.error)) return attempt.abortReason;
+  return ending.error;
+}

@@ -1,0 +1,24 @@
+import { isFinal, RUN_STATES, type RunState } from "../model/run.ts";
+import type { Lane } from "./lane.ts";
+import type { ProcessRow } from "./rows.ts";
+
+type RunCounts = Readonly<Partial<Record<RunState, number>>>;
+
+/** How many of the counted runs are not over. */
+export function openRuns(counts: RunCounts): number {
+  let open = 0;
+  for (const state of RUN_STATES) if (!isFinal(state)) open += counts[state] ?? 0;
+  return open;
+}
+
+export function processRow(lane: Lane, runs: RunCounts, isLinked: boolean): ProcessRow {
+  return {
+    name: lane.name,
+    type: lane.process.type ?? "custom",
+    state: lane.isPaused ? "paused" : isLinked ? "running" : "draining",
+    concurrency: lane.settings.concurrency,
+    running: lane.running,
+    abandoned: lane.abandoned,
+    runs,
+  };
+}

@@ -1,0 +1,213 @@
+import type { Clock } from "../model/clock.ts";
+import type { Input, Process } from "../model/component.ts";
+import type { Logger } from "../model/logger.ts";
+import type { NewUid, Random } from "../model/uid.ts";
+import type { Change } from "../journal/coordination.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { Topology } from "../topology/topology.ts";
+import { restartCarefully } from "./careful-restart.ts";
+import { Completion } from "./completion.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { Emitter } from "./emitter.ts";
+import type { ErrorStream } from "./error-stream.ts";
+import type { LaneHost } from "./lane.ts";
+import { Operator } from "./operator.ts";
+import { Routing } from "./routing.ts";
+import type { ResolvedInputSettings, ResolvedProcessSettings } from "./settings.ts";
+import { Settler } from "./settler.ts";
+import { SharedSlots } from "./shared-slots.ts";
+import { Supervisor } from "./supervisor.ts";
+import { pipelineVersion } from "./version.ts";
+
+/** What an orchestrator was told, before and while it runs. */
+export interface Plan {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly newUid: NewUid;
+  readonly logger: Logger;
+  readonly errors: ErrorStream;
+  readonly topology: Topology;
+  readonly inputs: ReadonlyMap<string, { readonly input: Input; readonly settings: ResolvedInputSettings }>;
+  readonly processes: ReadonlyMap<string, { readonly process: Process; readonly settings: ResolvedProcessSettings }>;
+  readonly concurrency: number | undefined;
+  /** Milliseconds. */
+  readonly grace: number;
+  readonly hopLimit: number;
+}
+
+/** How long outcomes may take to become durable at a stop, in milliseconds. */
+const SETTLE_PATIENCE = 1_000;
+
+/** An orchestrator's parts while its journal is open: made at start, gone after stop. */
+export class Runtime {
+  readonly journal: Journal;
+  readonly routing: Routing;
+  readonly emitter: Emitter;
+  readonly dispatcher: Dispatcher;
+  readonly supervisor: Supervisor;
+  readonly operator: Operator;
+  readonly completion: Completion;
+  readonly #plan: Plan;
+  readonly #settler: Settler;
+  readonly #stopping = new AbortController();
+  readonly #unwatch: () => void;
+  #version = 0;
+  #careful: Promise<void> = Promise.resolve();
+
+  constructor(plan: Plan, journal: Journal) {
+    const { clock, random, errors, newUid, name: pipeline } = plan;
+    const { work } = journal;
+    this.#plan = plan;
+    this.journal = journal;
+    this.routing = new Routing({
+      route: (source) => plan.topology.route(source),
+      isOrdered: (process) => this.#isOrdered(process),
+      hopLimit: plan.hopLimit,
+    });
+    this.emitter = new Emitter({
+      pipeline,
+      work,
+      routing: this.routing,
+      clock,
+      newUid,
+      operations: (source) => plan.inputs.get(source)?.settings.operations,
+    });
+    this.#settler = new Settler({ work, clock, random, errors });
+    this.completion = new Completion(journal, () => this.#settler.pending > 0);
+    this.operator = new Operator(work, journal.history, (process) => this.#isOrdered(process));
+    this.dispatcher = new Dispatcher(this.#laneHost());
+    this.supervisor = new Supervisor({
+      pipeline,
+      journalId: journal.id,
+      clock,
+      random,
+      errors,
+      logger: (input) => componentLogger(plan.logger, { input }),
+      state: (owner) => this.emitter.state(owner),
+      lease: (lease, signal) => journal.coordination.lease(lease, signal),
+      emitAll: (input, events, options) => this.emitter.emitAll(input, events, options),
+    });
+    this.#unwatch = journal.coordination.watch((change) => this.#changed(change));
+  }
+
+  async start(): Promise<void> {
+    const paused = this.journal.coordination.paused();
+    await this.refreshVersion();
+    for (const { process, settings } of this.#plan.processes.values()) {
+      this.dispatcher.add(process, settings, paused.has(process.name));
+    }
+    for (const { input, settings } of this.#plan.inputs.values()) {
+      this.supervisor.add(input, settings, paused.has(input.name));
+    }
+    this.supervisor.start();
+    this.#careful = this.#startDispatching();
+  }
+
+  /** To be called after every change of the topology: attempts that begin from now on record it. */
+  async refreshVersion(): Promise<void> {
+    const { topology, processes } = this.#plan;
+    const settings = [...processes].map(([name, process]) => [name, process.settings]);
+    this.#version = await pipelineVersion(this.journal.work, [topology.graph(), settings]);
+  }
+
+  async stop(grace: number): Promise<void> {
+    this.#stopping.abort();
+    await this.#careful;
+    await Promise.all([this.supervisor.stop(grace), this.dispatcher.stop(grace)]);
+    const patience = this.#plan.clock.setTimer(SETTLE_PATIENCE, () => this.#settler.close());
+    await this.#settler.drain();
+    patience.cancel();
+    this.#settler.close();
+    this.#unwatch();
+    await this.journal.close();
+    this.completion.progress();
+  }
+
+  async #startDispatching(): Promise<void> {
+    const { errors, clock, logger } = this.#plan;
+    const { work } = this.journal;
+    try {
+      if (!this.journal.stoppedCleanly) {
+        const signal = this.#stopping.signal;
+        await restartCarefully({ work, dispatcher: this.dispatcher, errors, clock, logger, signal });
+      }
+    } catch (error) {
+      errors.reportThrown(error, "JOURNAL_IO", "the careful restart was cut short");
+      work.admit();
+    }
+    if (!this.#stopping.signal.aborted) this.dispatcher.start();
+  }
+
+  #isOrdered(process: string): boolean {
+    return this.#plan.processes.get(process)?.settings.ordered === true;
+  }
+
+  #laneHost(): LaneHost {
+    const { name, clock, random, newUid, errors, grace, concurrency } = this.#plan;
+    const { journal } = this;
+    return {
+      pipeline: name,
+      journalId: journal.id,
+      epoch: journal.epoch,
+      clock,
+      random,
+      newUid,
+      work: journal.work,
+      settler: this.#settler,
+      errors,
+      grace,
+      shared: concurrency === undefined ? undefined : new SharedSlots(concurrency),
+      version: () => this.#version,
+      logger: (process) => componentLogger(this.#plan.logger, { process }),
+      log: (claim, text, stream) => this.#settler.log({ claim, time: clock.now(), stream, text }),
+      emitNow: (event, dedupe) => this.emitter.emitRecord(event, dedupe),
+      append: (event) => this.emitter.append(event),
+      progress: () => this.completion.progress(),
+      pause: (process) => void this.#pause(process),
+    };
+  }
+
+  async #pause(name: string): Promise<void> {
+    try {
+      await this.journal.work.commit({ control: [{ type: "pause", name }] });
+    } catch (error) {
+      this.#plan.errors.reportThrown(error, "JOURNAL_IO", `process "${name}" asked to be paused`);
+    }
+  }
+
+  #changed(change: Change): void {
+    switch (change.type) {
+      case "cancelled":
+        this.dispatcher.lane(change.process)?.cancel(change.fence, change.message);
+        break;
+      case "paused":
+        this.dispatcher.lane(change.name)?.pause();
+        this.supervisor.input(change.name)?.pause();
+        break;
+      case "resumed":
+        this.dispatcher.lane(change.name)?.resume();
+        this.supervisor.input(change.name)?.resume();
+        break;
+      case "progress":
+        this.completion.progress();
+        break;
+      case "unhealthy":
+        this.#plan.errors.reportThrown(change.error, "JOURNAL_IO", "the journal cannot write for now");
+        break;
+      case "healthy":
+        this.#plan.logger.info({}, "the journal writes again");
+        break;
+    }
+  }
+}
+
+/** A logger that says whose lines they are. */
+function componentLogger(logger: Logger, whose: object): Logger {
+  return {
+    debug: (fields, message) => logger.debug({ ...whose, ...fields }, message),
+    info: (fields, message) => logger.info({ ...whose, ...fields }, message),
+    warn: (fields, message) => logger.warn({ ...whose, ...fields }, message),
+    error: (fields, message) => logger.error({ ...whose, ...fields }, message),
+  };
+}

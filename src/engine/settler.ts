@@ -1,0 +1,137 @@
+import { sleep, type Clock } from "../model/clock.ts";
+import { isSluiceError, toErrorRecord } from "../model/errors.ts";
+import type { Random } from "../model/uid.ts";
+import type { LogLine, Settle, Work } from "../journal/work.ts";
+import type { ErrorStream } from "./error-stream.ts";
+import { backOff } from "./retry-policy.ts";
+
+/** Told what became of an outcome, once it is durable. */
+export interface SettleListener {
+  settled(settle: Settle, result: "settled" | "stale"): void;
+}
+
+const AGAIN = { initial: 50, max: 5_000, factor: 2 };
+
+/**
+ * Writes outcomes and log lines to the journal: all that came up in one turn of the event loop in one commit.
+ * An outcome that the journal cannot take now is not lost: it is written again until it can.
+ */
+export class Settler {
+  readonly #work: Work;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #errors: ErrorStream;
+  #settles: Settle[] = [];
+  #listeners: SettleListener[] = [];
+  #logs: LogLine[] = [];
+  #scheduled = false;
+  #pending = 0;
+  #drained: (() => void)[] = [];
+  #closed = false;
+
+  constructor(options: { work: Work; clock: Clock; random: Random; errors: ErrorStream }) {
+    this.#work = options.work;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#errors = options.errors;
+  }
+
+  /** Outcomes that are not durable yet. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  settle(settle: Settle, listener: SettleListener): void {
+    this.#pending += 1;
+    this.#settles.push(settle);
+    this.#listeners.push(listener);
+    this.#schedule();
+  }
+
+  log(line: LogLine): void {
+    this.#logs.push(line);
+    this.#schedule();
+  }
+
+  /** Resolves when everything that was handed in is durable. */
+  async drain(): Promise<void> {
+    while (this.#pending > 0 || this.#scheduled) {
+      await new Promise<void>((resolve) => this.#drained.push(resolve));
+    }
+  }
+
+  /** Gives up what is not durable: those runs are due again when the journal is opened next. */
+  close(): void {
+    this.#closed = true;
+    this.#wake();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => void this.#flush());
+  }
+
+  async #flush(): Promise<void> {
+    const settles = this.#settles;
+    const listeners = this.#listeners;
+    const logs = this.#logs;
+    this.#settles = [];
+    this.#listeners = [];
+    this.#logs = [];
+    this.#scheduled = false;
+    await this.#write(settles, listeners, logs);
+    this.#wake();
+  }
+
+  async #write(settles: Settle[], listeners: SettleListener[], logs: LogLine[]): Promise<void> {
+    for (let failures = 1; !this.#closed; failures += 1) {
+      try {
+        const { settle: results } = await this.#work.commit(logs.length === 0 ? { settle: settles } : { settle: settles, logs });
+        this.#pending -= settles.length;
+        for (let i = 0; i < settles.length; i += 1) {
+          listeners[i]?.settled(settles[i] as Settle, results[i] as "settled" | "stale");
+        }
+        return;
+      } catch (error) {
+        if (isSluiceError(error, "JOURNAL_CLOSED")) break;
+        if (!isPassing(error)) return this.#writeEach(settles, listeners, error);
+        this.#errors.reportThrown(error, "JOURNAL_IO", `${settles.length} outcomes cannot be journalled yet`);
+        await sleep(this.#clock, backOff(AGAIN, failures) * (0.5 + this.#random() / 2));
+      }
+    }
+    this.#pending -= settles.length;
+  }
+
+  /** One outcome is refused for what it is: find it, and make its run dead rather than lose the others. */
+  async #writeEach(settles: Settle[], listeners: SettleListener[], error: unknown): Promise<void> {
+    if (settles.length > 1) {
+      for (const [i, settle] of settles.entries()) await this.#write([settle], [listeners[i] as SettleListener], []);
+      return;
+    }
+    const [settle] = settles;
+    if (settle === undefined) return;
+    this.#errors.reportThrown(error, "RUN_FAILED", `the outcome of a run of "${settle.claim.process}" was refused`);
+    if (settle.outcome.type === "dead") {
+      this.#pending -= 1;
+      return;
+    }
+    const { emitted: _refused, ...rest } = settle;
+    await this.#write([{ ...rest, outcome: { type: "dead", error: toErrorRecord(error) } }], listeners, []);
+  }
+
+  #wake(): void {
+    const waiting = this.#drained;
+    this.#drained = [];
+    for (const resolve of waiting) resolve();
+  }
+}
+
+/** Whether an error of the journal passes by itself, or by an operator's hand. */
+function isPassing(error: unknown): boolean {
+  return (
+    isSluiceError(error, "JOURNAL_FULL") ||
+    isSluiceError(error, "JOURNAL_IO") ||
+    isSluiceError(error, "JOURNAL_BACKLOG")
+  );
+}

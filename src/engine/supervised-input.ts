@@ -1,0 +1,221 @@
+import { sleep, type Timer } from "../model/clock.ts";
+import type { EmitOptions, Input, InputContext, Receipt } from "../model/component.ts";
+import { isPermanentError, SluiceError, toErrorRecord, type ErrorRecord } from "../model/errors.ts";
+import { isoTime, type EventInit } from "../model/event.ts";
+import { inputChanged } from "./diagnostics.ts";
+import { backOff } from "./retry-policy.ts";
+import type { InputRow, InputState } from "./rows.ts";
+import type { ResolvedInputSettings } from "./settings.ts";
+import type { InputHost } from "./supervisor.ts";
+
+const RESTART = { initial: 1_000, max: 60_000, factor: 2 };
+/** An input that ran this long had recovered: its back-off starts anew. */
+const STEADY = 60_000;
+/** More failures than this within the window make it `failed`: it is tried again, at the longest back-off only. */
+const FAILURES_LIMIT = 10;
+const FAILURES_WINDOW = 300_000;
+
+/** Keeps one input listening: starts it, starts it anew when it fails, and knows how it is. */
+export class SupervisedInput {
+  readonly input: Input;
+  readonly settings: ResolvedInputSettings;
+  readonly #host: InputHost;
+  #state: InputState = "stopped";
+  #restarts = 0;
+  #lastError: ErrorRecord | null = null;
+  #lastEventAt: number | undefined;
+  #silentSince: number;
+  #silent = false;
+  #silence: Timer | undefined;
+  #paused: boolean;
+  #stopped = true;
+  /** Ends the current `handle`. */
+  #handling: AbortController | undefined;
+  /** Ends the current wait: a back-off, or being paused. */
+  #waiting: AbortController | undefined;
+  #loop: Promise<void> = Promise.resolve();
+  #failures: number[] = [];
+
+  constructor(host: InputHost, input: Input, settings: ResolvedInputSettings, paused: boolean) {
+    this.#host = host;
+    this.input = input;
+    this.settings = settings;
+    this.#paused = paused || !settings.enabled;
+    this.#silentSince = host.clock.monotonic();
+  }
+
+  row(): InputRow {
+    return {
+      name: this.input.name,
+      type: this.input.type ?? "custom",
+      state: this.#state,
+      restarts: this.#restarts,
+      lastEventAt: this.#lastEventAt === undefined ? null : isoTime(this.#lastEventAt),
+      lastError: this.#lastError,
+      silent: this.#silent,
+    };
+  }
+
+  start(): void {
+    if (!this.#stopped) return;
+    this.#stopped = false;
+    this.#watchSilence();
+    this.#loop = this.#supervise();
+  }
+
+  /** Ends it; resolves when its `handle` has returned, or after `grace` milliseconds. */
+  async stop(grace: number): Promise<void> {
+    this.#stopped = true;
+    this.#silence?.cancel();
+    this.#interrupt();
+    const patience = new AbortController();
+    await Promise.race([this.#loop, sleep(this.#host.clock, grace, patience.signal)]);
+    patience.abort();
+    this.#become("stopped");
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#handling?.abort(new SluiceError("SHUTDOWN", `input "${this.input.name}" is paused`));
+    this.#waiting?.abort();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#waiting?.abort();
+  }
+
+  /** Starts it anew, whatever it does now; a failed or finished one too. */
+  restart(): void {
+    this.#failures = [];
+    if (this.#state === "finished" && !this.#stopped) this.#loop = this.#supervise();
+    else this.#interrupt();
+  }
+
+  #interrupt(): void {
+    this.#handling?.abort(new SluiceError("SHUTDOWN", `input "${this.input.name}" is stopped`));
+    this.#waiting?.abort();
+  }
+
+  async #supervise(): Promise<void> {
+    while (!this.#stopped) {
+      if (this.#paused) {
+        this.#become("paused");
+        await this.#wait(undefined);
+        continue;
+      }
+      const finished = await this.#listenOnce();
+      if (finished) return;
+    }
+  }
+
+  /** One life of the input. Answers whether it is finished for good. */
+  async #listenOnce(): Promise<boolean> {
+    const handling = new AbortController();
+    this.#handling = handling;
+    const began = this.#host.clock.monotonic();
+    const alive = { current: true };
+    try {
+      this.#become("standby");
+      const lease = await this.#host.lease(`input:${this.input.name}`, handling.signal);
+      if (lease === undefined) return false;
+      const lost = (): void => handling.abort(lease.signal.reason);
+      lease.signal.addEventListener("abort", lost, { once: true });
+      try {
+        this.#become(this.input.announcesReady === true ? "starting" : "running");
+        await this.input.handle(this.#context(handling.signal, alive));
+      } finally {
+        lease.signal.removeEventListener("abort", lost);
+        await lease.release();
+      }
+      if (handling.signal.aborted) return false;
+      this.#become("finished");
+      return true;
+    } catch (error) {
+      if (!handling.signal.aborted) await this.#failed(error, this.#host.clock.monotonic() - began);
+      return false;
+    } finally {
+      alive.current = false;
+      this.#handling = undefined;
+    }
+  }
+
+  async #failed(error: unknown, lived: number): Promise<void> {
+    const now = this.#host.clock.monotonic();
+    if (lived >= STEADY) this.#failures = [];
+    this.#failures = [...this.#failures.filter((time) => now - time < FAILURES_WINDOW), now];
+    this.#restarts += 1;
+    this.#lastError = toErrorRecord(error);
+    const hopeless = isPermanentError(error);
+    const failed = hopeless || this.#failures.length > FAILURES_LIMIT;
+    this.#become(failed ? "failed" : "backing off");
+    const delay = failed ? RESTART.max : backOff(RESTART, this.#failures.length) * (0.5 + this.#host.random() / 2);
+    const next = hopeless ? "it is not started again by itself" : `it is started again in ${Math.ceil(delay / 1_000)} s`;
+    this.#host.errors.reportThrown(error, "INPUT_FAILED", `input "${this.input.name}" failed and ${next}`, {
+      input: this.input.name,
+    });
+    await this.#wait(hopeless ? undefined : delay);
+  }
+
+  async #wait(delay: number | undefined): Promise<void> {
+    const waiting = new AbortController();
+    this.#waiting = waiting;
+    if (this.#stopped) return;
+    await sleep(this.#host.clock, delay ?? Number.MAX_SAFE_INTEGER, waiting.signal);
+    this.#waiting = undefined;
+  }
+
+  #become(state: InputState): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    if (!inputChanged.hasSubscribers) return;
+    inputChanged.publish({ pipeline: this.#host.pipeline, input: this.input.name, state, error: this.#lastError });
+  }
+
+  #context(signal: AbortSignal, alive: { current: boolean }): InputContext {
+    const host = this.#host;
+    const { name } = this.input;
+    const emitAll = async (events: readonly EventInit[], options?: EmitOptions): Promise<Receipt[]> => {
+      if (!alive.current) throw new SluiceError("SHUTDOWN", `input "${name}" emitted after it had ended`);
+      const receipts = await host.emitAll(name, events, options);
+      this.#heard();
+      return receipts;
+    };
+    return {
+      name,
+      pipeline: host.pipeline,
+      journalId: host.journalId,
+      signal,
+      log: host.logger(name),
+      clock: host.clock,
+      random: host.random,
+      state: host.state(name),
+      emit: async (event, options) => (await emitAll([event], options))[0] as Receipt,
+      emitAll,
+      ready: () => {
+        if (alive.current && !signal.aborted) this.#become("running");
+      },
+    };
+  }
+
+  /** To be called for every event that it emits. */
+  #heard(): void {
+    this.#lastEventAt = this.#host.clock.now();
+    this.#silentSince = this.#host.clock.monotonic();
+    this.#silent = false;
+  }
+
+  #watchSilence(): void {
+    const { expectEvery } = this.settings;
+    if (expectEvery === undefined) return;
+    const { clock } = this.#host;
+    const left = this.#silentSince + expectEvery - clock.monotonic();
+    if (left <= 0 && !this.#silent && this.#state === "running") {
+      this.#silent = true;
+      const message = `input "${this.input.name}" has been silent for longer than its expect_every of ${expectEvery} ms`;
+      this.#host.errors.report(new SluiceError("INPUT_SILENT", message, { details: { input: this.input.name } }));
+    }
+    this.#silence = clock.setTimer(left > 0 ? left : expectEvery, () => this.#watchSilence());
+  }
+}
+

@@ -1,0 +1,33 @@
+import { constants } from "node:os";
+
+/** What can be waited for and stopped. */
+interface Stoppable {
+  stop(): Promise<void>;
+  stopped(): Promise<void>;
+}
+
+const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+const ALIVE_INTERVAL = 2_147_483_647;
+
+/**
+ * Waits until a signal stops it, or somebody does. A second signal ends the process at once, with the exit code that
+ * a shell gives to it. Keeps the process alive meanwhile.
+ */
+export async function untilSignalled(stoppable: Stoppable): Promise<void> {
+  let signalled = false;
+  let failed: { error: unknown } | undefined;
+  const onSignal = (signal: (typeof SIGNALS)[number]): void => {
+    if (signalled) process.exit(128 + constants.signals[signal]);
+    signalled = true;
+    stoppable.stop().catch((error: unknown) => (failed = { error }));
+  };
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  const alive = setInterval(() => undefined, ALIVE_INTERVAL);
+  try {
+    await stoppable.stopped();
+  } finally {
+    clearInterval(alive);
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+  }
+  if (failed !== undefined) throw failed.error;
+}
