@@ -106,7 +106,10 @@ export class Attempt implements RunContext {
   }
 
   get emit(): RunContext["emit"] {
-    const emit = (event: EventInit, options?: { now?: boolean; key?: string }): Promise<Receipt> | undefined => {
+    const emit = (
+      event: EventInit,
+      options?: { now?: boolean; key?: string },
+    ): Promise<Receipt> | undefined => {
       if (options?.now === true) return this.#emitNow(event, options.key);
       this.#hold(event);
       return undefined;
@@ -138,7 +141,8 @@ export class Attempt implements RunContext {
 
   #log(text: string, stream: LogStream): void {
     if (this.#ended || this.#logged > LOG_LIMIT) return;
-    const line = text.length > LINE_LIMIT ? `${text.slice(0, LINE_LIMIT)}… (${text.length} characters)` : text;
+    const line =
+      text.length > LINE_LIMIT ? `${text.slice(0, LINE_LIMIT)}… (${text.length} characters)` : text;
     this.#logged += line.length;
     this.#host.log(this.claim, line, stream);
     if (this.#logged > LOG_LIMIT) {
@@ -155,7 +159,10 @@ export class Attempt implements RunContext {
     const now = this.#host.clock.monotonic();
     if (now - this.#progressAt < PROGRESS_INTERVAL && done !== total) return;
     this.#progressAt = now;
-    this.#log([total === undefined ? `${done}` : `${done}/${total}`, text].filter(Boolean).join(" "), "progress");
+    this.#log(
+      [total === undefined ? `${done}` : `${done}/${total}`, text].filter(Boolean).join(" "),
+      "progress",
+    );
   }
 
   #hold(event: EventInit): void {
@@ -166,7 +173,10 @@ export class Attempt implements RunContext {
   async #emitNow(event: EventInit, key: string | undefined): Promise<Receipt> {
     this.#checkOpen("emit");
     if (typeof key !== "string" || key === "") {
-      throw new SluiceError("INVALID_EVENT", "emit with { now: true } needs a key, so that a second attempt emits nothing twice");
+      throw new SluiceError(
+        "INVALID_EVENT",
+        "emit with { now: true } needs a key, so that a second attempt emits nothing twice",
+      );
     }
     return this.#host.emitNow(this.#record(event), `${this.run.id}/${key}`);
   }

@@ -33,7 +33,10 @@ export async function restartCarefully(options: CarefulRestartOptions): Promise<
   const concurrency = new Map([...dispatcher.lanes()].map((lane) => [lane.name, lane.settings.concurrency]));
   const suspects = await work.suspects(concurrency);
   if (suspects.length > 0) {
-    logger.warn({ suspects: suspects.length }, "the last stop was not clean: open runs start one at a time first");
+    logger.warn(
+      { suspects: suspects.length },
+      "the last stop was not clean: open runs start one at a time first",
+    );
   }
   const tried = new Map<string, number>();
   const started = clock.monotonic();
@@ -56,7 +59,9 @@ async function tryAlone(suspect: Suspect, options: CarefulRestartOptions): Promi
     const message = `the host died ${suspect.strikes} times while this run was starting or running; it was set aside`;
     const error = { code: "CRASHED_HOST", message };
     await work.commit({ control: [{ type: "setAside", run: suspect.run, error }] });
-    errors.report(new SluiceError("CRASHED_HOST", `run ${suspect.id}: ${message}`, { details: { run: suspect.id } }));
+    errors.report(
+      new SluiceError("CRASHED_HOST", `run ${suspect.id}: ${message}`, { details: { run: suspect.id } }),
+    );
     return;
   }
   const claim = await work.takeSuspect(suspect.run);

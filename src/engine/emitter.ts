@@ -91,9 +91,14 @@ export class Emitter {
     return operations === undefined || operations.has(record.operation);
   }
 
-  async #commit(append: readonly Append[], state: readonly StatePut[] | undefined): Promise<readonly AppendResult[]> {
+  async #commit(
+    append: readonly Append[],
+    state: readonly StatePut[] | undefined,
+  ): Promise<readonly AppendResult[]> {
     if (append.length === 0 && state === undefined) return [];
-    const { append: results } = await this.#options.work.commit(state === undefined ? { append } : { append, state });
+    const { append: results } = await this.#options.work.commit(
+      state === undefined ? { append } : { append, state },
+    );
     if (eventAccepted.hasSubscribers) this.#publish(append, results);
     return results;
   }
@@ -107,7 +112,10 @@ export class Emitter {
   }
 }
 
-function statePuts(owner: string, state: Readonly<Record<string, unknown>> | undefined): StatePut[] | undefined {
+function statePuts(
+  owner: string,
+  state: Readonly<Record<string, unknown>> | undefined,
+): StatePut[] | undefined {
   if (state === undefined) return undefined;
   return Object.entries(state).map(([key, value]) => ({ owner, key, value: stateText(owner, key, value) }));
 }
@@ -115,5 +123,8 @@ function statePuts(owner: string, state: Readonly<Record<string, unknown>> | und
 function stateText(owner: string, key: string, value: unknown): string {
   const text = JSON.stringify(value) as string | undefined;
   if (text !== undefined) return text;
-  throw new SluiceError("INVALID_OPTIONS", `the state "${key}" of "${owner}" is not JSON; to remove it, put null`);
+  throw new SluiceError(
+    "INVALID_OPTIONS",
+    `the state "${key}" of "${owner}" is not JSON; to remove it, put null`,
+  );
 }

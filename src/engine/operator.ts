@@ -28,7 +28,9 @@ export class Operator {
     const text = data === undefined ? undefined : JSON.stringify(data);
     return this.#control(runs, (run) => {
       const ordered = this.#isOrdered(parseRunId(run)?.process ?? "");
-      return text === undefined ? { type: "replay", run, ordered } : { type: "replay", run, ordered, data: text };
+      return text === undefined
+        ? { type: "replay", run, ordered }
+        : { type: "replay", run, ordered, data: text };
     });
   }
 

@@ -8,7 +8,6 @@ import type {
   ProcessSettings,
   Receipt,
 } from "../model/component.ts";
-import { parseDataset } from "../model/dataset.ts";
 import { parseDuration, type Duration } from "../model/duration.ts";
 import { SluiceError } from "../model/errors.ts";
 import type { EventInit } from "../model/event.ts";
@@ -17,28 +16,15 @@ import type { RunRow } from "../model/run.ts";
 import { createUidSource, type Random } from "../model/uid.ts";
 import type { History } from "../journal/history.ts";
 import type { Journal, JournalDriver } from "../journal/journal.ts";
-import { Topology } from "../topology/topology.ts";
 import type { Graph } from "../topology/types.ts";
+import { Components } from "./components.ts";
 import { pipelineChanged } from "./diagnostics.ts";
 import { ErrorStream } from "./error-stream.ts";
-import type {
-  ErrorListener,
-  Hook,
-  InputHandle,
-  ProcessHandle,
-  ReplayFilter,
-  RunOutcome,
-} from "./handles.ts";
-import { openRuns, processRow } from "./process-rows.ts";
+import type { ErrorListener, Hook, InputHandle, ProcessHandle, ReplayFilter, RunOutcome } from "./handles.ts";
+import { processRow } from "./process-rows.ts";
 import type { InputRow, OrchestratorState, ProcessRow } from "./rows.ts";
 import { Runtime, type Plan } from "./runtime.ts";
-import {
-  checkConcurrency,
-  resolveInputSettings,
-  resolveProcessSettings,
-  type ResolvedInputSettings,
-  type ResolvedProcessSettings,
-} from "./settings.ts";
+import { checkConcurrency } from "./settings.ts";
 import { createSystemRandom, systemClock } from "./system.ts";
 import { untilSignalled } from "./termination.ts";
 
@@ -68,14 +54,13 @@ export class Orchestrator implements AsyncDisposable {
   readonly name: string;
   readonly #driver: JournalDriver;
   readonly #plan: Plan;
-  readonly #topology = new Topology();
-  readonly #inputs = new Map<string, { input: Input; settings: ResolvedInputSettings }>();
-  readonly #processes = new Map<string, { process: Process; settings: ResolvedProcessSettings }>();
+  readonly #components: Components;
   readonly #errors: ErrorStream;
   #state: OrchestratorState = "new";
   #runtime: Runtime | undefined;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
+  #onStopped: (() => void)[] = [];
 
   /** @throws SluiceError INVALID_OPTIONS or INVALID_DURATION */
   constructor(options: EngineOptions) {
@@ -83,6 +68,7 @@ export class Orchestrator implements AsyncDisposable {
     this.name = options.name ?? "pipeline";
     this.#driver = options.journal;
     this.#errors = new ErrorStream(this.name, logger);
+    this.#components = new Components(this.name);
     this.#plan = {
       name: this.name,
       clock,
@@ -90,9 +76,7 @@ export class Orchestrator implements AsyncDisposable {
       newUid: createUidSource(random),
       logger,
       errors: this.#errors,
-      topology: this.#topology,
-      inputs: this.#inputs,
-      processes: this.#processes,
+      components: this.#components,
       concurrency: options.concurrency === undefined ? undefined : checkConcurrency(options.concurrency),
       grace: parseDuration(options.grace ?? "30s"),
       hopLimit: options.hopLimit ?? 32,
@@ -105,29 +89,28 @@ export class Orchestrator implements AsyncDisposable {
 
   /** @throws SluiceError INVALID_NAME, DUPLICATE_NAME, INVALID_OPTIONS … */
   addInput<Data>(input: Input<Data>, settings?: InputSettings): InputHandle<Data> {
-    const resolved = resolveInputSettings(input.name, { ...input.settings, ...settings });
-    const reads = (input.reads ?? []).map(parseDataset);
-    this.#topology.addInput({ role: "input", name: input.name, type: input.type ?? "custom", reads });
-    const untyped = input as Input;
-    this.#inputs.set(input.name, { input: untyped, settings: resolved });
-    this.#runtime?.supervisor.add(untyped, resolved, this.#isPaused(input.name));
+    const registered = this.#components.addInput(input, settings);
+    this.#runtime?.addInput(registered);
     this.#changed();
     return { name: input.name, role: "input" };
   }
 
   /** @throws SluiceError INVALID_NAME, DUPLICATE_NAME, INVALID_OPTIONS … */
-  addProcess<Data, Emits>(process: Process<Data, Emits>, settings?: ProcessSettings): ProcessHandle<Data, Emits> {
+  addProcess<Data, Emits>(
+    process: Process<Data, Emits>,
+    settings?: ProcessSettings,
+  ): ProcessHandle<Data, Emits> {
     const { name } = process;
-    if (this.#runtime?.dispatcher.lane(name) !== undefined && !this.#processes.has(name)) {
-      throw new SluiceError("DUPLICATE_NAME", `process "${name}" was removed, but its open runs are still being drained`);
+    const isDraining =
+      this.#runtime?.dispatcher.lane(name) !== undefined && !this.#components.processes.has(name);
+    if (isDraining) {
+      throw new SluiceError(
+        "DUPLICATE_NAME",
+        `process "${name}" was removed, but its open runs are still being finished`,
+      );
     }
-    const resolved = resolveProcessSettings(name, { ...process.settings, ...settings });
-    const reads = (process.reads ?? []).map(parseDataset);
-    const writes = (process.writes ?? []).map(parseDataset);
-    this.#topology.addProcess({ role: "process", name, type: process.type ?? "custom", reads, writes });
-    const untyped = process as unknown as Process;
-    this.#processes.set(name, { process: untyped, settings: resolved });
-    this.#runtime?.dispatcher.add(untyped, resolved, this.#isPaused(name));
+    const registered = this.#components.addProcess(process, settings);
+    this.#runtime?.addProcess(registered);
     this.#changed();
     return { name, role: "process" };
   }
@@ -145,14 +128,13 @@ export class Orchestrator implements AsyncDisposable {
   ): void;
   addLink(from: string, to: string, options?: LinkOptions): void;
   addLink(from: { name: string } | string, to: { name: string } | string, options: LinkOptions = {}): void {
-    this.#topology.addLink({ ...options, from: nameOf(from), to: nameOf(to) });
+    this.#components.addLink(nameOf(from), nameOf(to), options);
     this.#changed();
   }
 
   async removeInput(name: string): Promise<void> {
-    this.#expect(name, "input");
-    this.#topology.removeNode(name);
-    this.#inputs.delete(name);
+    this.#components.expect(name, "input");
+    this.#components.remove(name);
     this.#changed();
     await this.#runtime?.supervisor.remove(name, this.#plan.grace);
   }
@@ -164,8 +146,8 @@ export class Orchestrator implements AsyncDisposable {
    * `cancel` cancels them.
    */
   async removeProcess(name: string, options: { readonly open?: "drain" | "cancel" } = {}): Promise<void> {
-    this.#expect(name, "process");
-    const open = await this.#openRuns(name);
+    this.#components.expect(name, "process");
+    const open = (await this.#runtime?.openRuns(name)) ?? 0;
     if (open > 0 && options.open === undefined) {
       throw new SluiceError(
         "OPEN_RUNS",
@@ -173,21 +155,13 @@ export class Orchestrator implements AsyncDisposable {
         { details: { open } },
       );
     }
-    this.#topology.removeNode(name);
-    this.#processes.delete(name);
+    this.#components.remove(name);
     this.#changed();
-    const runtime = this.#runtime;
-    if (runtime === undefined) return;
-    if (options.open === "cancel") {
-      const reason = { code: "CANCELLED", message: `process "${name}" was removed` };
-      await runtime.journal.work.commit({ control: [{ type: "cancelOpen", process: name, reason }] });
-    }
-    if (options.open === "drain") await runtime.completion.until(async () => (await this.#openRuns(name)) === 0);
-    await runtime.dispatcher.remove(name);
+    await this.#runtime?.removeProcess(name, options.open);
   }
 
   removeLink(from: string, to: string): void {
-    this.#topology.removeLink(from, to);
+    this.#components.topology.removeLink(from, to);
     this.#changed();
   }
 
@@ -218,7 +192,9 @@ export class Orchestrator implements AsyncDisposable {
    */
   async stop(options: { readonly grace?: Duration } = {}): Promise<void> {
     if (this.#state === "new") return;
-    this.#stopping ??= this.#stop(options.grace === undefined ? this.#plan.grace : parseDuration(options.grace));
+    this.#stopping ??= this.#stop(
+      options.grace === undefined ? this.#plan.grace : parseDuration(options.grace),
+    );
     await this.#stopping;
   }
 
@@ -233,7 +209,7 @@ export class Orchestrator implements AsyncDisposable {
 
   /** Emits in the name of an input (or process); resolves when it is durable. */
   emit(name: string, event: EventInit, options?: EmitOptions): Promise<Receipt> {
-    if (!this.#inputs.has(name)) this.#expect(name, undefined);
+    this.#components.expect(name);
     return this.#running().emitter.emit(name, event, options);
   }
 
@@ -258,7 +234,7 @@ export class Orchestrator implements AsyncDisposable {
 
   /** Starts an input anew, a failed or finished one too. */
   async restart(input: string): Promise<void> {
-    this.#expect(input, "input");
+    this.#components.expect(input, "input");
     this.#running().supervisor.input(input)?.restart();
   }
 
@@ -289,22 +265,17 @@ export class Orchestrator implements AsyncDisposable {
     const runtime = this.#running();
     const { runs } = await runtime.journal.history.counters();
     return [...runtime.dispatcher.lanes()].map((lane) => {
-      return processRow(lane, runs[lane.name] ?? {}, this.#processes.has(lane.name));
+      return processRow(lane, runs[lane.name] ?? {}, this.#components.processes.has(lane.name));
     });
   }
 
   graph(): Graph {
-    return this.#topology.graph();
+    return this.#components.topology.graph();
   }
 
   /** The inputs that answer HTTP requests. */
   hooks(): readonly Hook[] {
-    const hooks: Hook[] = [];
-    for (const { input } of this.#inputs.values()) {
-      if (input.fetch === undefined || input.path === undefined) continue;
-      hooks.push({ name: input.name, path: input.path, fetch: input.fetch.bind(input) });
-    }
-    return hooks;
+    return this.#components.hooks();
   }
 
   /** @throws SluiceError NOT_RUNNING */
@@ -325,8 +296,6 @@ export class Orchestrator implements AsyncDisposable {
   onError(listener: ErrorListener): () => void {
     return this.#errors.onError(listener);
   }
-
-  readonly #onStopped: (() => void)[] = [];
 
   async #start(): Promise<void> {
     const { clock, random, logger } = this.#plan;
@@ -363,12 +332,8 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   async #switch(name: string, type: "pause" | "resume"): Promise<void> {
-    this.#expect(name, undefined);
+    this.#components.expect(name);
     await this.#running().journal.work.commit({ control: [{ type, name }] });
-  }
-
-  #isPaused(name: string): boolean {
-    return this.#runtime?.journal.coordination.paused().has(name) === true;
   }
 
   #changed(): void {
@@ -378,18 +343,6 @@ export class Orchestrator implements AsyncDisposable {
     runtime.refreshVersion().catch((error: unknown) => {
       this.#errors.reportThrown(error, "JOURNAL_IO", "the pipeline's new version could not be journalled");
     });
-  }
-
-  async #openRuns(process: string): Promise<number> {
-    if (this.#runtime === undefined) return 0;
-    const { runs } = await this.#runtime.journal.history.counters();
-    return openRuns(runs[process] ?? {});
-  }
-
-  #expect(name: string, role: "input" | "process" | undefined): void {
-    const node = this.#topology.node(name);
-    if (node !== undefined && (role === undefined || node.role === role)) return;
-    throw new SluiceError("UNKNOWN_NAME", `pipeline "${this.name}" has no ${role ?? "input or process"} named "${name}"`);
   }
 
   #running(): Runtime {

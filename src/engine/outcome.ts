@@ -39,7 +39,10 @@ export function outcomeOf(
 
 function errorOf(attempt: Attempt, ending: Ending): unknown {
   if (ending.type === "abandoned") {
-    return new SluiceError("ABANDONED", `${attempt.abortReason?.message}; it did not end within its grace time and was abandoned`);
+    return new SluiceError(
+      "ABANDONED",
+      `${attempt.abortReason?.message}; it did not end within its grace time and was abandoned`,
+    );
   }
   if (ending.type === "resolved") {
     const said = ending.status?.logs?.at(-1) ?? "it gave no reason";

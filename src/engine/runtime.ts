@@ -1,19 +1,18 @@
 import type { Clock } from "../model/clock.ts";
-import type { Input, Process } from "../model/component.ts";
 import type { Logger } from "../model/logger.ts";
 import type { NewUid, Random } from "../model/uid.ts";
 import type { Change } from "../journal/coordination.ts";
 import type { Journal } from "../journal/journal.ts";
-import type { Topology } from "../topology/topology.ts";
 import { restartCarefully } from "./careful-restart.ts";
+import type { Components, RegisteredInput, RegisteredProcess } from "./components.ts";
 import { Completion } from "./completion.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Emitter } from "./emitter.ts";
 import type { ErrorStream } from "./error-stream.ts";
 import type { LaneHost } from "./lane.ts";
 import { Operator } from "./operator.ts";
+import { openRuns } from "./process-rows.ts";
 import { Routing } from "./routing.ts";
-import type { ResolvedInputSettings, ResolvedProcessSettings } from "./settings.ts";
 import { Settler } from "./settler.ts";
 import { SharedSlots } from "./shared-slots.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -27,9 +26,7 @@ export interface Plan {
   readonly newUid: NewUid;
   readonly logger: Logger;
   readonly errors: ErrorStream;
-  readonly topology: Topology;
-  readonly inputs: ReadonlyMap<string, { readonly input: Input; readonly settings: ResolvedInputSettings }>;
-  readonly processes: ReadonlyMap<string, { readonly process: Process; readonly settings: ResolvedProcessSettings }>;
+  readonly components: Components;
   readonly concurrency: number | undefined;
   /** Milliseconds. */
   readonly grace: number;
@@ -61,7 +58,7 @@ export class Runtime {
     this.#plan = plan;
     this.journal = journal;
     this.routing = new Routing({
-      route: (source) => plan.topology.route(source),
+      route: (source) => plan.components.topology.route(source),
       isOrdered: (process) => this.#isOrdered(process),
       hopLimit: plan.hopLimit,
     });
@@ -71,7 +68,7 @@ export class Runtime {
       routing: this.routing,
       clock,
       newUid,
-      operations: (source) => plan.inputs.get(source)?.settings.operations,
+      operations: (source) => plan.components.inputs.get(source)?.settings.operations,
     });
     this.#settler = new Settler({ work, clock, random, errors });
     this.completion = new Completion(journal, () => this.#settler.pending > 0);
@@ -92,21 +89,40 @@ export class Runtime {
   }
 
   async start(): Promise<void> {
-    const paused = this.journal.coordination.paused();
+    const { inputs, processes } = this.#plan.components;
     await this.refreshVersion();
-    for (const { process, settings } of this.#plan.processes.values()) {
-      this.dispatcher.add(process, settings, paused.has(process.name));
-    }
-    for (const { input, settings } of this.#plan.inputs.values()) {
-      this.supervisor.add(input, settings, paused.has(input.name));
-    }
+    for (const registered of processes.values()) this.addProcess(registered);
+    for (const registered of inputs.values()) this.addInput(registered);
     this.supervisor.start();
     this.#careful = this.#startDispatching();
   }
 
+  addInput({ input, settings }: RegisteredInput): void {
+    this.supervisor.add(input, settings, this.#isPaused(input.name));
+  }
+
+  addProcess({ process, settings }: RegisteredProcess): void {
+    this.dispatcher.add(process, settings, this.#isPaused(process.name));
+  }
+
+  /** Resolves when the process has no open runs any more and is closed. */
+  async removeProcess(name: string, open: "drain" | "cancel" | undefined): Promise<void> {
+    if (open === "cancel") {
+      const reason = { code: "CANCELLED", message: `process "${name}" was removed` };
+      await this.journal.work.commit({ control: [{ type: "cancelOpen", process: name, reason }] });
+    }
+    if (open === "drain") await this.completion.until(async () => (await this.openRuns(name)) === 0);
+    await this.dispatcher.remove(name);
+  }
+
+  async openRuns(process: string): Promise<number> {
+    const { runs } = await this.journal.history.counters();
+    return openRuns(runs[process] ?? {});
+  }
+
   /** To be called after every change of the topology: attempts that begin from now on record it. */
   async refreshVersion(): Promise<void> {
-    const { topology, processes } = this.#plan;
+    const { topology, processes } = this.#plan.components;
     const settings = [...processes].map(([name, process]) => [name, process.settings]);
     this.#version = await pipelineVersion(this.journal.work, [topology.graph(), settings]);
   }
@@ -139,8 +155,12 @@ export class Runtime {
     if (!this.#stopping.signal.aborted) this.dispatcher.start();
   }
 
+  #isPaused(name: string): boolean {
+    return this.journal.coordination.paused().has(name);
+  }
+
   #isOrdered(process: string): boolean {
-    return this.#plan.processes.get(process)?.settings.ordered === true;
+    return this.#plan.components.processes.get(process)?.settings.ordered === true;
   }
 
   #laneHost(): LaneHost {

@@ -27,7 +27,10 @@ export interface ResolvedInputSettings {
 const LARGEST_CONCURRENCY = 10_000;
 
 /** @throws SluiceError INVALID_OPTIONS or INVALID_DURATION, naming the process */
-export function resolveProcessSettings(name: string, settings: ProcessSettings): Readonly<ResolvedProcessSettings> {
+export function resolveProcessSettings(
+  name: string,
+  settings: ProcessSettings,
+): Readonly<ResolvedProcessSettings> {
   return naming(`process "${name}"`, () => ({
     concurrency: checkConcurrency(settings.concurrency ?? 8),
     timeout: optionalDuration(settings.timeout),
@@ -52,7 +55,10 @@ export function resolveInputSettings(name: string, settings: InputSettings): Rea
 /** @throws SluiceError INVALID_OPTIONS */
 export function checkConcurrency(value: number): number {
   if (Number.isSafeInteger(value) && value >= 1 && value <= LARGEST_CONCURRENCY) return value;
-  throw new SluiceError("INVALID_OPTIONS", `concurrency must be a whole number from 1 to 10000, not ${value}`);
+  throw new SluiceError(
+    "INVALID_OPTIONS",
+    `concurrency must be a whole number from 1 to 10000, not ${value}`,
+  );
 }
 
 function optionalDuration(value: Duration | undefined): number | undefined {
@@ -61,7 +67,10 @@ function optionalDuration(value: Duration | undefined): number | undefined {
 
 function oneOf(value: string, allowed: readonly string[], key: string): string {
   if (allowed.includes(value)) return value;
-  throw new SluiceError("INVALID_OPTIONS", `${key} must be ${allowed.join(" or ")}, not ${JSON.stringify(value)}`);
+  throw new SluiceError(
+    "INVALID_OPTIONS",
+    `${key} must be ${allowed.join(" or ")}, not ${JSON.stringify(value)}`,
+  );
 }
 
 function naming<Settings extends object>(what: string, resolve: () => Settings): Readonly<Settings> {

@@ -87,7 +87,9 @@ export class Settler {
   async #write(settles: Settle[], listeners: SettleListener[], logs: LogLine[]): Promise<void> {
     for (let failures = 1; !this.#closed; failures += 1) {
       try {
-        const { settle: results } = await this.#work.commit(logs.length === 0 ? { settle: settles } : { settle: settles, logs });
+        const { settle: results } = await this.#work.commit(
+          logs.length === 0 ? { settle: settles } : { settle: settles, logs },
+        );
         this.#pending -= settles.length;
         for (let i = 0; i < settles.length; i += 1) {
           listeners[i]?.settled(settles[i] as Settle, results[i] as "settled" | "stale");
@@ -106,12 +108,17 @@ export class Settler {
   /** One outcome is refused for what it is: find it, and make its run dead rather than lose the others. */
   async #writeEach(settles: Settle[], listeners: SettleListener[], error: unknown): Promise<void> {
     if (settles.length > 1) {
-      for (const [i, settle] of settles.entries()) await this.#write([settle], [listeners[i] as SettleListener], []);
+      for (const [i, settle] of settles.entries())
+        await this.#write([settle], [listeners[i] as SettleListener], []);
       return;
     }
     const [settle] = settles;
     if (settle === undefined) return;
-    this.#errors.reportThrown(error, "RUN_FAILED", `the outcome of a run of "${settle.claim.process}" was refused`);
+    this.#errors.reportThrown(
+      error,
+      "RUN_FAILED",
+      `the outcome of a run of "${settle.claim.process}" was refused`,
+    );
     if (settle.outcome.type === "dead") {
       this.#pending -= 1;
       return;

@@ -149,8 +149,12 @@ export class SupervisedInput {
     const hopeless = isPermanentError(error);
     const failed = hopeless || this.#failures.length > FAILURES_LIMIT;
     this.#become(failed ? "failed" : "backing off");
-    const delay = failed ? RESTART.max : backOff(RESTART, this.#failures.length) * (0.5 + this.#host.random() / 2);
-    const next = hopeless ? "it is not started again by itself" : `it is started again in ${Math.ceil(delay / 1_000)} s`;
+    const delay = failed
+      ? RESTART.max
+      : backOff(RESTART, this.#failures.length) * (0.5 + this.#host.random() / 2);
+    const next = hopeless
+      ? "it is not started again by itself"
+      : `it is started again in ${Math.ceil(delay / 1_000)} s`;
     this.#host.errors.reportThrown(error, "INPUT_FAILED", `input "${this.input.name}" failed and ${next}`, {
       input: this.input.name,
     });
@@ -169,7 +173,12 @@ export class SupervisedInput {
     if (this.#state === state) return;
     this.#state = state;
     if (!inputChanged.hasSubscribers) return;
-    inputChanged.publish({ pipeline: this.#host.pipeline, input: this.input.name, state, error: this.#lastError });
+    inputChanged.publish({
+      pipeline: this.#host.pipeline,
+      input: this.input.name,
+      state,
+      error: this.#lastError,
+    });
   }
 
   #context(signal: AbortSignal, alive: { current: boolean }): InputContext {
@@ -213,9 +222,10 @@ export class SupervisedInput {
     if (left <= 0 && !this.#silent && this.#state === "running") {
       this.#silent = true;
       const message = `input "${this.input.name}" has been silent for longer than its expect_every of ${expectEvery} ms`;
-      this.#host.errors.report(new SluiceError("INPUT_SILENT", message, { details: { input: this.input.name } }));
+      this.#host.errors.report(
+        new SluiceError("INPUT_SILENT", message, { details: { input: this.input.name } }),
+      );
     }
     this.#silence = clock.setTimer(left > 0 ? left : expectEvery, () => this.#watchSilence());
   }
 }
-

@@ -1,0 +1,101 @@
+import type { Input, InputSettings, LinkOptions, Process, ProcessSettings } from "../model/component.ts";
+import { parseDataset } from "../model/dataset.ts";
+import { SluiceError } from "../model/errors.ts";
+import { didYouMean } from "../model/suggest.ts";
+import { Topology } from "../topology/topology.ts";
+import type { Hook } from "./handles.ts";
+import {
+  resolveInputSettings,
+  resolveProcessSettings,
+  type ResolvedInputSettings,
+  type ResolvedProcessSettings,
+} from "./settings.ts";
+
+export interface RegisteredInput {
+  readonly input: Input;
+  readonly settings: ResolvedInputSettings;
+}
+
+export interface RegisteredProcess {
+  readonly process: Process;
+  readonly settings: ResolvedProcessSettings;
+}
+
+/** What a pipeline consists of: its components with their settings, and the topology between them. */
+export class Components {
+  readonly topology: Topology = new Topology();
+  readonly #pipeline: string;
+  readonly #inputs = new Map<string, RegisteredInput>();
+  readonly #processes = new Map<string, RegisteredProcess>();
+
+  constructor(pipeline: string) {
+    this.#pipeline = pipeline;
+  }
+
+  get inputs(): ReadonlyMap<string, RegisteredInput> {
+    return this.#inputs;
+  }
+
+  get processes(): ReadonlyMap<string, RegisteredProcess> {
+    return this.#processes;
+  }
+
+  addInput<Data>(input: Input<Data>, settings: InputSettings | undefined): RegisteredInput {
+    const resolved = resolveInputSettings(input.name, { ...input.settings, ...settings });
+    const reads = (input.reads ?? []).map(parseDataset);
+    this.topology.addInput({ role: "input", name: input.name, type: input.type ?? "custom", reads });
+    const registered = { input: input as Input, settings: resolved };
+    this.#inputs.set(input.name, registered);
+    return registered;
+  }
+
+  addProcess<Data, Emits>(
+    process: Process<Data, Emits>,
+    settings: ProcessSettings | undefined,
+  ): RegisteredProcess {
+    const { name, type = "custom" } = process;
+    const resolved = resolveProcessSettings(name, { ...process.settings, ...settings });
+    const reads = (process.reads ?? []).map(parseDataset);
+    const writes = (process.writes ?? []).map(parseDataset);
+    this.topology.addProcess({ role: "process", name, type, reads, writes });
+    const registered = { process: process as unknown as Process, settings: resolved };
+    this.#processes.set(name, registered);
+    return registered;
+  }
+
+  addLink(from: string, to: string, options: LinkOptions): void {
+    this.topology.addLink({ ...options, from, to });
+  }
+
+  remove(name: string): void {
+    this.topology.removeNode(name);
+    this.#inputs.delete(name);
+    this.#processes.delete(name);
+  }
+
+  /** @throws SluiceError UNKNOWN_NAME unless there is one, of this role if it is given */
+  expect(name: string, role?: "input" | "process"): void {
+    const node = this.topology.node(name);
+    if (node !== undefined && (role === undefined || node.role === role)) return;
+    const candidates = this.topology.nodes().filter((other) => role === undefined || other.role === role);
+    const hint = didYouMean(
+      name,
+      candidates.map((other) => other.name),
+    );
+    throw new SluiceError(
+      "UNKNOWN_NAME",
+      `pipeline "${this.#pipeline}" has no ${role ?? "input or process"} named ${JSON.stringify(name)}${hint}`,
+      { details: { name } },
+    );
+  }
+
+  /** The inputs that answer HTTP requests. */
+  hooks(): readonly Hook[] {
+    const hooks: Hook[] = [];
+    for (const { input } of this.#inputs.values()) {
+      if (input.fetch === undefined || input.path === undefined) continue;
+      hooks.push({ name: input.name, path: input.path, fetch: input.fetch.bind(input) });
+    }
+    return hooks;
+  }
+}

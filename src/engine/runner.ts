@@ -1,0 +1,236 @@
+import type { Process } from "../model/component.ts";
+import { SluiceError, toErrorRecord } from "../model/errors.ts";
+import { toEvent, type EventRecord } from "../model/event.ts";
+import type { ProcessStatus } from "../model/status.ts";
+import type { Append, Claim, Outcome, Settle } from "../journal/work.ts";
+import { Attempt, type AbortKind, type AttemptHost } from "./attempt.ts";
+import { attemptEnded, attemptStarted, type AttemptStarted } from "./diagnostics.ts";
+import type { ErrorStream } from "./error-stream.ts";
+import { outcomeOf, type Ending } from "./outcome.ts";
+import type { ResolvedProcessSettings } from "./settings.ts";
+import type { Settler } from "./settler.ts";
+
+/** What all runners of an engine have in common. */
+export interface RunnerHost extends AttemptHost {
+  readonly settler: Settler;
+  readonly errors: ErrorStream;
+  /** Of the pipeline, in milliseconds: for processes without one of their own. */
+  readonly grace: number;
+  version(): number;
+  /** What routing makes of an event that a process emits. */
+  append(event: EventRecord): Append;
+  /** A run may have become final. */
+  progress(): void;
+  /** A process asked to be paused (it learned that its target is gone). */
+  pause(process: string): void;
+}
+
+/** Told what happens to the attempts. */
+export interface RunnerListener {
+  /** One ended: its slot is free. */
+  attemptEnded(): void;
+  /** Its outcome is durable. */
+  attemptSettled(): void;
+}
+
+/** Runs attempts of one process: begins, aborts and ends them, and hands their outcomes to the settler. */
+export class Runner {
+  readonly #host: RunnerHost;
+  readonly #process: Process;
+  readonly #settings: ResolvedProcessSettings;
+  readonly #listener: RunnerListener;
+  readonly #running = new Set<Attempt>();
+  /** Abandoned attempts whose key waits until they really end, with the outcome that is kept back until then. */
+  readonly #held = new Map<Attempt, Settle>();
+  #zombies = 0;
+  #unsettled = 0;
+  #quiet: (() => void)[] = [];
+  #closing = false;
+
+  constructor(
+    host: RunnerHost,
+    process: Process,
+    settings: ResolvedProcessSettings,
+    listener: RunnerListener,
+  ) {
+    this.#host = host;
+    this.#process = process;
+    this.#settings = settings;
+    this.#listener = listener;
+  }
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Attempts that ignored their signal and go on without a slot. */
+  get abandoned(): number {
+    return this.#zombies;
+  }
+
+  /** Attempts that ended, but whose outcome is not durable yet. */
+  get unsettled(): number {
+    return this.#unsettled;
+  }
+
+  begin(claim: Claim, onSettled?: () => void): void {
+    const { timeout } = this.#settings;
+    const attempt = new Attempt(this.#host, claim, timeout, this.#host.version());
+    attempt.onSettled = onSettled;
+    this.#running.add(attempt);
+    if (timeout !== undefined) this.#startTimeout(attempt, timeout);
+    if (attemptStarted.hasSubscribers) attemptStarted.publish(this.#describe(attempt));
+    let result: Promise<ProcessStatus | void> | ProcessStatus | void;
+    try {
+      result = this.#process.run(toEvent(claim.event), attempt);
+    } catch (error) {
+      this.#end(attempt, { type: "rejected", error });
+      return;
+    }
+    if (!isPromise(result)) {
+      this.#end(attempt, { type: "resolved", status: result ?? undefined });
+      return;
+    }
+    result.then(
+      (status) => this.#end(attempt, { type: "resolved", status: status ?? undefined }),
+      (error: unknown) => this.#end(attempt, { type: "rejected", error }),
+    );
+  }
+
+  /** Aborts the attempt with this fence, if it is here. */
+  cancel(fence: number, message: string): void {
+    for (const attempt of this.#running) {
+      if (attempt.fence === fence) this.#abort(attempt, "cancelled", new SluiceError("CANCELLED", message));
+    }
+  }
+
+  /** Hands back a claim that was not begun. */
+  release(claim: Claim): void {
+    const now = this.#host.clock.now();
+    const version = this.#host.version();
+    const settle: Settle = { claim, startedAt: now, finishedAt: now, version, outcome: { type: "released" } };
+    this.#host.settler.settle(settle, { settled: () => undefined });
+  }
+
+  /** Resolves when nothing runs any more. */
+  quiet(): Promise<void> {
+    return this.#running.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#quiet.push(resolve));
+  }
+
+  /** Tells what runs to end: the host shuts down. */
+  abortAll(reason: SluiceError): void {
+    for (const attempt of this.#running) attempt.abort("shutdown", reason);
+  }
+
+  /** Gives up what did not end: it is handed back. */
+  abandonAll(): void {
+    this.#closing = true;
+    for (const attempt of this.#running) this.#end(attempt, { type: "abandoned" });
+    for (const [attempt, settle] of this.#held) this.#write(attempt, settle);
+    this.#held.clear();
+  }
+
+  #startTimeout(attempt: Attempt, timeout: number): void {
+    const reason = new SluiceError("TIMEOUT", `the attempt took longer than its time-out of ${timeout} ms`);
+    attempt.timer = this.#host.clock.setTimer(timeout, () => this.#abort(attempt, "timeout", reason));
+  }
+
+  #abort(attempt: Attempt, kind: AbortKind, reason: SluiceError): void {
+    if (attempt.abortKind !== undefined) return;
+    attempt.timer?.cancel();
+    const grace = this.#settings.grace ?? this.#host.grace;
+    attempt.timer = this.#host.clock.setTimer(grace, () => this.#end(attempt, { type: "abandoned" }));
+    attempt.abort(kind, reason);
+  }
+
+  #end(attempt: Attempt, ending: Ending): void {
+    if (attempt.abandoned) {
+      this.#buryZombie(attempt);
+      return;
+    }
+    const outcome = this.#decide(attempt, ending);
+    const settle = this.#settle(attempt, outcome);
+    attempt.abandoned = ending.type === "abandoned";
+    attempt.end();
+    this.#running.delete(attempt);
+    this.#unsettled += 1;
+    if (attempt.abandoned) this.#raiseZombie(attempt, settle);
+    else this.#write(attempt, settle);
+    this.#listener.attemptEnded();
+    if (this.#running.size === 0 && this.#quiet.length > 0)
+      for (const resolve of this.#quiet.splice(0)) resolve();
+  }
+
+  #decide(attempt: Attempt, ending: Ending): Outcome {
+    if (ending.type === "rejected" && asksForPause(ending.error)) this.#host.pause(this.#process.name);
+    if (ending.type === "resolved") for (const line of ending.status?.logs ?? []) attempt.log(line);
+    return outcomeOf(attempt, ending, this.#settings, this.#host.random);
+  }
+
+  #settle(attempt: Attempt, outcome: Outcome): Settle {
+    const settle = {
+      claim: attempt.claim,
+      startedAt: attempt.startedAt,
+      finishedAt: this.#host.clock.now(),
+      version: attempt.version,
+      outcome,
+    };
+    if (attempt.held === undefined || outcome.type !== "succeeded") return settle;
+    return { ...settle, emitted: attempt.held.map((event) => this.#host.append(event)) };
+  }
+
+  #write(attempt: Attempt, settle: Settle): void {
+    this.#host.settler.settle(settle, {
+      settled: (_, result) => {
+        this.#unsettled -= 1;
+        if (attemptEnded.hasSubscribers) this.#publishEnd(attempt, settle, result);
+        attempt.onSettled?.();
+        this.#listener.attemptSettled();
+        this.#host.progress();
+      },
+    });
+  }
+
+  #raiseZombie(attempt: Attempt, settle: Settle): void {
+    this.#zombies += 1;
+    const message = `an attempt of process "${this.#process.name}" ignored its signal and was abandoned`;
+    this.#host.errors.report(new SluiceError("ABANDONED", message, { details: { run: attempt.run.id } }));
+    if (this.#settings.ordered && !this.#closing) this.#held.set(attempt, settle);
+    else this.#write(attempt, settle);
+  }
+
+  #buryZombie(attempt: Attempt): void {
+    this.#zombies -= 1;
+    const settle = this.#held.get(attempt);
+    if (settle === undefined) return;
+    this.#held.delete(attempt);
+    this.#write(attempt, settle);
+  }
+
+  #describe(attempt: Attempt): AttemptStarted {
+    const { event, attempt: number } = attempt.claim;
+    const { process, id: run } = attempt.run;
+    return { pipeline: this.#host.pipeline, process, run, attempt: number, event };
+  }
+
+  #publishEnd(attempt: Attempt, settle: Settle, result: "settled" | "stale"): void {
+    const { outcome } = settle;
+    const abandoned = "abandoned" in outcome && outcome.abandoned === true;
+    const named = outcome.type === "retry" || outcome.type === "dead" ? "failed" : outcome.type;
+    attemptEnded.publish({
+      ...this.#describe(attempt),
+      outcome: result === "stale" ? "cancelled" : abandoned ? "abandoned" : named,
+      duration: settle.finishedAt - settle.startedAt,
+      error: "error" in outcome ? toErrorRecord(outcome.error) : null,
+      final: outcome.type !== "retry" && outcome.type !== "released",
+    });
+  }
+}
+
+function asksForPause(error: unknown): boolean {
+  return (error as { pauseProcess?: unknown } | null | undefined)?.pauseProcess === true;
+}
+
+function isPromise<T>(value: Promise<T> | T): value is Promise<T> {
+  return typeof value === "object" && value !== null && "then" in value;
+}
