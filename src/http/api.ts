@@ -1,0 +1,103 @@
+import { Hono, type Context, type MiddlewareHandler } from "hono";
+import { SluiceError } from "../model/errors.ts";
+import { createAccess, mayActAs, ownerAccess, type Access, type AccessOptions } from "./access.ts";
+import { notFound, problem, problemOf } from "./problem.ts";
+import type { ApiPipeline, Call, Route } from "./route.ts";
+import { componentRoutes } from "./routes/components.ts";
+import { pipelineRoutes } from "./routes/pipeline.ts";
+import { recordRoutes } from "./routes/records.ts";
+
+export type FetchHandler = (request: Request) => Response | Promise<Response>;
+
+export interface ApiOptions extends AccessOptions {
+  /** The owner's socket: no Host, Origin and token rules. Defaults to `false`. */
+  readonly owner?: boolean;
+  /** The configuration as it may be shown, secrets masked. */
+  readonly config?: unknown;
+  /** Told of what went wrong inside, which answers do not say. Defaults to nothing. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** Every route, with who may call it: what tests walk through. */
+export const routes: readonly Route[] = [...pipelineRoutes, ...componentRoutes, ...recordRoutes];
+
+/** Kept from caches, from other sites' pages and frames, and from being taken for anything but JSON. */
+const SECURE_HEADERS: Readonly<Record<string, string>> = {
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+};
+
+/** The HTTP API of a pipeline, as a web-standard handler: mount it where you like, or `listen` to it. */
+export function createApi(pipeline: ApiPipeline, options: ApiOptions = {}): { readonly fetch: FetchHandler } {
+  const access = options.owner === true ? ownerAccess : createAccess(options);
+  const report = options.onError ?? (() => undefined);
+  const app = new Hono();
+
+  app.use(async (context, next) => {
+    access.checkSite(context.req.raw);
+    await next();
+  });
+  for (const [path, methods] of byPath(routes)) {
+    for (const route of methods) {
+      app.on(route.method, path, requireRole(access, route.role), (context) =>
+        route.handle(toCall(context, pipeline, options.config)),
+      );
+    }
+    const open = methods.some((route) => route.role === "anyone");
+    app.all(path, requireRole(access, open ? "anyone" : "viewer"), (context) =>
+      refuseMethod(context, methods),
+    );
+  }
+  app.all("*", requireRole(access, "viewer"), (context) => {
+    throw notFound(`there is nothing at ${JSON.stringify(context.req.path)}`);
+  });
+  app.onError((error) => problemOf(error, report));
+
+  return {
+    async fetch(request) {
+      const response = await app.fetch(request);
+      for (const [name, value] of Object.entries(SECURE_HEADERS)) response.headers.set(name, value);
+      return response;
+    },
+  };
+}
+
+function byPath(all: readonly Route[]): ReadonlyMap<string, readonly Route[]> {
+  return Map.groupBy(all, (route) => route.path);
+}
+
+function requireRole(access: Access, role: Route["role"]): MiddlewareHandler {
+  return async (context, next) => {
+    if (role !== "anyone" && !mayActAs(access.grant(context.req.raw), role)) {
+      throw new SluiceError("FORBIDDEN", `this route is for the role ${role} only`);
+    }
+    await next();
+  };
+}
+
+function toCall(context: Context, pipeline: ApiPipeline, config: unknown): Call {
+  const request = context.req.raw;
+  return {
+    pipeline,
+    request,
+    search: new URL(request.url).searchParams,
+    param: (name) => context.req.param(name) ?? "",
+    config,
+  };
+}
+
+function refuseMethod(context: Context, methods: readonly Route[]): Response {
+  const allowed = methods.flatMap(({ method }) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ");
+  const { method, path } = context.req;
+  return problem(
+    405,
+    "METHOD_NOT_ALLOWED",
+    `${method} is not for ${JSON.stringify(path)}, which takes ${allowed}`,
+    {
+      allow: allowed,
+    },
+  );
+}

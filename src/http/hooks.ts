@@ -1,0 +1,46 @@
+import type { Orchestrator } from "../engine/orchestrator.ts";
+import type { FetchHandler } from "./api.ts";
+import { problem, problemOf } from "./problem.ts";
+
+/** Where the API and the page live: no hook may. */
+const RESERVED = /^\/(?:$|api(?:\/|$)|metrics$|healthz$|readyz$)/;
+
+/**
+ * Serves the inputs that answer HTTP requests, each at its own path and with its own authentication.
+ * Reads the inputs anew for each request, so that those added later are served too.
+ */
+export function hooksHandler(
+  orchestrator: Pick<Orchestrator, "hooks">,
+  options: {
+    /** What answers at every other path. Defaults to 404. */
+    readonly otherwise?: FetchHandler;
+    readonly onError?: (error: unknown) => void;
+  } = {},
+): FetchHandler {
+  const { otherwise = nothingHere, onError = () => undefined } = options;
+  return async (request) => {
+    const path = pathOf(request.url);
+    const hook = RESERVED.test(path)
+      ? undefined
+      : orchestrator.hooks().find((candidate) => candidate.path === path);
+    if (hook === undefined) return otherwise(request);
+    try {
+      return await hook.fetch(request);
+    } catch (error) {
+      return problemOf(error, onError);
+    }
+  };
+}
+
+function nothingHere(): Response {
+  return problem(404, "NOT_FOUND", "no webhook lives here");
+}
+
+/** The path of an absolute URL, still encoded: cheaper than to parse all of it, for every delivery. */
+function pathOf(url: string): string {
+  const start = url.indexOf("/", url.indexOf("://") + 3);
+  if (start === -1) return "/";
+  const query = url.indexOf("?", start);
+  const end = query === -1 ? url.indexOf("#", start) : query;
+  return end === -1 ? url.slice(start) : url.slice(start, end);
+}

@@ -1,0 +1,98 @@
+import { isSluiceError, SluiceError, type ErrorCode } from "../model/errors.ts";
+
+/** Statuses of the codes that a request can provoke. Any other code is ours to mend: 500. */
+const STATUSES: Readonly<Partial<Record<ErrorCode, number>>> = {
+  BAD_REQUEST: 400,
+  INVALID_EVENT: 400,
+  INVALID_OPERATION: 400,
+  INVALID_NAME: 400,
+  INVALID_OPTIONS: 400,
+  INVALID_DURATION: 400,
+  INVALID_QUERY: 400,
+  INVALID_EXPRESSION: 400,
+  UNAUTHORIZED: 401,
+  FORBIDDEN: 403,
+  NOT_FOUND: 404,
+  UNKNOWN_NAME: 404,
+  RUN_NOT_FOUND: 404,
+  EVENT_NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  REQUEST_TIMEOUT: 408,
+  RUN_STATE: 409,
+  STATE_CONFLICT: 409,
+  OPEN_RUNS: 409,
+  PAYLOAD_TOO_LARGE: 413,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  JOURNAL_FULL: 503,
+  JOURNAL_IO: 503,
+  JOURNAL_BACKLOG: 503,
+  JOURNAL_CLOSED: 503,
+  JOURNAL_OWNED: 503,
+  NOT_RUNNING: 503,
+  SHUTDOWN: 503,
+};
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  408: "Request Timeout",
+  409: "Conflict",
+  413: "Content Too Large",
+  415: "Unsupported Media Type",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+  503: "Service Unavailable",
+};
+
+/** An error as the wire carries it (RFC 9457, section 3.1), with our `code`. */
+export interface Problem {
+  readonly type: "about:blank";
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+}
+
+export function toProblem(status: number, code: string, detail: string): Problem {
+  return { type: "about:blank", title: TITLES[status] ?? "Error", status, code, detail };
+}
+
+export function problem(
+  status: number,
+  code: ErrorCode,
+  detail: string,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return new Response(JSON.stringify(toProblem(status, code, detail)), {
+    status,
+    headers: { "content-type": "application/problem+json", ...headers },
+  });
+}
+
+/**
+ * The answer to a request that threw. What is not a SluiceError is our mistake: it is told to `report`,
+ * and nothing of it leaves the house.
+ */
+export function problemOf(error: unknown, report: (error: unknown) => void): Response {
+  if (isSluiceError(error)) {
+    const status = STATUSES[error.code] ?? 500;
+    if (status === 500) report(error);
+    const headers: Record<string, string> = {};
+    if (status === 401) headers["www-authenticate"] = "Bearer";
+    if (status === 503) headers["retry-after"] = "1";
+    return problem(status, error.code, error.message, headers);
+  }
+  report(error);
+  return problem(500, "INTERNAL", "the request failed inside; the pipeline's log says why");
+}
+
+export function badRequest(detail: string): SluiceError {
+  return new SluiceError("BAD_REQUEST", detail);
+}
+
+export function notFound(detail: string): SluiceError {
+  return new SluiceError("NOT_FOUND", detail);
+}

@@ -1,0 +1,144 @@
+import { SluiceError } from "../../model/errors.ts";
+import { parseRunId, type RunRow } from "../../model/run.ts";
+import type { ReplayFilter, RunOutcome } from "../../engine/orchestrator.ts";
+import { readObject, readOptionalObject, refuseUnknownKeys } from "../body.ts";
+import { badRequest } from "../problem.ts";
+import { readEventQuery, readPageQuery, readRunQuery, readUid, refuseQuery } from "../query.ts";
+import { json, list, type Call, type Route } from "../route.ts";
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const REPLAYABLE = ["dead", "cancelled", "succeeded"] as const;
+
+async function listEvents({ pipeline, search }: Call): Promise<Response> {
+  return json(await pipeline.history.events(readEventQuery(search)));
+}
+
+/** An event, its runs, and the events that those runs caused. */
+async function showEvent({ pipeline, search, param }: Call): Promise<Response> {
+  refuseQuery(search);
+  const uid = param("uid").toLowerCase();
+  const journey = UUID.test(uid) ? await pipeline.history.journey(uid) : undefined;
+  if (journey === undefined)
+    throw new SluiceError("EVENT_NOT_FOUND", `there is no event ${JSON.stringify(uid)}`);
+  return json(journey);
+}
+
+async function listRuns({ pipeline, search }: Call): Promise<Response> {
+  return json(await pipeline.history.runs(readRunQuery(search)));
+}
+
+async function showRun(call: Call): Promise<Response> {
+  refuseQuery(call.search);
+  return json(await findRun(call));
+}
+
+async function listAttempts(call: Call): Promise<Response> {
+  refuseQuery(call.search);
+  const { id } = await findRun(call);
+  return list(await call.pipeline.history.attempts(id));
+}
+
+async function listLogs(call: Call): Promise<Response> {
+  const query = readPageQuery(call.search);
+  const { id } = await findRun(call);
+  return json(await call.pipeline.history.logs(id, query));
+}
+
+async function listDeadLetters({ pipeline, search }: Call): Promise<Response> {
+  refuseQuery(search);
+  return list(await pipeline.history.deadLetters());
+}
+
+async function replayRun(call: Call): Promise<Response> {
+  refuseQuery(call.search);
+  const body = await readOptionalObject(call.request);
+  refuseUnknownKeys(body, ["data"], "a replay");
+  const id = runId(call);
+  const [outcome] = await call.pipeline.replay([id], "data" in body ? { data: body["data"] } : {});
+  return answer(id, outcome);
+}
+
+async function cancelRun(call: Call): Promise<Response> {
+  refuseQuery(call.search);
+  refuseUnknownKeys(await readOptionalObject(call.request), [], "a cancellation");
+  const id = runId(call);
+  const [outcome] = await call.pipeline.cancel([id]);
+  return answer(id, outcome);
+}
+
+async function replayMatching({ pipeline, request, search }: Call): Promise<Response> {
+  refuseQuery(search);
+  const body = await readObject(request);
+  refuseUnknownKeys(body, ["filter", "dryRun"], "a replay");
+  const { dryRun = false } = body;
+  if (typeof dryRun !== "boolean") throw badRequest("dryRun must be true or false");
+  return json(await pipeline.replayAll(readFilter(body["filter"]), { dryRun }));
+}
+
+/** @throws SluiceError BAD_REQUEST; an empty filter would be everything, which nobody means */
+function readFilter(value: unknown): ReplayFilter {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw badRequest('a replay needs a filter, such as {"filter":{"state":"dead"}}');
+  }
+  const filter = value as Readonly<Record<string, unknown>>;
+  refuseUnknownKeys(filter, ["state", "process", "event"], "a filter");
+  const { state, process, event } = filter;
+  if (state === undefined && process === undefined && event === undefined) {
+    throw badRequest('an empty filter would replay everything; say which runs, such as {"state":"dead"}');
+  }
+  if (state !== undefined && !isReplayable(state)) {
+    throw badRequest(
+      `runs can be replayed whose state is ${REPLAYABLE.join(", ")}, not ${JSON.stringify(state)}`,
+    );
+  }
+  if (process !== undefined && typeof process !== "string")
+    throw badRequest("the filter's process must be a string");
+  if (event !== undefined && typeof event !== "string")
+    throw badRequest("the filter's event must be a string");
+  return {
+    ...(state !== undefined && { state }),
+    ...(process !== undefined && { process }),
+    ...(event !== undefined && { event: readUid(event) }),
+  };
+}
+
+function isReplayable(state: unknown): state is (typeof REPLAYABLE)[number] {
+  return (REPLAYABLE as readonly unknown[]).includes(state);
+}
+
+async function findRun(call: Call): Promise<RunRow> {
+  const id = runId(call);
+  const row = await call.pipeline.history.run(id);
+  if (row === undefined) throw runNotFound(id);
+  return row;
+}
+
+function runId({ param }: Call): string {
+  const id = param("id");
+  if (parseRunId(id) === undefined) throw runNotFound(id);
+  return id;
+}
+
+function runNotFound(id: string): SluiceError {
+  return new SluiceError("RUN_NOT_FOUND", `there is no run ${JSON.stringify(id)}`);
+}
+
+function answer(id: string, outcome: RunOutcome | undefined): Response {
+  if (outcome?.ok === true) return json(outcome);
+  if (outcome?.why === "state")
+    throw new SluiceError("RUN_STATE", outcome.message ?? `run ${id} is in another state`);
+  throw runNotFound(id);
+}
+
+export const recordRoutes: readonly Route[] = [
+  { method: "GET", path: "/api/v1/events", role: "viewer", handle: listEvents },
+  { method: "GET", path: "/api/v1/events/:uid", role: "viewer", handle: showEvent },
+  { method: "GET", path: "/api/v1/runs", role: "viewer", handle: listRuns },
+  { method: "POST", path: "/api/v1/runs/replay", role: "operator", handle: replayMatching },
+  { method: "GET", path: "/api/v1/runs/:id", role: "viewer", handle: showRun },
+  { method: "GET", path: "/api/v1/runs/:id/attempts", role: "viewer", handle: listAttempts },
+  { method: "GET", path: "/api/v1/runs/:id/logs", role: "viewer", handle: listLogs },
+  { method: "POST", path: "/api/v1/runs/:id/replay", role: "operator", handle: replayRun },
+  { method: "POST", path: "/api/v1/runs/:id/cancel", role: "operator", handle: cancelRun },
+  { method: "GET", path: "/api/v1/dead-letters", role: "viewer", handle: listDeadLetters },
+];
