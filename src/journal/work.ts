@@ -159,7 +159,10 @@ export interface LogLine {
 export interface CommitResult {
   /** One per `append`, in its order. */
   readonly append: readonly AppendResult[];
-  /** One per `settle`: `stale` if the claim is no longer the run's newest, or the run is final already. */
+  /**
+   * One per `settle`: `stale` if the claim is no longer the run's newest, or the run is final already (an operator
+   * cancelled it). A cancelled claim must be settled all the same: only then does the next run of its key go on.
+   */
   readonly settle: readonly ("settled" | "stale")[];
   /** One per `control`. */
   readonly control: readonly ControlResult[];

@@ -1,0 +1,162 @@
+import type { EventRecord } from "../../model/event.ts";
+import { isoTime } from "../../model/event.ts";
+import { checkRunState, type AttemptRow, type LogRow, type RunRow, type RunState } from "../../model/run.ts";
+import type {
+  Counters,
+  DeadLetterGroup,
+  EventQuery,
+  EventRow,
+  History,
+  Journey,
+  Page,
+  PageQuery,
+  RunQuery,
+} from "../history.ts";
+import { isoOrNull, readCursor, readLimit, toCursor, toEventRow, type CursorKind } from "../rows.ts";
+import { DEAD, RETRYING, RUNNING, STATE_NAMES, SUCCEEDED } from "../run-code.ts";
+import { idOf, type MemoryEvent, type MemoryRun } from "./model.ts";
+import type { MemoryStore } from "./store.ts";
+
+/** What people read of the memory journal. */
+export function createMemoryHistory(store: MemoryStore): History {
+  return {
+    async events(query: EventQuery): Promise<Page<EventRow>> {
+      const events = [...store.events.values()].filter(
+        (one) => query.trigger === undefined || one.record.trigger === query.trigger,
+      );
+      const page = pageDown("event", events.reverse(), query, (event) => event.seq);
+      return { items: page.items.map((event) => toEventRow(event.record)), next: page.next };
+    },
+
+    async event(uid): Promise<EventRow | undefined> {
+      const event = store.events.get(uid);
+      return event === undefined ? undefined : toEventRow(event.record);
+    },
+
+    async journey(uid): Promise<Journey | undefined> {
+      const event = store.events.get(uid);
+      if (event === undefined) return undefined;
+      const caused = (event.caused ?? []).map((one) => store.events.get(one)?.record);
+      return {
+        event: toEventRow(event.record),
+        runs: event.runs.map(toRunRow),
+        caused: caused.filter((record): record is EventRecord => record !== undefined).map(toEventRow),
+      };
+    },
+
+    async runs(query: RunQuery): Promise<Page<RunRow>> {
+      const state = query.state === undefined ? undefined : checkRunState(query.state);
+      const events = query.event === undefined ? [...store.events.values()] : [store.events.get(query.event)];
+      const runs = events
+        .filter((event): event is MemoryEvent => event !== undefined)
+        .flatMap((event) => event.runs)
+        .filter((run) => query.process === undefined || run.lane.process === query.process)
+        .filter((run) => state === undefined || STATE_NAMES[run.state] === state);
+      const page = pageDown("run", runs.reverse(), query, (run) => run.key);
+      return { items: page.items.map(toRunRow), next: page.next };
+    },
+
+    async run(id): Promise<RunRow | undefined> {
+      const run = store.findRun(id);
+      return run === undefined ? undefined : toRunRow(run);
+    },
+
+    async attempts(id): Promise<readonly AttemptRow[]> {
+      const run = store.findRun(id);
+      return run === undefined ? [] : [...(run.past ?? []), ...lastAttempt(run)];
+    },
+
+    async logs(id, query?: PageQuery): Promise<Page<LogRow>> {
+      const limit = readLimit(query);
+      const from = readCursor("log", query) ?? 0;
+      const lines = store.findRun(id)?.logs ?? [];
+      const items = lines.slice(from, from + limit).map(({ time, claim, stream, text }) => ({
+        time: isoTime(time),
+        attempt: claim.attempt,
+        stream,
+        text,
+      }));
+      return { items, next: lines.length > from + limit ? toCursor("log", from + limit) : null };
+    },
+
+    async deadLetters(): Promise<readonly DeadLetterGroup[]> {
+      const groups = new Map<string, { count: number; newest: MemoryRun }>();
+      for (const run of store.runs()) {
+        if (run.state !== DEAD) continue;
+        const name = `${run.lane.process}\n${run.error?.code}`;
+        const group = groups.get(name);
+        if (group === undefined) groups.set(name, { count: 1, newest: run });
+        else groups.set(name, { count: group.count + 1, newest: run });
+      }
+      return [...groups.values()]
+        .sort((a, b) => b.count - a.count)
+        .map(({ count, newest }) => {
+          const row = toRunRow(newest);
+          return {
+            process: row.process,
+            error: row.error ?? { code: "RUN_FAILED", message: "" },
+            count,
+            newest: row,
+          };
+        });
+    },
+
+    async counters(): Promise<Counters> {
+      const runs: Record<string, Partial<Record<RunState, number>>> = {};
+      for (const { process, counts } of store.lanes.values()) {
+        const there = counts.flatMap((count, code) =>
+          count > 0 ? [[STATE_NAMES[code] as RunState, count] as const] : [],
+        );
+        if (there.length > 0) runs[process] = Object.fromEntries(there);
+      }
+      return { events: Object.fromEntries(store.accepted), runs };
+    },
+  };
+}
+
+function pageDown<Item>(
+  kind: CursorKind,
+  newestFirst: Item[],
+  query: PageQuery,
+  position: (item: Item) => number,
+): Page<Item> {
+  const limit = readLimit(query);
+  const before = readCursor(kind, query) ?? Number.POSITIVE_INFINITY;
+  const rest = newestFirst.filter((item) => position(item) < before);
+  const items = rest.slice(0, limit);
+  const last = items.at(-1);
+  return { items, next: last === undefined || rest.length <= limit ? null : toCursor(kind, position(last)) };
+}
+
+function toRunRow(run: MemoryRun): RunRow {
+  const running = run.state === RUNNING;
+  return {
+    id: idOf(run),
+    event: run.event.record.uid,
+    process: run.lane.process,
+    state: STATE_NAMES[run.state] as RunState,
+    attempts: run.attempts + (running ? 1 : 0),
+    dueAt: run.state === RETRYING ? isoOrNull(run.dueAt) : null,
+    startedAt: isoOrNull(run.startedAt),
+    finishedAt: running ? null : isoOrNull(run.finishedAt),
+    error: run.error,
+    replayOf: run.replayOf,
+  };
+}
+
+/** The attempt that runs now, or the one that ended the run well: neither is among the past ones. */
+function lastAttempt(run: MemoryRun): AttemptRow[] {
+  if (run.state !== RUNNING && run.state !== SUCCEEDED) return [];
+  const running = run.state === RUNNING;
+  return [
+    {
+      attempt: run.attempts + (running ? 1 : 0),
+      fence: running ? run.fence : run.lastFence,
+      version: run.version,
+      startedAt: isoTime(run.startedAt ?? 0),
+      finishedAt: running ? null : isoOrNull(run.finishedAt),
+      outcome: running ? "running" : "succeeded",
+      error: null,
+    },
+  ];
+}

@@ -1,0 +1,224 @@
+import type { Timer } from "../../model/clock.ts";
+import { SluiceError } from "../../model/errors.ts";
+import type { Change, Coordination } from "../coordination.ts";
+import type { Journal, JournalDriver, JournalSurroundings } from "../journal.ts";
+import { heapPush, heapShift } from "../ready-queue.ts";
+import { FENCES_PER_EPOCH, QUEUED, RETRYING, RUNNING } from "../run-code.ts";
+import type { Claim, Work } from "../work.ts";
+import { createUidSource } from "../../model/uid.ts";
+import { applyCommit, closedError, type ApplyEffects } from "./apply.ts";
+import { createMemoryHistory } from "./history.ts";
+import { MemoryClaim, type MemoryLane, type MemoryRun } from "./model.ts";
+import { MemoryState } from "./state.ts";
+import { MemoryStore } from "./store.ts";
+
+/**
+ * A journal that lives and dies with the process: for tests, and for pipelines whose events may be lost.
+ * It remembers the last 10,000 finished events (and as many that did not end well), and the last 100,000 delivery
+ * keys of each trigger; an event's uid counts as a delivery for as long as the event is remembered.
+ */
+export function createMemoryJournal(): JournalDriver {
+  return {
+    location: "memory:",
+    open: async (surroundings) => openMemoryJournal(surroundings),
+  };
+}
+
+interface Retry {
+  readonly run: MemoryRun;
+  readonly due: number;
+}
+
+function openMemoryJournal({ clock, random, logger }: JournalSurroundings): Journal {
+  const listeners = new Set<(change: Change) => void>();
+  const paused = new Set<string>();
+  const state = new MemoryState();
+  const retries: Retry[] = [];
+  const woken: MemoryLane[] = [];
+  let counter = FENCES_PER_EPOCH;
+  let scheduled = false;
+  let progressed = false;
+  let timer: Timer | undefined;
+  let timerDue = Number.POSITIVE_INFINITY;
+  let closed = false;
+
+  const store = new MemoryStore(logger, (lane, run) => {
+    lane.ready.push(run);
+    if (lane.waiter === null || lane.woken) return;
+    lane.woken = true;
+    woken.push(lane);
+    schedule();
+  });
+
+  /** Who waits is served in a microtask, so that it gets at once what one turn brought. */
+  function schedule(): void {
+    if (scheduled) return;
+    scheduled = true;
+    queueMicrotask(serve);
+  }
+
+  function serve(): void {
+    scheduled = false;
+    for (const lane of woken.splice(0)) {
+      lane.woken = false;
+      const { waiter } = lane;
+      const claims = waiter === null ? [] : claim(lane, waiter.atMost);
+      if (waiter === null || claims.length === 0) continue;
+      lane.waiter = null;
+      waiter.resolve(claims);
+    }
+    if (!progressed) return;
+    progressed = false;
+    tell({ type: "progress" });
+  }
+
+  function tell(change: Change): void {
+    for (const listener of listeners) listener(change);
+  }
+
+  function claim(lane: MemoryLane, atMost: number): Claim[] {
+    const claims: Claim[] = [];
+    let run: MemoryRun | undefined;
+    while (claims.length < atMost && (run = lane.ready.shift()) !== undefined) {
+      if (run.state === QUEUED || (run.state === RETRYING && run.due === 0)) claims.push(claimRun(run));
+    }
+    return claims;
+  }
+
+  function claimRun(run: MemoryRun): Claim {
+    const fence = ++counter;
+    run.fence = fence;
+    run.startedAt = clock.now();
+    store.move(run, RUNNING);
+    return new MemoryClaim(run, fence);
+  }
+
+  const effects: ApplyEffects = {
+    now: () => clock.now(),
+    retryAt(run, delay) {
+      run.due = clock.monotonic() + Math.max(0, delay);
+      heapPush(retries, { run, due: run.due }, byDue);
+      setTimer();
+    },
+    cancelled: (run, message) =>
+      tell({ type: "cancelled", process: run.lane.process, fence: run.fence, message }),
+    setPaused(name, isPaused) {
+      if (isPaused) paused.add(name);
+      else paused.delete(name);
+      tell({ type: isPaused ? "paused" : "resumed", name });
+    },
+    progress() {
+      if (progressed) return;
+      progressed = true;
+      schedule();
+    },
+  };
+
+  function setTimer(): void {
+    const due = retries[0]?.due ?? Number.POSITIVE_INFINITY;
+    if (due === timerDue) return;
+    timer?.cancel();
+    timerDue = due;
+    timer =
+      retries.length === 0 ? undefined : clock.setTimer(Math.max(0, due - clock.monotonic()), readyRetries);
+  }
+
+  function readyRetries(): void {
+    timerDue = Number.POSITIVE_INFINITY;
+    const now = clock.monotonic();
+    while (retries[0] !== undefined && retries[0].due <= now) {
+      const { run, due } = heapShift(retries, byDue) as Retry;
+      if (run.state !== RETRYING || run.due !== due) continue;
+      run.due = 0;
+      run.dueAt = null;
+      const { lane } = run;
+      lane.ready.push(run);
+      if (lane.waiter !== null && !lane.woken) {
+        lane.woken = true;
+        woken.push(lane);
+        schedule();
+      }
+    }
+    setTimer();
+  }
+
+  const work: Work = {
+    async commit(commit) {
+      if (closed) throw closedError();
+      return applyCommit(store, state, commit, effects);
+    },
+
+    async take(process, atMost, signal) {
+      if (closed) throw closedError();
+      if (signal.aborted) return [];
+      const lane = store.lane(process);
+      const claims = claim(lane, atMost);
+      if (claims.length > 0) return claims;
+      if (lane.waiter !== null)
+        throw new SluiceError("INVALID_OPTIONS", `runs of "${process}" are being taken already`);
+      return new Promise<Claim[]>((resolve, reject) => {
+        lane.waiter = { atMost, resolve: end(resolve), reject: end(reject) };
+        signal.addEventListener("abort", onAbort, { once: true });
+        function end<Value>(settle: (value: Value) => void): (value: Value) => void {
+          return (value) => {
+            signal.removeEventListener("abort", onAbort);
+            settle(value);
+          };
+        }
+        function onAbort(): void {
+          lane.waiter = null;
+          resolve([]);
+        }
+      });
+    },
+
+    suspects: async () => [],
+    takeSuspect: async () => undefined,
+    admit: () => undefined,
+    async hops(uids) {
+      return new Map(
+        uids.flatMap((uid) => {
+          const event = store.events.get(uid);
+          return event === undefined ? [] : [[uid, event.record.cause?.hops ?? 0] as const];
+        }),
+      );
+    },
+    readState: async (owner, key) => state.get(owner, key),
+  };
+
+  const coordination: Coordination = {
+    async lease(name, signal) {
+      if (signal.aborted) return undefined;
+      return { name, signal: new AbortController().signal, release: async () => undefined };
+    },
+    watch(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    paused: () => paused,
+  };
+
+  return {
+    id: createUidSource(random)(clock.now()),
+    epoch: 1,
+    capabilities: { durable: false, shared: false },
+    stoppedCleanly: true,
+    work,
+    coordination,
+    history: createMemoryHistory(store),
+    openRuns: () => store.openRuns,
+    health: () => ({ ok: true }),
+    async close() {
+      closed = true;
+      timer?.cancel();
+      for (const lane of store.lanes.values()) {
+        lane.waiter?.reject(closedError());
+        lane.waiter = null;
+      }
+    },
+  };
+}
+
+function byDue(a: Retry, b: Retry): number {
+  return a.due - b.due;
+}

@@ -1,0 +1,64 @@
+import { SluiceError } from "../model/errors.ts";
+import { isoTime, type EventRecord } from "../model/event.ts";
+import type { EventRow, PageQuery } from "./history.ts";
+
+const DEFAULT_LIMIT = 50;
+const LARGEST_LIMIT = 1_000;
+
+/** An event as people read it. */
+export function toEventRow(record: EventRecord): EventRow {
+  return {
+    location: record.location,
+    operation: record.operation,
+    id: record.id,
+    trigger: record.trigger,
+    uid: record.uid,
+    time: isoTime(record.time),
+    ...(record.key !== null && record.key !== `${record.location}/${record.id}` && { key: record.key }),
+    ...(record.data !== null && { data: JSON.parse(record.data) as unknown }),
+    ...(record.headers !== null && { headers: JSON.parse(record.headers) as Record<string, string> }),
+    ...(record.cause !== null && { cause: record.cause }),
+  };
+}
+
+/** ISO 8601, or `null` for a moment that has not come. */
+export function isoOrNull(time: number | null): string | null {
+  return time === null ? null : isoTime(time);
+}
+
+/** What a cursor belongs to: one of another list is refused. */
+export type CursorKind = "event" | "run" | "log";
+
+/** Where a page ended, as text that means nothing outside. */
+export function toCursor(kind: CursorKind, position: number): string {
+  return Buffer.from(`${kind}:${position}`).toString("base64url");
+}
+
+/**
+ * The position that a query goes on from; `undefined` for its beginning.
+ *
+ * @throws SluiceError INVALID_QUERY
+ */
+export function readCursor(kind: CursorKind, query: PageQuery | undefined): number | undefined {
+  const cursor = query?.cursor;
+  if (cursor === undefined) return undefined;
+  const text = typeof cursor === "string" ? Buffer.from(cursor, "base64url").toString() : "";
+  const position = Number(text.slice(kind.length + 1));
+  if (text.startsWith(`${kind}:`) && Number.isSafeInteger(position) && toCursor(kind, position) === cursor) {
+    return position;
+  }
+  throw new SluiceError(
+    "INVALID_QUERY",
+    `${JSON.stringify(String(cursor).slice(0, 100))} is not a cursor of this list; take the "next" of its last page, or none to begin anew`,
+  );
+}
+
+/** @throws SluiceError INVALID_QUERY */
+export function readLimit(query: PageQuery | undefined): number {
+  const limit = query?.limit ?? DEFAULT_LIMIT;
+  if (Number.isSafeInteger(limit) && limit >= 1 && limit <= LARGEST_LIMIT) return limit;
+  throw new SluiceError(
+    "INVALID_QUERY",
+    `limit must be a whole number from 1 to ${LARGEST_LIMIT}, not ${String(limit).slice(0, 100)}`,
+  );
+}
