@@ -208,9 +208,12 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /** Emits in the name of an input (or process); resolves when it is durable. */
-  emit(name: string, event: EventInit, options?: EmitOptions): Promise<Receipt> {
+  async emit(name: string, event: EventInit, options?: EmitOptions): Promise<Receipt> {
     this.#components.expect(name);
-    return this.#running().emitter.emit(name, event, options);
+    const runtime = this.#running();
+    const receipt = await runtime.emitter.emit(name, event, options);
+    runtime.supervisor.input(name)?.heard();
+    return receipt;
   }
 
   /** Resolves when every run of the event, and of what those runs emitted, is final. */
@@ -306,8 +309,9 @@ export class Orchestrator implements AsyncDisposable {
       await this.#runtime.start();
       this.#become("running");
     } catch (error) {
+      if (this.#runtime === undefined) await journal?.close();
+      else await this.#runtime.stop(0);
       this.#runtime = undefined;
-      await journal?.close();
       this.#become("stopped");
       throw error;
     }

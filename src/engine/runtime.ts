@@ -33,6 +33,9 @@ export interface Plan {
   readonly hopLimit: number;
 }
 
+/** A running pipeline keeps its process alive, whatever its journal: this timer does nothing else. */
+const KEEP_ALIVE_INTERVAL = 2_147_483_647;
+
 /** How long outcomes may take to become durable at a stop, in milliseconds. */
 const SETTLE_PATIENCE = 1_000;
 
@@ -49,6 +52,7 @@ export class Runtime {
   readonly #settler: Settler;
   readonly #stopping = new AbortController();
   readonly #unwatch: () => void;
+  readonly #keepAlive: NodeJS.Timeout = setInterval(() => undefined, KEEP_ALIVE_INTERVAL);
   #version = 0;
   #careful: Promise<void> = Promise.resolve();
 
@@ -136,6 +140,7 @@ export class Runtime {
     patience.cancel();
     this.#settler.close();
     this.#unwatch();
+    clearInterval(this.#keepAlive);
     await this.journal.close();
     this.completion.progress();
   }

@@ -187,7 +187,7 @@ export class SupervisedInput {
     const emitAll = async (events: readonly EventInit[], options?: EmitOptions): Promise<Receipt[]> => {
       if (!alive.current) throw new SluiceError("SHUTDOWN", `input "${name}" emitted after it had ended`);
       const receipts = await host.emitAll(name, events, options);
-      this.#heard();
+      this.heard();
       return receipts;
     };
     return {
@@ -207,8 +207,8 @@ export class SupervisedInput {
     };
   }
 
-  /** To be called for every event that it emits. */
-  #heard(): void {
+  /** To be called for every event that is emitted by it, or in its name. */
+  heard(): void {
     this.#lastEventAt = this.#host.clock.now();
     this.#silentSince = this.#host.clock.monotonic();
     this.#silent = false;

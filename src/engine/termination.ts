@@ -7,11 +7,10 @@ interface Stoppable {
 }
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
-const ALIVE_INTERVAL = 2_147_483_647;
 
 /**
  * Waits until a signal stops it, or somebody does. A second signal ends the process at once, with the exit code that
- * a shell gives to it. Keeps the process alive meanwhile.
+ * a shell gives to it.
  */
 export async function untilSignalled(stoppable: Stoppable): Promise<void> {
   let signalled = false;
@@ -22,11 +21,9 @@ export async function untilSignalled(stoppable: Stoppable): Promise<void> {
     stoppable.stop().catch((error: unknown) => (failed = { error }));
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
-  const alive = setInterval(() => undefined, ALIVE_INTERVAL);
   try {
     await stoppable.stopped();
   } finally {
-    clearInterval(alive);
     for (const signal of SIGNALS) process.off(signal, onSignal);
   }
   if (failed !== undefined) throw failed.error;
