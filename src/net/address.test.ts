@@ -73,17 +73,20 @@ describe("an address guard", () => {
     expect(["10.9.8.7", "::ffff:10.9.8.7", "fd00::7", "127.0.0.1", "1.1.1.1"].map(guard.allows)).toEqual(
       Array.from({ length: 5 }, () => true),
     );
-    expect(["11.0.0.1", "127.0.0.2", "169.254.169.254", "fc00::1", "::1"].map((a) => guard.allows(a))).toEqual([
-      true,
-      false,
-      false,
-      false,
-      false,
-    ]);
+    expect(
+      ["11.0.0.1", "127.0.0.2", "169.254.169.254", "fc00::1", "::1"].map((a) => guard.allows(a)),
+    ).toEqual([true, false, false, false, false]);
   });
 
   test("refuses a list with something that is no range", () => {
-    for (const range of ["10.0.0.0/33", "10.0.0.0/", "10.0.0.0/8/8", "intranet", "fd00::/129", "10.0.0.0/-1"]) {
+    for (const range of [
+      "10.0.0.0/33",
+      "10.0.0.0/",
+      "10.0.0.0/8/8",
+      "intranet",
+      "fd00::/129",
+      "10.0.0.0/-1",
+    ]) {
       expect(() => createAddressGuard([range])).toThrow(expect.objectContaining({ code: "INVALID_OPTIONS" }));
     }
   });

@@ -57,7 +57,12 @@ describe("an outgoing call", () => {
     const answer = await client().request(
       call(`http://127.0.0.1:${port}/`, { method: "PUT", headers: { "x-a": "b" }, body: "ä" }),
     );
-    expect([answer.status, answer.headers["x-seen"], text(answer.body), answer.cut]).toEqual([418, "b", "PUT ä", false]);
+    expect([answer.status, answer.headers["x-seen"], text(answer.body), answer.cut]).toEqual([
+      418,
+      "b",
+      "PUT ä",
+      false,
+    ]);
   });
 
   test("does not follow a redirect", async () => {
@@ -140,7 +145,9 @@ describe("an outgoing call", () => {
   test("reports headers without end and nonsense as no answer", async () => {
     for (const bytes of [`HTTP/1.1 200 OK\r\nx: ${"y".repeat(100_000)}\r\n`, "ssh-2.0 hello\r\n\r\n"]) {
       const port = await listen(createTcpServer((socket) => socket.on("error", () => undefined).end(bytes)));
-      await expect(client().request(call(`http://127.0.0.1:${port}/`))).rejects.toMatchObject({ code: "NETWORK" });
+      await expect(client().request(call(`http://127.0.0.1:${port}/`))).rejects.toMatchObject({
+        code: "NETWORK",
+      });
     }
   });
 

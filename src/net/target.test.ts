@@ -36,10 +36,14 @@ describe("the target of an outgoing call", () => {
     expect(checkTarget(url, createAddressGuard(true)).protocol).toBe("http:");
   });
 
-  test.each(["", "example.com", "ftp://example.com/", "file:///etc/passwd", "http://[fe80::1%25eth0]/", "http://"])(
-    "refuses %s, which is no http URL",
-    (url) => expect(() => checkTarget(url, guard)).toThrow(invalid),
-  );
+  test.each([
+    "",
+    "example.com",
+    "ftp://example.com/",
+    "file:///etc/passwd",
+    "http://[fe80::1%25eth0]/",
+    "http://",
+  ])("refuses %s, which is no http URL", (url) => expect(() => checkTarget(url, guard)).toThrow(invalid));
 
   test("refuses a user or password in a URL, and does not repeat it", () => {
     expect(() => checkTarget("https://bob:hunter2@example.com/", guard)).toThrow(invalid);
@@ -59,13 +63,18 @@ describe("the target of an outgoing call", () => {
     );
     const rest = fc.nat(0xff_ffff);
     fc.assert(
-      fc.property(fc.tuple(part, part, part, part), rest, fc.integer({ min: 1, max: 4 }), (write, low, length) => {
-        const value = 0x7f00_0000 + low;
-        const heads = [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255].slice(0, length - 1);
-        const tail = value % 2 ** (8 * (5 - length));
-        const host = [...heads, tail].map((number, index) => write[index]?.(number)).join(".");
-        expect(() => checkTarget(`http://${host}/`, guard)).toThrow(privately);
-      }),
+      fc.property(
+        fc.tuple(part, part, part, part),
+        rest,
+        fc.integer({ min: 1, max: 4 }),
+        (write, low, length) => {
+          const value = 0x7f00_0000 + low;
+          const heads = [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255].slice(0, length - 1);
+          const tail = value % 2 ** (8 * (5 - length));
+          const host = [...heads, tail].map((number, index) => write[index]?.(number)).join(".");
+          expect(() => checkTarget(`http://${host}/`, guard)).toThrow(privately);
+        },
+      ),
     );
   });
 });

@@ -17,7 +17,9 @@ export function checkTarget(text: string, guard: AddressGuard): URL {
     throw invalid(`a URL must begin with http:// or https://, not ${url.protocol}`);
   }
   if (url.username !== "" || url.password !== "") {
-    throw invalid("a URL must not hold a user or password, which logs would show; send an Authorization header");
+    throw invalid(
+      "a URL must not hold a user or password, which logs would show; send an Authorization header",
+    );
   }
   const address = addressIn(url);
   if (address !== undefined && !guard.allows(address)) throw privateAddress(url.hostname, address);

@@ -1,0 +1,184 @@
+import { z } from "zod";
+import type { Input, InputContext } from "../model/component.ts";
+import { SluiceError } from "../model/errors.ts";
+import { defineInput, type InputKind } from "../model/kind.ts";
+import { isSecret } from "../net/signature.ts";
+import { answerError, answerReceipt, isSendersFault } from "./webhook/answer.ts";
+import { createAuthenticator, standardHeader } from "./webhook/authenticate.ts";
+import { readBody } from "./webhook/body.ts";
+import { createDecoder } from "./webhook/decode.ts";
+import { isPointer } from "./webhook/pointer.ts";
+
+const secret = z
+  .string()
+  .refine(isSecret, "a secret must not be empty, and must be base64 after whsec_")
+  .describe("What the sender signs with: `whsec_` and base64, or text.");
+const pointer = z.string().refine(isPointer, "must be a JSON Pointer, such as /order/id (RFC 6901)");
+
+const options = z
+  .strictObject({
+    path: z
+      .string()
+      .regex(
+        /^\/(?!\/)[\x21-\x22\x24-\x3e\x40-\x7e]*$/,
+        "must begin with one / and have no query, fragment or spaces",
+      )
+      .refine(
+        (path) => !path.split("/").some((part) => part === "." || part === ".."),
+        "must not hold . or .. as a part",
+      )
+      .describe("Where senders post to."),
+    auth: z
+      .literal("none")
+      .optional()
+      .describe("Says that unsigned requests are taken. There is no default."),
+    secret: secret.optional(),
+    secrets: z
+      .array(secret)
+      .min(1)
+      .optional()
+      .describe("Several secrets, any of which may have signed: for rotation."),
+    scheme: z
+      .enum(["standard", "github"])
+      .default("standard")
+      .describe(
+        "How requests are signed: Standard Webhooks, or GitHub's X-Hub-Signature-256. Defaults to standard.",
+      ),
+    location: z
+      .string()
+      .optional()
+      .describe("The location of events that do not say theirs. Defaults to the path."),
+    pick: z
+      .strictObject({
+        location: pointer,
+        operation: pointer,
+        id: pointer,
+        key: pointer,
+        time: pointer,
+        data: pointer,
+      })
+      .partial()
+      .optional()
+      .describe("JSON Pointers to the event's fields in a body. Without one, data is the whole body."),
+    keepHeaders: z
+      .array(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "must be a name of a header"))
+      .optional()
+      .describe(
+        "Request headers that are kept in the event's headers. Defaults to X-GitHub-Event under github, else none.",
+      ),
+  })
+  .superRefine((given, context) => {
+    const signed = given.secret !== undefined || given.secrets !== undefined;
+    if (signed && given.auth !== undefined) {
+      context.addIssue({
+        code: "custom",
+        path: ["auth"],
+        message: `auth = "none" and a secret exclude each other`,
+      });
+    }
+    if (!signed && given.auth === undefined) {
+      const message = `give a secret, or say auth = "none" to take unsigned requests`;
+      context.addIssue({ code: "custom", path: ["secret"], message });
+    }
+  });
+
+export type WebhookInputOptions = z.input<typeof options>;
+
+/**
+ * Takes events by HTTP: our event JSON, CloudEvents 1.0, or any JSON object. Answers 202 once an event is durable, 200
+ * for a delivery that was taken before. Deliveries are told apart by `webhook-id`, `X-GitHub-Delivery`, CloudEvents'
+ * source and id, or `Idempotency-Key`, whichever comes first, and by the event's `uid`; never by the record's id.
+ */
+export const webhookInput: InputKind<WebhookInputOptions, z.output<typeof options>, unknown> = defineInput({
+  type: "webhook",
+  summary: "Takes events by HTTP POST: event JSON, CloudEvents, or any JSON object; signed or not.",
+  options,
+  secrets: ["secret", "secrets"],
+  create: createWebhookInput,
+});
+
+function createWebhookInput(name: string, given: z.output<typeof options>): Input {
+  const { path, scheme } = given;
+  const secrets = [...(given.secrets ?? []), ...(given.secret === undefined ? [] : [given.secret])];
+  const authenticate = createAuthenticator(scheme, secrets);
+  const decode = createDecoder({
+    location: given.location ?? path,
+    pick: given.pick,
+    keepHeaders: given.keepHeaders ?? (scheme === "github" ? ["x-github-event"] : []),
+  });
+  const inFlight = new Set<Promise<Response>>();
+  let current: InputContext | undefined;
+
+  async function take(request: Request): Promise<Response> {
+    if (request.method !== "POST") throw new SluiceError("METHOD_NOT_ALLOWED", "events are sent by POST");
+    const { clock } = running();
+    const verify = authenticate(request.headers, clock.now());
+    const id = deliveryHeader(request.headers, secrets.length === 0 ? undefined : scheme);
+    const body = await readBody(request);
+    verify(body);
+    const { event, delivery } = decode(request.headers, body);
+    const dedupe =
+      id ?? (delivery === undefined ? idempotencyKey(request.headers) : `cloudevents:${delivery}`);
+    return answerReceipt(await running().emit(event, dedupe === undefined ? {} : { dedupe }));
+  }
+
+  function running(): InputContext {
+    if (current !== undefined && !current.signal.aborted) return current;
+    throw new SluiceError("NOT_RUNNING", `input "${name}" is not running now; send the event again later`);
+  }
+
+  async function answer(request: Request): Promise<Response> {
+    try {
+      return await take(request);
+    } catch (error) {
+      if (!isSendersFault(error)) {
+        current?.log.error({ input: name, error }, "a webhook's event could not be kept");
+      }
+      return answerError(error);
+    }
+  }
+
+  return {
+    name,
+    type: "webhook",
+    path,
+    announcesReady: true,
+    async handle(context) {
+      current = context;
+      context.ready();
+      await aborted(context.signal);
+      if (current === context) current = undefined;
+      await Promise.all(inFlight);
+    },
+    fetch(request) {
+      const answering = answer(request);
+      inFlight.add(answering);
+      return answering.finally(() => inFlight.delete(answering));
+    },
+  };
+}
+
+/** The delivery's id as its sender names it; under a scheme only the header that the scheme knows counts. */
+function deliveryHeader(headers: Headers, scheme: "standard" | "github" | undefined): string | undefined {
+  const standard = scheme === "github" ? null : standardHeader(headers, "id");
+  if (standard !== null) return `webhook-id:${checkDeliveryId(standard)}`;
+  const github = scheme === "standard" ? null : headers.get("x-github-delivery");
+  return github === null ? undefined : `github:${checkDeliveryId(github)}`;
+}
+
+function idempotencyKey(headers: Headers): string | undefined {
+  const key = headers.get("idempotency-key");
+  return key === null ? undefined : `idempotency-key:${checkDeliveryId(key)}`;
+}
+
+function checkDeliveryId(id: string): string {
+  if (/^[\x20-\x7e]{1,256}$/.test(id)) return id;
+  throw new SluiceError("BAD_REQUEST", "the id of a delivery must be 1 to 256 printable ASCII characters");
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
