@@ -1,9 +1,20 @@
 import { defineConfig } from "vitest/config";
 
+const long = process.env["SLUICE_TEST_LONG"] === "1";
+
 export default defineConfig({
   test: {
-    include: ["src/**/*.test.ts", "test/**/*.test.ts"],
-    testTimeout: 20_000,
+    include: long
+      ? ["test/**/*.long.test.ts"]
+      : ["src/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"],
+    exclude: long ? [] : ["**/*.long.test.ts"],
+    typecheck: {
+      enabled: !long,
+      include: ["test/types/**/*.test-d.ts"],
+      // `npm run check` reports those, once.
+      ignoreSourceErrors: true,
+    },
+    testTimeout: long ? 600_000 : 20_000,
     hookTimeout: 60_000,
   },
 });
