@@ -142,8 +142,13 @@ describe("an outgoing call", () => {
     });
   });
 
-  test("reports headers without end and nonsense as no answer", async () => {
-    for (const bytes of [`HTTP/1.1 200 OK\r\nx: ${"y".repeat(100_000)}\r\n`, "ssh-2.0 hello\r\n\r\n"]) {
+  test("reports headers without end, nonsense, another protocol and silence as no answer", async () => {
+    for (const bytes of [
+      `HTTP/1.1 200 OK\r\nx: ${"y".repeat(100_000)}\r\n`,
+      "ssh-2.0 hello\r\n\r\n",
+      "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n",
+      "",
+    ]) {
       const port = await listen(createTcpServer((socket) => socket.on("error", () => undefined).end(bytes)));
       await expect(client().request(call(`http://127.0.0.1:${port}/`))).rejects.toMatchObject({
         code: "NETWORK",

@@ -71,24 +71,24 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   function send(call: HttpCall): ClientRequest {
     const url = checkTarget(call.url, guard);
     const secure = url.protocol === "https:";
-    const request = secure ? httpsRequest : httpRequest;
+    const open = secure ? httpsRequest : httpRequest;
     const settings = { method: call.method, headers: call.headers, lookup, signal: call.signal };
-    return request(url, { ...settings, agent: secure ? httpsAgent : httpAgent });
+    return open(url, { ...settings, agent: secure ? httpsAgent : httpAgent });
   }
 
   async function request(call: HttpCall): Promise<HttpAnswer> {
     call.signal.throwIfAborted();
     try {
-      return await exchange(call, send);
+      return await exchange(call);
     } catch (error) {
       if (!(error instanceof StaleConnection)) throw error;
       // The server closed a connection that was kept open, before it saw anything of this call.
-      return exchange(call, send);
+      return exchange(call);
     }
   }
 
-  async function exchange(call: HttpCall, open: (call: HttpCall) => ClientRequest): Promise<HttpAnswer> {
-    const response = await head(call, open(call));
+  async function exchange(call: HttpCall): Promise<HttpAnswer> {
+    const response = await head(call, send(call));
     const { body, cut } = await readBody(response, maxBody, bodyTimeout, call);
     return { status: response.statusCode ?? 0, headers: response.headers, body, cut };
   }
@@ -105,15 +105,16 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
 /** A kept connection turned out to be closed. */
 class StaleConnection extends Error {}
 
-function head(call: HttpCall, request: ClientRequest): Promise<IncomingMessage> {
+function head(call: HttpCall, sent: ClientRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    request.once("response", resolve);
-    request.on("error", (error: NodeJS.ErrnoException) => {
+    sent.once("response", resolve);
+    sent.once("close", () => reject(describe(new Error("the connection was closed"), call)));
+    sent.on("error", (error: NodeJS.ErrnoException) => {
       if (call.signal.aborted) reject(call.signal.reason as Error);
-      else if (request.reusedSocket && error.code === "ECONNRESET") reject(new StaleConnection());
+      else if (sent.reusedSocket && error.code === "ECONNRESET") reject(new StaleConnection());
       else reject(describe(error, call));
     });
-    request.end(call.body);
+    sent.end(call.body);
   });
 }
 

@@ -1,0 +1,14 @@
+/** What stands in the place of a secret. */
+const MASK = "***";
+/** Shorter values are too likely to stand in a text for another reason. */
+const SHORTEST = 6;
+
+/** Answers with a function that puts `***` where one of the values stands in a text. */
+export function createMask(secrets: Iterable<string>): (text: string) => string {
+  // The longest first, so that one that is part of another leaves nothing of it.
+  const values = [...new Set(secrets)]
+    .filter((value) => value.length >= SHORTEST)
+    .sort((a, b) => b.length - a.length);
+  if (values.length === 0) return (text) => text;
+  return (text) => values.reduce((masked, value) => masked.replaceAll(value, MASK), text);
+}

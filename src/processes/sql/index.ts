@@ -1,0 +1,102 @@
+import type { Process } from "../../model/component.ts";
+import { SluiceError } from "../../model/errors.ts";
+import { defineProcess, type ProcessKind } from "../../model/kind.ts";
+import { connect, createPool } from "../../postgres/connect.ts";
+import type { PgClient, PgPool } from "../../postgres/driver.ts";
+import { describeError, toProcessError } from "../../postgres/errors.ts";
+import { formatAddress, parseAddress } from "../../postgres/names.ts";
+import { withTransaction, type TransactionPool } from "../../postgres/transaction.ts";
+import { sqlProcessOptions, type SqlProcessOptions } from "./options.ts";
+import { bindValues, parseStatement } from "./statement.ts";
+
+export type { SqlProcessOptions } from "./options.ts";
+
+/** Connections if the process has no `concurrency` of its own: the engine's default. */
+const DEFAULT_CONCURRENCY = 8;
+
+/**
+ * Runs SQL in PostgreSQL for each event: all statements in one transaction, whose effect happens exactly once per
+ * run. Values of the event are bound, never interpolated. Constraint violations, data exceptions and wrong
+ * statements (SQLSTATE classes 22, 23, 42) are permanent; all else is retried.
+ */
+export const sqlProcess: ProcessKind<SqlProcessOptions, SqlProcessOptions, unknown> = defineProcess({
+  type: "sql",
+  summary:
+    "Runs SQL statements in PostgreSQL, with values bound from the event; its effect happens exactly once per run.",
+  options: sqlProcessOptions,
+  secrets: ["connectionString"],
+  create: createSqlProcess,
+  check: checkStatements,
+});
+
+function createSqlProcess(name: string, options: SqlProcessOptions): Process {
+  const statements = textsOf(options).map(parseStatement);
+  const address = parseAddress(options.connectionString);
+  const where = `sql "${name}" at ${formatAddress(address)}`;
+  let pool: Promise<PgPool> | undefined;
+
+  const openPool = (): Promise<PgPool> =>
+    createPool({
+      connectionString: options.connectionString,
+      applicationName: `sluice ${name}`,
+      max: process.settings?.concurrency ?? DEFAULT_CONCURRENCY,
+    });
+
+  const process: Process = {
+    name,
+    type: "sql",
+    async run(event, context) {
+      pool ??= openPool();
+      try {
+        await withTransaction((await pool) as unknown as TransactionPool, context, async (tx) => {
+          const client = tx as unknown as PgClient;
+          for (const statement of statements) {
+            await client.query({
+              text: statement.text,
+              values: bindValues(statement, event),
+              queryMode: "extended",
+            });
+          }
+        });
+      } catch (error) {
+        throw context.signal.aborted ? error : toProcessError(error, where, address.password);
+      }
+    },
+    async close() {
+      const open = pool;
+      pool = undefined;
+      await (await open)?.end();
+    },
+  };
+  return process;
+}
+
+/** What the server can be asked to prepare. */
+const PREPARABLE = /^\s*(?:select|insert|update|delete|merge|values|with)\b/i;
+
+/** Connects, and has the server parse and analyse every statement that it can without running it. */
+async function checkStatements(options: SqlProcessOptions): Promise<void> {
+  const client = await connect({
+    connectionString: options.connectionString,
+    applicationName: "sluice check",
+  });
+  try {
+    for (const [index, sql] of textsOf(options).entries()) {
+      if (!PREPARABLE.test(sql)) continue;
+      const text = `prepare sluice_check_${index} as ${parseStatement(sql).text}`;
+      await client.query({ text, queryMode: "extended" }).catch((error: unknown) => {
+        const { password } = parseAddress(options.connectionString);
+        throw new SluiceError(
+          "SQL_FAILED",
+          `statement ${JSON.stringify(sql.trim().slice(0, 60))}: ${describeError(error, password)}`,
+        );
+      });
+    }
+  } finally {
+    await client.end();
+  }
+}
+
+function textsOf(options: SqlProcessOptions): readonly string[] {
+  return options.statements ?? [options.statement as string];
+}

@@ -1,0 +1,45 @@
+import { z } from "zod";
+import { isSluiceError } from "../../model/errors.ts";
+import { parseAddress } from "../../postgres/names.ts";
+import { parseStatement } from "./statement.ts";
+
+/** Options of the `sql` process. */
+export interface SqlProcessOptions {
+  /** `postgres://user:password@host:5432/database`. */
+  readonly connectionString: string;
+  /** One SQL statement; `:id`, `:data.total`… stand for values of the event. */
+  readonly statement?: string | undefined;
+  /** Several statements, done one after the other in one transaction. */
+  readonly statements?: readonly string[] | undefined;
+}
+
+const statement = z
+  .string()
+  .superRefine((text, context) => report(context, () => parseStatement(text)))
+  .describe(
+    "SQL with named parameters: :id, :uid, :location, :operation, :key, :time, :trigger, :data, :data.path, :headers.name",
+  );
+
+export const sqlProcessOptions: z.ZodType<SqlProcessOptions, SqlProcessOptions> = z
+  .strictObject({
+    connectionString: z
+      .string()
+      .superRefine((text, context) => report(context, () => parseAddress(text)))
+      .describe("postgres://user:password@host:5432/database"),
+    statement: statement
+      .optional()
+      .describe("One SQL statement with named parameters such as :id and :data.total"),
+    statements: z.array(statement).min(1).optional().describe("Several statements, done in one transaction"),
+  })
+  .refine((options) => (options.statement === undefined) !== (options.statements === undefined), {
+    message: 'give either "statement" or "statements"',
+  });
+
+function report(context: z.RefinementCtx, check: () => unknown): void {
+  try {
+    check();
+  } catch (error) {
+    if (!isSluiceError(error)) throw error;
+    context.addIssue({ code: "custom", message: error.message });
+  }
+}
