@@ -1,4 +1,5 @@
 import { SluiceError } from "./errors.ts";
+import { isJsonDeeperThan } from "./json-depth.ts";
 import { parseOperation, type Operation } from "./operation.ts";
 import type { NewUid } from "./uid.ts";
 
@@ -74,6 +75,9 @@ export interface EventRecord {
 
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** Levels of arrays and objects in a payload: far fewer than what overflows the stack of who prints it. */
+const DEPTH_LIMIT = 1_000;
 
 /** The key that orders an event among others. */
 export function orderingKey(record: EventRecord): string {
@@ -185,8 +189,10 @@ function toJson(data: unknown): string {
       cause,
     });
   }
-  if (text !== undefined) return text;
-  throw invalid("data", typeof data, "a JSON value");
+  if (text === undefined) throw invalid("data", typeof data, "a JSON value");
+  if (isJsonDeeperThan(text, DEPTH_LIMIT))
+    throw invalid("data", "deeper", `nested at most ${DEPTH_LIMIT} levels deep`);
+  return text;
 }
 
 function checkHeaders(headers: unknown): string | null {
