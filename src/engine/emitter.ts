@@ -14,8 +14,16 @@ export interface EmitterOptions {
   readonly routing: Routing;
   readonly clock: Clock;
   readonly newUid: NewUid;
-  /** The operations that an input lets through; `undefined` for all. */
-  readonly operations: (source: string) => ReadonlySet<Operation> | undefined;
+  /** @throws SluiceError UNKNOWN_NAME */
+  readonly source: (name: string) => EmitSource;
+}
+
+/** In whose name events are emitted. */
+export interface EmitSource {
+  /** The operations that it lets through; `undefined` for all. */
+  readonly operations: ReadonlySet<Operation> | undefined;
+  /** Told of each of its events. @param now milliseconds since 1970 */
+  heard(now: number): void;
 }
 
 const FILTERED = { duplicate: false, filtered: true } as const;
@@ -28,28 +36,27 @@ export class Emitter {
     this.#options = options;
   }
 
-  async emit(source: string, init: EventInit, options?: EmitOptions): Promise<Receipt> {
-    const record = await this.#toRecord(source, init);
-    if (!this.#passes(source, record)) {
-      if (options?.state !== undefined) await this.#commit([], statePuts(source, options.state));
-      return { uid: record.uid, ...FILTERED };
-    }
-    const append = this.append(record, options?.dedupe);
-    const [result] = await this.#commit([append], statePuts(source, options?.state));
-    return result as Receipt;
+  async emit(name: string, init: EventInit, options?: EmitOptions): Promise<Receipt> {
+    const source = this.#options.source(name);
+    const made = this.#toRecord(name, init);
+    const record = made instanceof Promise ? await made : made;
+    const state = statePuts(name, options?.state);
+    const append = passes(source, record) ? [this.append(record, options?.dedupe)] : [];
+    const results = await this.#commit(append, state);
+    source.heard(this.#options.clock.now());
+    return results[0] ?? { uid: record.uid, ...FILTERED };
   }
 
-  async emitAll(source: string, inits: readonly EventInit[], options?: EmitOptions): Promise<Receipt[]> {
-    if (inits.length === 1) return [await this.emit(source, inits[0] as EventInit, options)];
-    const records = await Promise.all(inits.map((init) => this.#toRecord(source, init)));
-    const appends: Append[] = [];
-    const receipts: (Receipt | undefined)[] = records.map((record) => {
-      if (!this.#passes(source, record)) return { uid: record.uid, ...FILTERED };
-      appends.push(this.append(record));
-      return undefined;
+  async emitAll(name: string, inits: readonly EventInit[], options?: EmitOptions): Promise<Receipt[]> {
+    const source = this.#options.source(name);
+    const records = await Promise.all(inits.map((init) => this.#toRecord(name, init)));
+    const passed = records.filter((record) => passes(source, record));
+    const appends = passed.map((record) => this.append(record));
+    const results = (await this.#commit(appends, statePuts(name, options?.state))).values();
+    source.heard(this.#options.clock.now());
+    return records.map((record) => {
+      return passes(source, record) ? (results.next().value as Receipt) : { uid: record.uid, ...FILTERED };
     });
-    const results = (await this.#commit(appends, statePuts(source, options?.state))).values();
-    return receipts.map((receipt) => receipt ?? (results.next().value as Receipt));
   }
 
   /** The append of one event that is already checked. */
@@ -86,11 +93,6 @@ export class Emitter {
     return record.cause === null ? record : withHops(record, work);
   }
 
-  #passes(source: string, record: EventRecord): boolean {
-    const operations = this.#options.operations(source);
-    return operations === undefined || operations.has(record.operation);
-  }
-
   async #commit(
     append: readonly Append[],
     state: readonly StatePut[] | undefined,
@@ -110,6 +112,10 @@ export class Emitter {
       eventAccepted.publish({ pipeline: this.#options.pipeline, event, duplicate, processes });
     }
   }
+}
+
+function passes(source: EmitSource, record: EventRecord): boolean {
+  return source.operations === undefined || source.operations.has(record.operation);
 }
 
 function statePuts(

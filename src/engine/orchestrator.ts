@@ -208,12 +208,12 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /** Emits in the name of an input (or process); resolves when it is durable. */
-  async emit(name: string, event: EventInit, options?: EmitOptions): Promise<Receipt> {
-    this.#components.expect(name);
-    const runtime = this.#running();
-    const receipt = await runtime.emitter.emit(name, event, options);
-    runtime.supervisor.input(name)?.heard();
-    return receipt;
+  emit(name: string, event: EventInit, options?: EmitOptions): Promise<Receipt> {
+    try {
+      return this.#running().emitter.emit(name, event, options);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   /** Resolves when every run of the event, and of what those runs emitted, is final. */

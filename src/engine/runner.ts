@@ -109,7 +109,7 @@ export class Runner {
     const now = this.#host.clock.now();
     const version = this.#host.version();
     const settle: Settle = { claim, startedAt: now, finishedAt: now, version, outcome: { type: "released" } };
-    this.#host.settler.settle(settle, { settled: () => undefined });
+    this.#host.settler.settle<Attempt | undefined>(settle, this, undefined);
   }
 
   /** Resolves when nothing runs any more. */
@@ -180,15 +180,17 @@ export class Runner {
   }
 
   #write(attempt: Attempt, settle: Settle): void {
-    this.#host.settler.settle(settle, {
-      settled: (_, result) => {
-        this.#unsettled -= 1;
-        if (attemptEnded.hasSubscribers) this.#publishEnd(attempt, settle, result);
-        attempt.onSettled?.();
-        this.#listener.attemptSettled();
-        this.#host.progress();
-      },
-    });
+    this.#host.settler.settle(settle, this, attempt);
+  }
+
+  /** The settler calls it. */
+  settled(attempt: Attempt | undefined, settle: Settle, result: "settled" | "stale"): void {
+    if (attempt === undefined) return;
+    this.#unsettled -= 1;
+    if (attemptEnded.hasSubscribers) this.#publishEnd(attempt, settle, result);
+    attempt.onSettled?.();
+    this.#listener.attemptSettled();
+    this.#host.progress();
   }
 
   #raiseZombie(attempt: Attempt, settle: Settle): void {

@@ -7,7 +7,7 @@ import { restartCarefully } from "./careful-restart.ts";
 import type { Components, RegisteredInput, RegisteredProcess } from "./components.ts";
 import { Completion } from "./completion.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { Emitter } from "./emitter.ts";
+import { Emitter, type EmitSource } from "./emitter.ts";
 import type { ErrorStream } from "./error-stream.ts";
 import type { LaneHost } from "./lane.ts";
 import { Operator } from "./operator.ts";
@@ -35,6 +35,9 @@ export interface Plan {
 
 /** A running pipeline keeps its process alive, whatever its journal: this timer does nothing else. */
 const KEEP_ALIVE_INTERVAL = 2_147_483_647;
+
+/** A process as the source of what is emitted in its name. */
+const PROCESS_SOURCE: EmitSource = { operations: undefined, heard: () => undefined };
 
 /** How long outcomes may take to become durable at a stop, in milliseconds. */
 const SETTLE_PATIENCE = 1_000;
@@ -72,7 +75,7 @@ export class Runtime {
       routing: this.routing,
       clock,
       newUid,
-      operations: (source) => plan.components.inputs.get(source)?.settings.operations,
+      source: (source) => this.#source(source),
     });
     this.#settler = new Settler({ work, clock, random, errors });
     this.completion = new Completion(journal, () => this.#settler.pending > 0);
@@ -87,6 +90,7 @@ export class Runtime {
       logger: (input) => componentLogger(plan.logger, { input }),
       state: (owner) => this.emitter.state(owner),
       lease: (lease, signal) => journal.coordination.lease(lease, signal),
+      emit: (input, event, options) => this.emitter.emit(input, event, options),
       emitAll: (input, events, options) => this.emitter.emitAll(input, events, options),
     });
     this.#unwatch = journal.coordination.watch((change) => this.#changed(change));
@@ -158,6 +162,13 @@ export class Runtime {
       work.admit();
     }
     if (!this.#stopping.signal.aborted) this.dispatcher.start();
+  }
+
+  #source(name: string): EmitSource {
+    const input = this.supervisor.input(name);
+    if (input !== undefined) return input;
+    this.#plan.components.expect(name);
+    return PROCESS_SOURCE;
   }
 
   #isPaused(name: string): boolean {

@@ -1,13 +1,21 @@
 import { sleep, type Clock } from "../model/clock.ts";
 import { isSluiceError, toErrorRecord } from "../model/errors.ts";
 import type { Random } from "../model/uid.ts";
-import type { LogLine, Settle, Work } from "../journal/work.ts";
+import type { CommitResult, LogLine, Settle, Work } from "../journal/work.ts";
 import type { ErrorStream } from "./error-stream.ts";
 import { backOff } from "./retry-policy.ts";
 
 /** Told what became of an outcome, once it is durable. */
-export interface SettleListener {
-  settled(settle: Settle, result: "settled" | "stale"): void;
+export interface SettleListener<Token> {
+  settled(token: Token, settle: Settle, result: "settled" | "stale"): void;
+}
+
+interface Batch {
+  settles: Settle[];
+  /** Who hears of each settle, and what of. */
+  listeners: SettleListener<unknown>[];
+  tokens: unknown[];
+  logs: LogLine[];
 }
 
 const AGAIN = { initial: 50, max: 5_000, factor: 2 };
@@ -21,9 +29,7 @@ export class Settler {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #errors: ErrorStream;
-  #settles: Settle[] = [];
-  #listeners: SettleListener[] = [];
-  #logs: LogLine[] = [];
+  #batch: Batch = emptyBatch();
   #scheduled = false;
   #pending = 0;
   #drained: (() => void)[] = [];
@@ -41,15 +47,16 @@ export class Settler {
     return this.#pending;
   }
 
-  settle(settle: Settle, listener: SettleListener): void {
+  settle<Token>(settle: Settle, listener: SettleListener<Token>, token: Token): void {
     this.#pending += 1;
-    this.#settles.push(settle);
-    this.#listeners.push(listener);
+    this.#batch.settles.push(settle);
+    this.#batch.listeners.push(listener as SettleListener<unknown>);
+    this.#batch.tokens.push(token);
     this.#schedule();
   }
 
   log(line: LogLine): void {
-    this.#logs.push(line);
+    this.#batch.logs.push(line);
     this.#schedule();
   }
 
@@ -73,31 +80,25 @@ export class Settler {
   }
 
   async #flush(): Promise<void> {
-    const settles = this.#settles;
-    const listeners = this.#listeners;
-    const logs = this.#logs;
-    this.#settles = [];
-    this.#listeners = [];
-    this.#logs = [];
+    const batch = this.#batch;
+    this.#batch = emptyBatch();
     this.#scheduled = false;
-    await this.#write(settles, listeners, logs);
+    await this.#write(batch);
     this.#wake();
   }
 
-  async #write(settles: Settle[], listeners: SettleListener[], logs: LogLine[]): Promise<void> {
+  async #write(batch: Batch): Promise<void> {
+    const { settles, logs } = batch;
     for (let failures = 1; !this.#closed; failures += 1) {
       try {
         const { settle: results } = await this.#work.commit(
           logs.length === 0 ? { settle: settles } : { settle: settles, logs },
         );
-        this.#pending -= settles.length;
-        for (let i = 0; i < settles.length; i += 1) {
-          listeners[i]?.settled(settles[i] as Settle, results[i] as "settled" | "stale");
-        }
+        this.#written(batch, results);
         return;
       } catch (error) {
         if (isSluiceError(error, "JOURNAL_CLOSED")) break;
-        if (!isPassing(error)) return this.#writeEach(settles, listeners, error);
+        if (!isPassing(error)) return this.#writeEach(batch, error);
         this.#errors.reportThrown(error, "JOURNAL_IO", `${settles.length} outcomes cannot be journalled yet`);
         await sleep(this.#clock, backOff(AGAIN, failures) * (0.5 + this.#random() / 2));
       }
@@ -105,26 +106,33 @@ export class Settler {
     this.#pending -= settles.length;
   }
 
+  #written({ settles, listeners, tokens }: Batch, results: CommitResult["settle"]): void {
+    this.#pending -= settles.length;
+    for (let i = 0; i < settles.length; i += 1) {
+      listeners[i]?.settled(tokens[i], settles[i] as Settle, results[i] as "settled" | "stale");
+    }
+  }
+
   /** One outcome is refused for what it is: find it, and make its run dead rather than lose the others. */
-  async #writeEach(settles: Settle[], listeners: SettleListener[], error: unknown): Promise<void> {
+  async #writeEach({ settles, listeners, tokens }: Batch, error: unknown): Promise<void> {
     if (settles.length > 1) {
-      for (const [i, settle] of settles.entries())
-        await this.#write([settle], [listeners[i] as SettleListener], []);
+      for (const [i, settle] of settles.entries()) {
+        const listener = listeners[i] as SettleListener<unknown>;
+        await this.#write({ settles: [settle], listeners: [listener], tokens: [tokens[i]], logs: [] });
+      }
       return;
     }
     const [settle] = settles;
     if (settle === undefined) return;
-    this.#errors.reportThrown(
-      error,
-      "RUN_FAILED",
-      `the outcome of a run of "${settle.claim.process}" was refused`,
-    );
+    const what = `the outcome of a run of "${settle.claim.process}" was refused`;
+    this.#errors.reportThrown(error, "RUN_FAILED", what);
     if (settle.outcome.type === "dead") {
       this.#pending -= 1;
       return;
     }
     const { emitted: _refused, ...rest } = settle;
-    await this.#write([{ ...rest, outcome: { type: "dead", error: toErrorRecord(error) } }], listeners, []);
+    const dead: Settle = { ...rest, outcome: { type: "dead", error: toErrorRecord(error) } };
+    await this.#write({ settles: [dead], listeners, tokens, logs: [] });
   }
 
   #wake(): void {
@@ -132,6 +140,10 @@ export class Settler {
     this.#drained = [];
     for (const resolve of waiting) resolve();
   }
+}
+
+function emptyBatch(): Batch {
+  return { settles: [], listeners: [], tokens: [], logs: [] };
 }
 
 /** Whether an error of the journal passes by itself, or by an operator's hand. */

@@ -19,6 +19,8 @@ const FAILURES_WINDOW = 300_000;
 export class SupervisedInput {
   readonly input: Input;
   readonly settings: ResolvedInputSettings;
+  /** The operations that it lets through; `undefined` for all. */
+  readonly operations: ResolvedInputSettings["operations"];
   readonly #host: InputHost;
   #state: InputState = "stopped";
   #restarts = 0;
@@ -40,6 +42,7 @@ export class SupervisedInput {
     this.#host = host;
     this.input = input;
     this.settings = settings;
+    this.operations = settings.operations;
     this.#paused = paused || !settings.enabled;
     this.#silentSince = host.clock.monotonic();
   }
@@ -185,10 +188,8 @@ export class SupervisedInput {
     const host = this.#host;
     const { name } = this.input;
     const emitAll = async (events: readonly EventInit[], options?: EmitOptions): Promise<Receipt[]> => {
-      if (!alive.current) throw new SluiceError("SHUTDOWN", `input "${name}" emitted after it had ended`);
-      const receipts = await host.emitAll(name, events, options);
-      this.heard();
-      return receipts;
+      this.#checkAlive(alive);
+      return host.emitAll(name, events, options);
     };
     return {
       name,
@@ -199,7 +200,10 @@ export class SupervisedInput {
       clock: host.clock,
       random: host.random,
       state: host.state(name),
-      emit: async (event, options) => (await emitAll([event], options))[0] as Receipt,
+      emit: async (event, options) => {
+        this.#checkAlive(alive);
+        return host.emit(name, event, options);
+      },
       emitAll,
       ready: () => {
         if (alive.current && !signal.aborted) this.#become("running");
@@ -207,11 +211,16 @@ export class SupervisedInput {
     };
   }
 
+  #checkAlive(alive: { current: boolean }): void {
+    if (alive.current) return;
+    throw new SluiceError("SHUTDOWN", `input "${this.input.name}" emitted after it had ended`);
+  }
+
   /** To be called for every event that is emitted by it, or in its name. */
-  heard(): void {
-    this.#lastEventAt = this.#host.clock.now();
-    this.#silentSince = this.#host.clock.monotonic();
+  heard(now: number): void {
+    this.#lastEventAt = now;
     this.#silent = false;
+    if (this.settings.expectEvery !== undefined) this.#silentSince = this.#host.clock.monotonic();
   }
 
   #watchSilence(): void {

@@ -19,6 +19,7 @@ export interface InputHost {
   logger(input: string): Logger;
   state(owner: string): ComponentState;
   lease(name: string, signal: AbortSignal): Promise<Lease | undefined>;
+  emit(input: string, event: EventInit, options?: EmitOptions): Promise<Receipt>;
   emitAll(input: string, events: readonly EventInit[], options?: EmitOptions): Promise<Receipt[]>;
 }
 
