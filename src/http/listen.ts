@@ -39,6 +39,7 @@ export async function listen(
 ): Promise<Listener> {
   const request = timeouts.request ?? 30_000;
   const headers = Math.min(timeouts.headers ?? 10_000, request);
+  const answer = getRequestListener(fetch, { hostname: "localhost", errorHandler: answerError });
   const server = createServer(
     {
       headersTimeout: headers,
@@ -48,7 +49,10 @@ export async function listen(
       keepAliveTimeout: KEEP_ALIVE,
       maxHeaderSize: LARGEST_HEADERS,
     },
-    getRequestListener(fetch, { hostname: "localhost", errorHandler: answerError }),
+    (incoming, outgoing) => {
+      // Never rejects: what the handler throws, the error handler answers.
+      void answer(incoming, outgoing);
+    },
   );
   const connections = trackConnections(server);
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {

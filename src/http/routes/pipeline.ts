@@ -4,7 +4,7 @@ import { refuseQuery } from "../query.ts";
 import { json, type Call, type Route } from "../route.ts";
 
 /** Says that this process lives, whatever its pipeline does. */
-function health(): Response {
+function liveness(): Response {
   return json({ status: "ok" });
 }
 
@@ -42,7 +42,7 @@ function refuseChange(): never {
 }
 
 export const pipelineRoutes: readonly Route[] = [
-  { method: "GET", path: "/healthz", role: "anyone", handle: health },
+  { method: "GET", path: "/healthz", role: "anyone", handle: liveness },
   { method: "GET", path: "/readyz", role: "anyone", handle: readiness },
   { method: "GET", path: "/api/v1/pipeline", role: "viewer", handle: describe },
   { method: "PUT", path: "/api/v1/pipeline", role: "admin", handle: refuseChange },

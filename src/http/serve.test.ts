@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startPipeline } from "../../test/support/api.ts";
+import type { Orchestrator } from "../engine/orchestrator.ts";
+import { serve, type ServeOptions, type Servers } from "./serve.ts";
+
+let orchestrator: Orchestrator;
+beforeAll(async () => {
+  orchestrator = await startPipeline();
+});
+afterAll(() => orchestrator.stop({ grace: 0 }));
+
+async function serving(options: ServeOptions, use: (servers: Servers) => Promise<void>): Promise<void> {
+  const servers = await serve(orchestrator, options);
+  try {
+    await use(servers);
+  } finally {
+    await servers.close(0);
+  }
+}
+
+const loopback = { host: "127.0.0.1", port: 0 };
+const post = { method: "POST", body: "hi" };
+
+test("hooks and the API share a listener, and hooks need no token", async () => {
+  await serving({ http: { ...loopback, token: "t" } }, async ({ http, hooks }) => {
+    expect(http).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    expect(hooks).toBe(http);
+    expect((await fetch(`${http}/hooks/orders`, post)).status).toBe(200);
+    expect((await fetch(`${http}/api/v1/runs`)).status).toBe(401);
+    expect((await fetch(`${http}/healthz`)).status).toBe(200);
+    const authorized = { headers: { authorization: "Bearer t" } };
+    expect((await fetch(`${http}/api/v1/runs`, authorized)).status).toBe(200);
+  });
+});
+
+test("hooks on a listener of their own are served there only, and the API is not", async () => {
+  await serving({ http: loopback, hooks: loopback }, async ({ http, hooks }) => {
+    expect(hooks).not.toBe(http);
+    expect((await fetch(`${hooks}/hooks/orders`, post)).status).toBe(200);
+    expect((await fetch(`${hooks}/api/v1/runs`)).status).toBe(404);
+    expect((await fetch(`${http}/hooks/orders`, post)).status).toBe(404);
+    expect((await fetch(`${http}/api/v1/runs`)).status).toBe(200);
+  });
+});
+
+test("a run's id travels percent-encoded over a real connection", async () => {
+  await serving({ http: loopback }, async ({ http }) => {
+    const { uid } = await orchestrator.emit("orders", {});
+    await orchestrator.settled(uid);
+    const answer = await fetch(`${http}/api/v1/runs/${uid}%2Fland`);
+    expect(await answer.json()).toMatchObject({ id: `${uid}/land` });
+    expect((await fetch(`${http}/api/v1/runs/${uid}/land`)).status).toBe(404);
+  });
+});
+
+test("a pipeline with neither listener is on no network", async () => {
+  await serving({}, async ({ http, hooks }) => {
+    expect([http, hooks]).toEqual([null, null]);
+  });
+});
+
+test("off loopback the API needs a token, hooks do not", async () => {
+  await expect(serve(orchestrator, { http: { host: "0.0.0.0", port: 0 } })).rejects.toMatchObject({
+    code: "INSECURE_LISTENER",
+  });
+  await serving({ hooks: { host: "0.0.0.0", port: 0 } }, async ({ hooks }) => {
+    expect(hooks).toMatch(/^http:\/\/0\.0\.0\.0:\d+$/);
+  });
+});
+
+test("when the second listener cannot be had, the first is closed again", async () => {
+  await serving({ http: loopback }, async ({ http }) => {
+    const taken = { host: "127.0.0.1", port: Number(new URL(http as string).port) };
+    await expect(serve(orchestrator, { http: loopback, hooks: taken })).rejects.toMatchObject({
+      code: "LISTENER_FAILED",
+    });
+  });
+});
