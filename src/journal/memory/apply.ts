@@ -7,7 +7,6 @@ import {
   isFinalCode,
   QUEUED,
   RETRYING,
-  RUNNING,
   RUNS_PER_EVENT,
   STATE_NAMES,
   SUCCEEDED,
@@ -21,9 +20,10 @@ import type {
   Control,
   ControlResult,
   LogLine,
+  Outcome,
   Settle,
 } from "../work.ts";
-import { idOf, MemoryClaim, type MemoryRun } from "./model.ts";
+import { extraOf, idOf, MemoryClaim, type MemoryRun } from "./model.ts";
 import type { MemoryState } from "./state.ts";
 import type { MemoryStore } from "./store.ts";
 
@@ -31,13 +31,16 @@ import type { MemoryStore } from "./store.ts";
 export interface ApplyEffects {
   now(): number;
   retryAt(run: MemoryRun, delay: number): void;
-  cancelled(run: MemoryRun, message: string): void;
+  cancelled(claim: MemoryClaim, message: string): void;
   setPaused(name: string, paused: boolean): void;
   progress(): void;
 }
 
 /** Of one run; the newest. */
 const LINES_KEPT = 1_000;
+
+type Failure = Extract<Outcome, { readonly error: ErrorRecord }>;
+
 const NO_APPENDS: readonly AppendResult[] = [];
 const NO_SETTLES: readonly ("settled" | "stale")[] = [];
 const NO_CONTROLS: readonly ControlResult[] = [];
@@ -70,9 +73,9 @@ function checkSizes(appends: readonly Append[]): void {
 function keepLine(line: LogLine): void {
   const run = MemoryClaim.runOf(line.claim);
   if (run === undefined) return;
-  run.logs ??= [];
-  if (run.logs.length === LINES_KEPT) run.logs.shift();
-  run.logs.push(line);
+  const { logs } = extraOf(run);
+  if (logs.length === LINES_KEPT) logs.shift();
+  logs.push(line);
 }
 
 function applyAppend(store: MemoryStore, append: Append): AppendResult {
@@ -86,19 +89,16 @@ function applyAppend(store: MemoryStore, append: Append): AppendResult {
 function applySettle(store: MemoryStore, settle: Settle, effects: ApplyEffects): "settled" | "stale" {
   const run = MemoryClaim.runOf(settle.claim);
   if (run === undefined) return "stale";
-  if (run.fence !== settle.claim.fence) {
-    if (run.lingering === settle.claim.fence) store.letGo(run);
+  if (run.claim !== settle.claim) {
+    if (run.extra?.lingering === settle.claim) store.letGo(run);
     return "stale";
   }
+  run.claim = null;
   const { outcome } = settle;
-  run.startedAt = settle.startedAt;
-  run.finishedAt = settle.finishedAt;
-  run.version = settle.version;
-  run.lastFence = run.fence;
-  run.fence = 0;
   if (outcome.type === "succeeded") {
+    run.last = settle;
     run.attempts += 1;
-    run.error = null;
+    if (run.extra !== null) run.extra.error = null;
     store.finish(run, SUCCEEDED, false);
     if (settle.emitted !== undefined) for (const one of settle.emitted) applyAppend(store, one);
     effects.progress();
@@ -106,27 +106,37 @@ function applySettle(store: MemoryStore, settle: Settle, effects: ApplyEffects):
   }
   if (outcome.type === "released") {
     keepAttempt(run, settle, "released", null);
-    run.startedAt = null;
-    run.finishedAt = null;
     store.move(run, QUEUED);
     return "settled";
   }
+  applyFailure(store, run, settle, outcome, effects);
+  return "settled";
+}
+
+function applyFailure(
+  store: MemoryStore,
+  run: MemoryRun,
+  settle: Settle,
+  outcome: Failure,
+  effects: ApplyEffects,
+): void {
   const { error } = outcome;
-  const failed: AttemptOutcome =
+  const failed =
     outcome.type === "cancelled" ? "cancelled" : outcome.abandoned === true ? "abandoned" : "failed";
   keepAttempt(run, settle, failed, error);
+  run.last = settle;
   run.attempts += 1;
-  run.error = error;
+  const extra = extraOf(run);
+  extra.error = error;
   if (outcome.type === "retry") {
-    run.dueAt = outcome.dueAt;
+    extra.dueAt = outcome.dueAt;
     store.move(run, RETRYING);
     effects.retryAt(run, outcome.delay);
-    return "settled";
+    return;
   }
   if (outcome.type === "dead") store.finish(run, DEAD, outcome.block === true);
   else store.finish(run, CANCELLED, false);
   effects.progress();
-  return "settled";
 }
 
 function keepAttempt(
@@ -135,7 +145,7 @@ function keepAttempt(
   outcome: AttemptOutcome,
   error: ErrorRecord | null,
 ): void {
-  (run.past ??= []).push({
+  extraOf(run).past.push({
     attempt: settle.claim.attempt,
     fence: settle.claim.fence,
     version: settle.version,
@@ -163,8 +173,8 @@ function applyControl(store: MemoryStore, control: Control, effects: ApplyEffect
       const open = [...store.runs()].filter(
         (run) => run.lane.process === control.process && !isFinalCode(run.state),
       );
-      // From the back, so that none is promoted just to be cancelled in its turn.
-      for (const run of open.toReversed()) end(store, run, CANCELLED, control.reason, effects);
+      // Newest first, so that none is promoted just to be cancelled in its turn.
+      for (const run of open) end(store, run, CANCELLED, control.reason, effects);
       store.lane(control.process).ready.clear();
       return { ok: true, runs: open.length };
     }
@@ -176,7 +186,7 @@ function applyControl(store: MemoryStore, control: Control, effects: ApplyEffect
       return { ok: true, run: idOf(run), runs: 1 };
     }
     case "route": {
-      const event = store.events.get(control.event);
+      const event = store.event(control.event);
       if (event === undefined) return notFound("event", control.event);
       const there = event.runs.find((run) => run.lane.process === control.seed.process);
       if (there !== undefined)
@@ -202,7 +212,11 @@ function replay(store: MemoryStore, control: Extract<Control, { type: "replay" }
   if (event.runs.length === RUNS_PER_EVENT) return refused(run, tooManyRuns(event.record.uid).message);
   const count = event.runs.filter((one) => one.lane === lane).length;
   const seed = key === undefined ? { process: lane.process } : { process: lane.process, key };
-  const made = store.addRun(event, seed, { replay: count, of: control.run, data: control.data ?? run.data });
+  const made = store.addRun(event, seed, {
+    replay: count,
+    of: control.run,
+    data: control.data ?? run.extra?.data ?? null,
+  });
   return { ok: true, run: idOf(made), runs: 1 };
 }
 
@@ -218,26 +232,25 @@ function end(
   effects: ApplyEffects,
 ): void {
   const now = effects.now();
-  const isTaken = run.state === RUNNING;
-  if (isTaken) {
-    const startedAt = run.startedAt ?? now;
-    const outcome = state === CANCELLED ? "cancelled" : "failed";
-    (run.past ??= []).push({
-      attempt: run.attempts + 1,
-      fence: run.fence,
-      version: run.version,
-      startedAt: isoTime(startedAt),
+  const { claim } = run;
+  const extra = extraOf(run);
+  if (claim !== null) {
+    extra.past.push({
+      attempt: claim.attempt,
+      fence: claim.fence,
+      version: 0,
+      startedAt: isoTime(claim.takenAt),
       finishedAt: isoTime(now),
-      outcome,
+      outcome: state === CANCELLED ? "cancelled" : "failed",
       error,
     });
     run.attempts += 1;
-    run.lingering = run.fence;
-    effects.cancelled(run, error.message);
+    extra.lingering = claim;
+    effects.cancelled(claim, error.message);
   }
-  run.finishedAt = now;
-  run.error = error;
-  store.finish(run, state, isTaken);
+  extra.endedAt = now;
+  extra.error = error;
+  store.finish(run, state, claim !== null);
   effects.progress();
 }
 

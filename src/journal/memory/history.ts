@@ -13,7 +13,7 @@ import type {
   RunQuery,
 } from "../history.ts";
 import { isoOrNull, readCursor, readLimit, toCursor, toEventRow, type CursorKind } from "../rows.ts";
-import { DEAD, RETRYING, RUNNING, STATE_NAMES, SUCCEEDED } from "../run-code.ts";
+import { DEAD, RETRYING, STATE_NAMES, SUCCEEDED } from "../run-code.ts";
 import { idOf, type MemoryEvent, type MemoryRun } from "./model.ts";
 import type { MemoryStore } from "./store.ts";
 
@@ -21,22 +21,22 @@ import type { MemoryStore } from "./store.ts";
 export function createMemoryHistory(store: MemoryStore): History {
   return {
     async events(query: EventQuery): Promise<Page<EventRow>> {
-      const events = [...store.events.values()].filter(
+      const events = [...store.events()].filter(
         (one) => query.trigger === undefined || one.record.trigger === query.trigger,
       );
-      const page = pageDown("event", events.reverse(), query, (event) => event.seq);
+      const page = pageDown("event", events, query, (event) => event.seq);
       return { items: page.items.map((event) => toEventRow(event.record)), next: page.next };
     },
 
     async event(uid): Promise<EventRow | undefined> {
-      const event = store.events.get(uid);
+      const event = store.event(uid);
       return event === undefined ? undefined : toEventRow(event.record);
     },
 
     async journey(uid): Promise<Journey | undefined> {
-      const event = store.events.get(uid);
+      const event = store.event(uid);
       if (event === undefined) return undefined;
-      const caused = (event.caused ?? []).map((one) => store.events.get(one)?.record);
+      const caused = (event.caused ?? []).map((one) => store.event(one)?.record);
       return {
         event: toEventRow(event.record),
         runs: event.runs.map(toRunRow),
@@ -46,13 +46,14 @@ export function createMemoryHistory(store: MemoryStore): History {
 
     async runs(query: RunQuery): Promise<Page<RunRow>> {
       const state = query.state === undefined ? undefined : checkRunState(query.state);
-      const events = query.event === undefined ? [...store.events.values()] : [store.events.get(query.event)];
+      const events = query.event === undefined ? [...store.events()] : [store.event(query.event)];
       const runs = events
         .filter((event): event is MemoryEvent => event !== undefined)
         .flatMap((event) => event.runs)
+        .sort((a, b) => b.key - a.key)
         .filter((run) => query.process === undefined || run.lane.process === query.process)
         .filter((run) => state === undefined || STATE_NAMES[run.state] === state);
-      const page = pageDown("run", runs.reverse(), query, (run) => run.key);
+      const page = pageDown("run", runs, query, (run) => run.key);
       return { items: page.items.map(toRunRow), next: page.next };
     },
 
@@ -63,13 +64,13 @@ export function createMemoryHistory(store: MemoryStore): History {
 
     async attempts(id): Promise<readonly AttemptRow[]> {
       const run = store.findRun(id);
-      return run === undefined ? [] : [...(run.past ?? []), ...lastAttempt(run)];
+      return run === undefined ? [] : [...(run.extra?.past ?? []), ...lastAttempt(run)];
     },
 
     async logs(id, query?: PageQuery): Promise<Page<LogRow>> {
       const limit = readLimit(query);
       const from = readCursor("log", query) ?? 0;
-      const lines = store.findRun(id)?.logs ?? [];
+      const lines = store.findRun(id)?.extra?.logs ?? [];
       const items = lines.slice(from, from + limit).map(({ time, claim, stream, text }) => ({
         time: isoTime(time),
         attempt: claim.attempt,
@@ -83,10 +84,10 @@ export function createMemoryHistory(store: MemoryStore): History {
       const groups = new Map<string, { count: number; newest: MemoryRun }>();
       for (const run of store.runs()) {
         if (run.state !== DEAD) continue;
-        const name = `${run.lane.process}\n${run.error?.code}`;
+        const name = `${run.lane.process}\n${run.extra?.error?.code}`;
         const group = groups.get(name);
         if (group === undefined) groups.set(name, { count: 1, newest: run });
-        else groups.set(name, { count: group.count + 1, newest: run });
+        else group.count += 1;
       }
       return [...groups.values()]
         .sort((a, b) => b.count - a.count)
@@ -129,33 +130,47 @@ function pageDown<Item>(
 }
 
 function toRunRow(run: MemoryRun): RunRow {
-  const running = run.state === RUNNING;
+  const { claim, last, extra } = run;
   return {
     id: idOf(run),
     event: run.event.record.uid,
     process: run.lane.process,
     state: STATE_NAMES[run.state] as RunState,
-    attempts: run.attempts + (running ? 1 : 0),
-    dueAt: run.state === RETRYING ? isoOrNull(run.dueAt) : null,
-    startedAt: isoOrNull(run.startedAt),
-    finishedAt: running ? null : isoOrNull(run.finishedAt),
-    error: run.error,
-    replayOf: run.replayOf,
+    attempts: run.attempts + (claim === null ? 0 : 1),
+    dueAt: run.state === RETRYING ? isoOrNull(extra?.dueAt ?? null) : null,
+    startedAt: isoOrNull(claim?.takenAt ?? last?.startedAt ?? null),
+    finishedAt: claim === null ? isoOrNull(extra?.endedAt ?? last?.finishedAt ?? null) : null,
+    error: extra?.error ?? null,
+    replayOf: extra?.replayOf ?? null,
   };
 }
 
 /** The attempt that runs now, or the one that ended the run well: neither is among the past ones. */
 function lastAttempt(run: MemoryRun): AttemptRow[] {
-  if (run.state !== RUNNING && run.state !== SUCCEEDED) return [];
-  const running = run.state === RUNNING;
+  const { claim, last } = run;
+  if (claim !== null) {
+    const { attempt, fence, takenAt } = claim;
+    return [
+      {
+        attempt,
+        fence,
+        version: 0,
+        startedAt: isoTime(takenAt),
+        finishedAt: null,
+        outcome: "running",
+        error: null,
+      },
+    ];
+  }
+  if (run.state !== SUCCEEDED || last === null) return [];
   return [
     {
-      attempt: run.attempts + (running ? 1 : 0),
-      fence: running ? run.fence : run.lastFence,
-      version: run.version,
-      startedAt: isoTime(run.startedAt ?? 0),
-      finishedAt: running ? null : isoOrNull(run.finishedAt),
-      outcome: running ? "running" : "succeeded",
+      attempt: last.claim.attempt,
+      fence: last.claim.fence,
+      version: last.version,
+      startedAt: isoTime(last.startedAt),
+      finishedAt: isoTime(last.finishedAt),
+      outcome: "succeeded",
       error: null,
     },
   ];

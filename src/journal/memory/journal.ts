@@ -8,13 +8,13 @@ import type { Claim, Work } from "../work.ts";
 import { createUidSource } from "../../model/uid.ts";
 import { applyCommit, closedError, type ApplyEffects } from "./apply.ts";
 import { createMemoryHistory } from "./history.ts";
-import { MemoryClaim, type MemoryLane, type MemoryRun } from "./model.ts";
+import { extraOf, MemoryClaim, type MemoryLane, type MemoryRun } from "./model.ts";
 import { MemoryState } from "./state.ts";
 import { MemoryStore } from "./store.ts";
 
 /**
  * A journal that lives and dies with the process: for tests, and for pipelines whose events may be lost.
- * It remembers the last 10,000 finished events (and as many that did not end well), and the last 100,000 delivery
+ * It remembers the last 1,000 finished events, the last 10,000 that did not end well, and the last 100,000 delivery
  * keys of each trigger; an event's uid counts as a delivery for as long as the event is remembered.
  */
 export function createMemoryJournal(): JournalDriver {
@@ -23,6 +23,12 @@ export function createMemoryJournal(): JournalDriver {
     open: async (surroundings) => openMemoryJournal(surroundings),
   };
 }
+
+/**
+ * Open runs beyond which an append resolves only in the next turn of the event loop, so that emitters who wait for
+ * nothing else cannot outrun the processes.
+ */
+const BACKLOG = 1_000;
 
 interface Retry {
   readonly run: MemoryRun;
@@ -40,15 +46,18 @@ function openMemoryJournal({ clock, random, logger }: JournalSurroundings): Jour
   let progressed = false;
   let timer: Timer | undefined;
   let timerDue = Number.POSITIVE_INFINITY;
+  let turn: Promise<void> | undefined;
   let closed = false;
 
-  const store = new MemoryStore(logger, (lane, run) => {
+  const store = new MemoryStore(logger, ready);
+
+  function ready(lane: MemoryLane, run: MemoryRun): void {
     lane.ready.push(run);
     if (lane.waiter === null || lane.woken) return;
     lane.woken = true;
     woken.push(lane);
     schedule();
-  });
+  }
 
   /** Who waits is served in a microtask, so that it gets at once what one turn brought. */
   function schedule(): void {
@@ -72,6 +81,11 @@ function openMemoryJournal({ clock, random, logger }: JournalSurroundings): Jour
     tell({ type: "progress" });
   }
 
+  async function nextTurn(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    turn = undefined;
+  }
+
   function tell(change: Change): void {
     for (const listener of listeners) listener(change);
   }
@@ -80,28 +94,28 @@ function openMemoryJournal({ clock, random, logger }: JournalSurroundings): Jour
     const claims: Claim[] = [];
     let run: MemoryRun | undefined;
     while (claims.length < atMost && (run = lane.ready.shift()) !== undefined) {
-      if (run.state === QUEUED || (run.state === RETRYING && run.due === 0)) claims.push(claimRun(run));
+      if (run.state === QUEUED || (run.state === RETRYING && run.extra?.due === 0))
+        claims.push(claimRun(run));
     }
     return claims;
   }
 
   function claimRun(run: MemoryRun): Claim {
-    const fence = ++counter;
-    run.fence = fence;
-    run.startedAt = clock.now();
+    const claim = new MemoryClaim(run, ++counter, clock.now());
+    run.claim = claim;
     store.move(run, RUNNING);
-    return new MemoryClaim(run, fence);
+    return claim;
   }
 
   const effects: ApplyEffects = {
     now: () => clock.now(),
     retryAt(run, delay) {
-      run.due = clock.monotonic() + Math.max(0, delay);
-      heapPush(retries, { run, due: run.due }, byDue);
+      const due = clock.monotonic() + Math.max(0, delay);
+      extraOf(run).due = due;
+      heapPush(retries, { run, due }, byDue);
       setTimer();
     },
-    cancelled: (run, message) =>
-      tell({ type: "cancelled", process: run.lane.process, fence: run.fence, message }),
+    cancelled: ({ process, fence }, message) => tell({ type: "cancelled", process, fence, message }),
     setPaused(name, isPaused) {
       if (isPaused) paused.add(name);
       else paused.delete(name);
@@ -128,16 +142,11 @@ function openMemoryJournal({ clock, random, logger }: JournalSurroundings): Jour
     const now = clock.monotonic();
     while (retries[0] !== undefined && retries[0].due <= now) {
       const { run, due } = heapShift(retries, byDue) as Retry;
-      if (run.state !== RETRYING || run.due !== due) continue;
-      run.due = 0;
-      run.dueAt = null;
-      const { lane } = run;
-      lane.ready.push(run);
-      if (lane.waiter !== null && !lane.woken) {
-        lane.woken = true;
-        woken.push(lane);
-        schedule();
-      }
+      const extra = extraOf(run);
+      if (run.state !== RETRYING || extra.due !== due) continue;
+      extra.due = 0;
+      extra.dueAt = null;
+      ready(run.lane, run);
     }
     setTimer();
   }
@@ -145,7 +154,9 @@ function openMemoryJournal({ clock, random, logger }: JournalSurroundings): Jour
   const work: Work = {
     async commit(commit) {
       if (closed) throw closedError();
-      return applyCommit(store, state, commit, effects);
+      const result = applyCommit(store, state, commit, effects);
+      if (commit.append !== undefined && store.openRuns > BACKLOG) await (turn ??= nextTurn());
+      return result;
     },
 
     async take(process, atMost, signal) {
@@ -178,7 +189,7 @@ function openMemoryJournal({ clock, random, logger }: JournalSurroundings): Jour
     async hops(uids) {
       return new Map(
         uids.flatMap((uid) => {
-          const event = store.events.get(uid);
+          const event = store.event(uid);
           return event === undefined ? [] : [[uid, event.record.cause?.hops ?? 0] as const];
         }),
       );

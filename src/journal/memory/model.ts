@@ -2,7 +2,7 @@ import type { ErrorRecord } from "../../model/errors.ts";
 import type { EventRecord } from "../../model/event.ts";
 import { formatRunId, type AttemptRow } from "../../model/run.ts";
 import { ReadyQueue } from "../ready-queue.ts";
-import type { Claim, LogLine } from "../work.ts";
+import type { Claim, LogLine, Settle } from "../work.ts";
 
 /** An event with all its runs. */
 export interface MemoryEvent {
@@ -15,41 +15,50 @@ export interface MemoryEvent {
   open: number;
   /** How often it stands in a list of finished events: it is forgotten when the last entry falls out. */
   listed: number;
+  previous: MemoryEvent | null;
+  next: MemoryEvent | null;
 }
 
+/** Kept small, since every event makes one: what few runs have stands in `extra`. */
 export interface MemoryRun {
+  /** Counts the runs of the journal. */
   readonly key: number;
   readonly event: MemoryEvent;
   readonly lane: MemoryLane;
+  state: number;
+  attempts: number;
+  /** The claim that holds it. */
+  claim: MemoryClaim | null;
+  /** Of its newest attempt that is over. */
+  last: Settle | null;
+  extra: RunExtra | null;
+}
+
+/** What only runs have that were ordered, failed, logged, replayed or ended from outside. */
+export interface RunExtra {
   readonly replay: number;
   readonly replayOf: string | null;
   /** The payload that an operator put in the place of the event's. */
   readonly data: string | null;
-  state: number;
-  attempts: number;
-  /** Of the claim that holds it; 0 if none does. */
-  fence: number;
-  /** Of the claim that held it when it was ended from outside, until that is settled; 0 if there is none. */
-  lingering: number;
   /** Its ordering key, while it stands in a line. */
   lineKey: string | null;
-  /** By the clock's monotonic time, and by its wall. */
+  /** The claim that held it when it was ended from outside, until that is settled. */
+  lingering: MemoryClaim | null;
+  /** When it is due again, by the clock's monotonic time (0: now) and by its wall. */
   due: number;
   dueAt: number | null;
-  startedAt: number | null;
-  finishedAt: number | null;
-  version: number;
-  lastFence: number;
+  /** When it was ended from outside. */
+  endedAt: number | null;
   error: ErrorRecord | null;
   /** Attempts that did not end it well. */
-  past: AttemptRow[] | null;
-  logs: LogLine[] | null;
+  readonly past: AttemptRow[];
+  readonly logs: LogLine[];
 }
 
 /** Runs of one ordering key of an ordered process. */
 export interface MemoryLine {
-  /** Open or blocking runs that are not waiting. */
-  ahead: number;
+  /** Whether one of them may be taken, is running, or blocks the others. */
+  isTaken: boolean;
   readonly waiting: ReadyQueue<MemoryRun>;
 }
 
@@ -73,17 +82,24 @@ export class MemoryClaim implements Claim {
   readonly attempt: number;
   readonly fence: number;
   readonly #run: MemoryRun;
+  readonly #takenAt: number;
 
-  constructor(run: MemoryRun, fence: number) {
+  constructor(run: MemoryRun, fence: number, takenAt: number) {
     const { record } = run.event;
+    const { extra } = run;
     this.key = run.key;
     this.process = run.lane.process;
-    this.event = run.data === null ? record : { ...record, data: run.data };
-    this.replay = run.replay;
-    this.replayOf = run.replayOf;
+    this.event = extra === null || extra.data === null ? record : { ...record, data: extra.data };
+    this.replay = extra === null ? 0 : extra.replay;
+    this.replayOf = extra === null ? null : extra.replayOf;
     this.attempt = run.attempts + 1;
     this.fence = fence;
     this.#run = run;
+    this.#takenAt = takenAt;
+  }
+
+  get takenAt(): number {
+    return this.#takenAt;
   }
 
   /** The run of a claim of this journal; `undefined` for one that is not. */
@@ -92,8 +108,28 @@ export class MemoryClaim implements Claim {
   }
 }
 
+export function extraOf(run: MemoryRun): RunExtra {
+  return (run.extra ??= createExtra(0, null, null));
+}
+
+export function createExtra(replay: number, replayOf: string | null, data: string | null): RunExtra {
+  return {
+    replay,
+    replayOf,
+    data,
+    lineKey: null,
+    lingering: null,
+    due: 0,
+    dueAt: null,
+    endedAt: null,
+    error: null,
+    past: [],
+    logs: [],
+  };
+}
+
 export function idOf(run: MemoryRun): string {
-  return formatRunId(run.event.record.uid, run.lane.process, run.replay);
+  return formatRunId(run.event.record.uid, run.lane.process, run.extra?.replay ?? 0);
 }
 
 export function createLane(process: string): MemoryLane {

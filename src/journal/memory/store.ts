@@ -1,33 +1,68 @@
-import type { Logger } from "../../model/logger.ts";
 import type { EventRecord } from "../../model/event.ts";
+import type { Logger } from "../../model/logger.ts";
 import { parseRunId } from "../../model/run.ts";
-import { DEAD, isFinalCode, QUEUED, RUNS_PER_EVENT, SUCCEEDED, WAITING } from "../run-code.ts";
 import { ReadyQueue } from "../ready-queue.ts";
+import { DEAD, isFinalCode, QUEUED, SUCCEEDED, WAITING } from "../run-code.ts";
 import type { RunSeed } from "../work.ts";
-import { createLane, idOf, type MemoryEvent, type MemoryLane, type MemoryRun } from "./model.ts";
+import {
+  createExtra,
+  createLane,
+  extraOf,
+  idOf,
+  type MemoryEvent,
+  type MemoryLane,
+  type MemoryRun,
+} from "./model.ts";
 
-/** Finished events that are kept, and as many again whose runs did not all succeed. */
-const FINISHED_KEPT = 10_000;
+/** Finished events whose runs all succeeded. Few: what lives longer costs the garbage collector most of the time. */
+const SUCCEEDED_KEPT = 1_000;
+/** Finished events with a run that did not. */
+const FAILED_KEPT = 10_000;
 /** Delivery keys that are remembered per trigger. */
 const DELIVERIES_KEPT = 100_000;
 
 /** Everything that the memory journal holds, and the few moves that keep it consistent. */
 export class MemoryStore {
-  readonly events: Map<string, MemoryEvent> = new Map();
   readonly lanes: Map<string, MemoryLane> = new Map();
   readonly accepted: Map<string, number> = new Map();
   openRuns = 0;
+  /** Events that are remembered, in the order in which they came, as a list; indexed up to the one named so. */
+  #first: MemoryEvent | null = null;
+  #newest: MemoryEvent | null = null;
+  #indexed: MemoryEvent | null = null;
+  readonly #byUid = new Map<string, MemoryEvent>();
+  /** The greatest uid so far: what is greater still is new, and mostly they grow. */
+  #greatestUid = "";
   readonly #deliveries = new Map<string, Map<string, string>>();
-  readonly #succeeded: Finished = { entries: [], next: 0 };
-  readonly #failed: Finished = { entries: [], next: 0 };
+  readonly #succeeded: Finished = { kept: SUCCEEDED_KEPT, entries: [], next: 0 };
+  readonly #failed: Finished = { kept: FAILED_KEPT, entries: [], next: 0 };
   readonly #logger: Logger;
   readonly #onReady: (lane: MemoryLane, run: MemoryRun) => void;
   #seq = 0;
+  #runs = 0;
 
   /** @param onReady told of every run that can be taken now */
   constructor(logger: Logger, onReady: (lane: MemoryLane, run: MemoryRun) => void) {
     this.#logger = logger;
     this.#onReady = onReady;
+  }
+
+  /** Looks an event up. Indexed only when somebody asks: most events come and go without that. */
+  event(uid: string): MemoryEvent | undefined {
+    for (
+      let event = this.#indexed === null ? this.#first : this.#indexed.next;
+      event !== null;
+      event = event.next
+    ) {
+      this.#byUid.set(event.record.uid, event);
+      this.#indexed = event;
+    }
+    return this.#byUid.get(uid);
+  }
+
+  /** Newest first. */
+  *events(): Generator<MemoryEvent, void, undefined> {
+    for (let event = this.#newest; event !== null; event = event.previous) yield event;
   }
 
   lane(process: string): MemoryLane {
@@ -41,13 +76,25 @@ export class MemoryStore {
 
   /** The uid under which a delivery was taken before. */
   earlier(event: EventRecord, dedupe: string | undefined): string | undefined {
-    if (this.events.has(event.uid)) return event.uid;
+    if (event.uid > this.#greatestUid) this.#greatestUid = event.uid;
+    else if (this.event(event.uid) !== undefined) return event.uid;
     return dedupe === undefined ? undefined : this.#deliveries.get(event.trigger)?.get(dedupe);
   }
 
   append(record: EventRecord, dedupe: string | undefined, seeds: readonly RunSeed[]): void {
-    const event: MemoryEvent = { seq: ++this.#seq, record, runs: [], caused: null, open: 0, listed: 0 };
-    this.events.set(record.uid, event);
+    const event: MemoryEvent = {
+      seq: ++this.#seq,
+      record,
+      runs: [],
+      caused: null,
+      open: 0,
+      listed: 0,
+      previous: this.#newest,
+      next: null,
+    };
+    if (this.#newest === null) this.#first = event;
+    else this.#newest.next = event;
+    this.#newest = event;
     this.accepted.set(record.trigger, (this.accepted.get(record.trigger) ?? 0) + 1);
     if (dedupe !== undefined) this.#remember(record, dedupe);
     if (record.cause !== null) this.#tieToCause(record);
@@ -61,38 +108,28 @@ export class MemoryStore {
     replayed?: { replay: number; of: string; data: string | null },
   ): MemoryRun {
     const lane = this.lane(seed.process);
+    const { dead, key } = seed;
     const run: MemoryRun = {
-      key: event.seq * RUNS_PER_EVENT + event.runs.length,
+      key: ++this.#runs,
       event,
       lane,
-      replay: replayed?.replay ?? 0,
-      replayOf: replayed?.of ?? null,
-      data: replayed?.data ?? null,
-      state: seed.dead === undefined ? WAITING : DEAD,
+      state: dead === undefined ? WAITING : DEAD,
       attempts: 0,
-      fence: 0,
-      lingering: 0,
-      lineKey: null,
-      due: 0,
-      dueAt: null,
-      startedAt: null,
-      finishedAt: null,
-      version: 0,
-      lastFence: 0,
-      error: seed.dead ?? null,
-      past: null,
-      logs: null,
+      claim: null,
+      last: null,
+      extra: replayed === undefined ? null : createExtra(replayed.replay, replayed.of, replayed.data),
     };
     event.runs.push(run);
-    if (seed.dead !== undefined) {
-      run.finishedAt = event.record.time;
-      lane.counts[DEAD] = (lane.counts[DEAD] as number) + 1;
+    lane.counts[run.state] = (lane.counts[run.state] as number) + 1;
+    if (dead !== undefined) {
+      const extra = extraOf(run);
+      extra.error = dead;
+      extra.endedAt = event.record.time;
       return run;
     }
     event.open += 1;
     this.openRuns += 1;
-    lane.counts[WAITING] = (lane.counts[WAITING] as number) + 1;
-    this.#standInLine(run, seed.key);
+    this.#standInLine(run, key);
     return run;
   }
 
@@ -105,32 +142,35 @@ export class MemoryStore {
     if (state === QUEUED) this.#onReady(run.lane, run);
   }
 
-  /** @param blocks whether the later runs of its key go on waiting */
-  finish(run: MemoryRun, state: number, blocks: boolean): void {
+  /** @param keepsLine whether the later runs of its key go on waiting */
+  finish(run: MemoryRun, state: number, keepsLine: boolean): void {
     const wasWaiting = run.state === WAITING;
     this.move(run, state);
-    run.fence = 0;
-    run.dueAt = null;
+    run.claim = null;
     this.openRuns -= 1;
-    if (run.lineKey !== null && !blocks) this.#leaveLine(run, wasWaiting);
+    if (run.extra !== null) {
+      run.extra.dueAt = null;
+      if (!keepsLine) this.#leaveLine(run, wasWaiting);
+    }
     if (--run.event.open === 0) this.#list(run.event);
   }
 
   /** The attempt of a run that was ended from outside is over: the next of its key goes on. */
   letGo(run: MemoryRun): void {
-    run.lingering = 0;
-    if (run.lineKey !== null && isFinalCode(run.state)) this.#leaveLine(run, false);
+    extraOf(run).lingering = null;
+    if (isFinalCode(run.state)) this.#leaveLine(run, false);
   }
 
   /** Opens a final run anew. */
   reopen(run: MemoryRun, key: string | undefined): void {
-    run.lingering = 0;
-    const keepsPlace = run.lineKey !== null && run.lineKey === key;
-    if (run.lineKey !== null && !keepsPlace) this.#leaveLine(run, false);
+    const extra = extraOf(run);
+    const keepsPlace = extra.lineKey !== null && extra.lineKey === key;
+    if (!keepsPlace) this.#leaveLine(run, false);
     run.attempts = 0;
-    run.startedAt = null;
-    run.finishedAt = null;
-    run.error = null;
+    run.last = null;
+    extra.lingering = null;
+    extra.endedAt = null;
+    extra.error = null;
     run.event.open += 1;
     this.openRuns += 1;
     if (keepsPlace) {
@@ -144,13 +184,14 @@ export class MemoryStore {
   findRun(id: string): MemoryRun | undefined {
     const parts = parseRunId(id);
     if (parts === undefined) return undefined;
-    return this.events
-      .get(parts.event)
-      ?.runs.find((run) => run.lane.process === parts.process && run.replay === parts.replay);
+    return this.event(parts.event)?.runs.find(
+      (run) => run.lane.process === parts.process && (run.extra?.replay ?? 0) === parts.replay,
+    );
   }
 
+  /** Newest event first. */
   *runs(): Generator<MemoryRun, void, undefined> {
-    for (const event of this.events.values()) yield* event.runs;
+    for (const event of this.events()) yield* event.runs;
   }
 
   #standInLine(run: MemoryRun, key: string | undefined): void {
@@ -158,28 +199,28 @@ export class MemoryStore {
       this.move(run, QUEUED);
       return;
     }
-    run.lineKey = key;
+    extraOf(run).lineKey = key;
     let line = run.lane.lines.get(key);
     if (line === undefined) {
-      line = { ahead: 0, waiting: new ReadyQueue() };
+      line = { isTaken: false, waiting: new ReadyQueue() };
       run.lane.lines.set(key, line);
     }
-    if (line.ahead > 0) {
+    if (line.isTaken) {
       line.waiting.push(run);
       return;
     }
-    line.ahead = 1;
+    line.isTaken = true;
     this.move(run, QUEUED);
   }
 
   #leaveLine(run: MemoryRun, wasWaiting: boolean): void {
-    const key = run.lineKey as string;
-    run.lineKey = null;
+    const key = run.extra?.lineKey ?? null;
+    if (run.extra === null || key === null) return;
+    run.extra.lineKey = null;
     const line = run.lane.lines.get(key);
-    if (wasWaiting || line === undefined || --line.ahead > 0) return;
+    if (wasWaiting || line === undefined) return;
     for (let next = line.waiting.shift(); next !== undefined; next = line.waiting.shift()) {
       if (next.state !== WAITING) continue;
-      line.ahead = 1;
       this.move(next, QUEUED);
       return;
     }
@@ -210,32 +251,48 @@ export class MemoryStore {
   /** A finished event takes its place among those that are kept for a while. */
   #list(event: MemoryEvent): void {
     event.listed += 1;
-    const well = event.runs.every((run) => run.state === SUCCEEDED);
-    const list = well ? this.#succeeded : this.#failed;
+    const list = event.runs.every(isSucceeded) ? this.#succeeded : this.#failed;
     const oldest = list.entries[list.next];
     list.entries[list.next] = event;
-    list.next = (list.next + 1) % FINISHED_KEPT;
+    list.next = (list.next + 1) % list.kept;
     if (oldest !== undefined && --oldest.listed === 0 && oldest.open === 0) this.#forget(oldest);
   }
 
+  #unlink(event: MemoryEvent): void {
+    const { previous, next } = event;
+    if (previous === null) this.#first = next;
+    else previous.next = next;
+    if (next === null) this.#newest = previous;
+    else next.previous = previous;
+    if (this.#indexed === event) this.#indexed = previous;
+    // An old event that is garbage already must not hold on to younger ones.
+    event.previous = null;
+    event.next = null;
+  }
+
   #forget(event: MemoryEvent): void {
-    this.events.delete(event.record.uid);
+    this.#unlink(event);
+    if (this.#byUid.size > 0) this.#byUid.delete(event.record.uid);
     for (const run of event.runs) {
       const { counts } = run.lane;
       counts[run.state] = (counts[run.state] as number) - 1;
-      if (run.state === DEAD) {
-        if (run.lineKey !== null) this.#leaveLine(run, false);
-        this.#logger.warn(
-          { run: idOf(run), code: run.error?.code },
-          "a dead run was forgotten: the memory journal keeps only the newest",
-        );
-      }
+      if (run.state !== DEAD) continue;
+      this.#leaveLine(run, false);
+      this.#logger.warn(
+        { run: idOf(run), code: run.extra?.error?.code },
+        "a dead run was forgotten: the memory journal keeps only the newest",
+      );
     }
   }
 }
 
 /** A ring of the events that finished last. */
 interface Finished {
+  readonly kept: number;
   readonly entries: MemoryEvent[];
   next: number;
+}
+
+function isSucceeded(run: MemoryRun): boolean {
+  return run.state === SUCCEEDED;
 }
