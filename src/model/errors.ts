@@ -159,16 +159,24 @@ export interface ErrorRecord {
 /** Longest error message that is kept, in characters. */
 const MESSAGE_LIMIT = 4_000;
 
-/** Makes a record of anything that was thrown. */
+/** Makes a record of anything that was thrown, even of what throws when it is looked at. */
 export function toErrorRecord(error: unknown): ErrorRecord {
-  if (typeof error !== "object" || error === null) {
-    return { code: "RUN_FAILED", message: clip(String(error)) };
+  try {
+    if (typeof error !== "object" || error === null) {
+      return { code: "RUN_FAILED", message: clip(String(error)) };
+    }
+    const { code, message } = error as { code?: unknown; message?: unknown };
+    return {
+      code: typeof code === "string" && code !== "" ? code : "RUN_FAILED",
+      message: clip(typeof message === "string" && message !== "" ? message : describe(error)),
+    };
+  } catch {
+    return { code: "RUN_FAILED", message: "something was thrown that cannot be read" };
   }
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  return {
-    code: typeof code === "string" && code !== "" ? code : "RUN_FAILED",
-    message: clip(typeof message === "string" && message !== "" ? message : String(error)),
-  };
+}
+
+function describe(error: object): string {
+  return error instanceof Error ? error.name : `thrown: ${JSON.stringify(error)}`;
 }
 
 function clip(text: string): string {
