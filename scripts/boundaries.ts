@@ -43,7 +43,7 @@ process.exitCode = complaints.length === 0 ? 0 : 1;
 async function typescriptFiles(folder: string): Promise<string[]> {
   const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true }).catch(() => []);
   return entries
-    .filter((entry) => entry.isFile() && /\.ts$/.test(entry.name))
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join("/"))
     .filter((path) => !path.includes("/.data/") && !path.includes("/node_modules/"));
 }

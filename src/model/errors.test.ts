@@ -4,7 +4,6 @@ import {
   isRetryAfter,
   isSluiceError,
   PermanentError,
-  RetryAfter,
   SluiceError,
   toErrorRecord,
 } from "./errors.ts";

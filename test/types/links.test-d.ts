@@ -1,6 +1,5 @@
 import { expectTypeOf, test } from "vitest";
-import type { Event, Input, InputContext, Process } from "../../src/index.ts";
-import { Orchestrator } from "../../src/index.ts";
+import type { Event, Input, InputContext, Orchestrator, Process } from "../../src/index.ts";
 
 interface Order {
   readonly id: string;
