@@ -36,8 +36,19 @@ function nothingHere(): Response {
   return problem(404, "NOT_FOUND", "no webhook lives here");
 }
 
-/** The path of an absolute URL, still encoded: cheaper than to parse all of it, for every delivery. */
+/** The path of a request, decoded, as hooks write theirs; what cannot be decoded is left as it is. */
 function pathOf(url: string): string {
+  const path = encodedPathOf(url);
+  if (!path.includes("%")) return path;
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
+/** Cheaper than to parse all of the URL, for every delivery. */
+function encodedPathOf(url: string): string {
   const start = url.indexOf("/", url.indexOf("://") + 3);
   if (start === -1) return "/";
   const query = url.indexOf("?", start);

@@ -1,0 +1,8 @@
+// What `sluice/http` exports: to serve a pipeline that was made in code.
+export { createApi, type ApiOptions, type FetchHandler } from "./api.ts";
+export type { AccessOptions } from "./access.ts";
+export { hooksHandler } from "./hooks.ts";
+export { listen, type Address, type Listener, type ListenTimeouts } from "./listen.ts";
+export type { Problem } from "./problem.ts";
+export type { ApiPipeline } from "./route.ts";
+export { serve, type HttpListenerOptions, type ServeOptions, type Servers } from "./serve.ts";
