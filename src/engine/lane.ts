@@ -1,6 +1,6 @@
 import { sleep, type Timer } from "../model/clock.ts";
 import type { Process } from "../model/component.ts";
-import type { SluiceError } from "../model/errors.ts";
+import { isSluiceError, type SluiceError } from "../model/errors.ts";
 import type { Logger } from "../model/logger.ts";
 import type { Claim, Work } from "../journal/work.ts";
 import { RateLimit } from "./rate-limit.ts";
@@ -24,6 +24,7 @@ export interface LaneHost extends RunnerHost {
  */
 const UNSETTLED_LIMIT = 1_000;
 const OPEN_AGAIN = { initial: 500, max: 30_000, factor: 2 };
+const TAKE_AGAIN = { initial: 50, max: 5_000, factor: 2 };
 
 /** Takes the due runs of one process, as many at a time as it may have. */
 export class Lane {
@@ -34,16 +35,20 @@ export class Lane {
   readonly #runner: Runner;
   /** Taken, but without a slot of the total limit. */
   readonly #pending: Claim[] = [];
+  /** Fences of claims that were cancelled while they were on their way here. */
+  readonly #cancelled = new Set<number>();
   readonly #rate: RateLimit | undefined;
   /** Ends the current wait for a due run: the lane is paused or closed. */
   #taking = new AbortController();
   readonly #closing = new AbortController();
   /** Slots of the total limit that it holds, beyond the one of its own. */
   #borrowed = 0;
+  #isStarting = false;
   #loop: Promise<void> = Promise.resolve();
   #wake: (() => void) | undefined;
   #paused: boolean;
   #opened = false;
+  #disposed = false;
   #opening: Promise<boolean> | undefined;
 
   constructor(host: LaneHost, process: Process, settings: ResolvedProcessSettings) {
@@ -90,9 +95,10 @@ export class Lane {
 
   /** Aborts the attempt with this fence, if it is here. */
   cancel(fence: number, message: string): void {
-    const pending = this.#pending.findIndex((claim) => claim.fence === fence);
-    if (pending >= 0) this.#pending.splice(pending, 1);
-    this.#runner.cancel(fence, message);
+    const index = this.#pending.findIndex((claim) => claim.fence === fence);
+    // A cancelled claim is settled all the same: only then does the next run of its key go on.
+    if (index >= 0) this.#runner.release(this.#pending.splice(index, 1)[0] as Claim);
+    else if (!this.#runner.cancel(fence, message)) this.#cancelled.add(fence);
   }
 
   /** Runs one claim that was not taken by the lane itself; resolves once its outcome is durable. */
@@ -122,9 +128,14 @@ export class Lane {
 
   /** Hands back what did not end, and lets go of what the process holds. */
   async dispose(): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
     this.#runner.abandonAll();
     this.#host.shared?.leave();
-    if (!this.#opened) return;
+    if (this.#opened) await this.#closeProcess();
+  }
+
+  async #closeProcess(): Promise<void> {
     try {
       await this.process.close?.();
     } catch (error) {
@@ -141,6 +152,7 @@ export class Lane {
       this.#borrowed -= 1;
       this.#host.shared?.give();
     }
+    if (this.#pending.length > 0) this.#startPending();
     this.#signalRoom();
   }
 
@@ -156,28 +168,54 @@ export class Lane {
         continue;
       }
       if (!this.#opened && !(await this.#open())) continue;
-      this.#start(await this.#host.work.take(this.name, room, this.#taking.signal));
+      this.#start(await this.#takeSome(room));
+    }
+  }
+
+  /** A journal that cannot read now is asked again: a lane that gave up would stand still without a word. */
+  async #takeSome(room: number): Promise<readonly Claim[]> {
+    for (let failures = 1; ; failures += 1) {
+      const { signal } = this.#taking;
+      try {
+        return await this.#host.work.take(this.name, room, signal);
+      } catch (error) {
+        if (isSluiceError(error, "JOURNAL_CLOSED")) throw error;
+        this.#host.errors.reportThrown(error, "JOURNAL_IO", `no runs of "${this.name}" can be taken now`);
+        await sleep(this.#host.clock, backOff(TAKE_AGAIN, failures), signal);
+        if (signal.aborted) return [];
+      }
     }
   }
 
   #start(claims: readonly Claim[]): void {
     for (const claim of claims) {
-      this.#rate?.spend();
-      if (this.#taking.signal.aborted) this.#runner.release(claim);
-      else if (this.#host.shared === undefined) this.#runner.begin(claim);
+      if (this.#taking.signal.aborted || this.#cancelled.has(claim.fence)) this.#runner.release(claim);
+      else if (this.#host.shared === undefined) this.#begin(claim);
       else this.#pending.push(claim);
     }
+    if (this.#cancelled.size > 0) this.#cancelled.clear();
     this.#startPending();
   }
 
+  #begin(claim: Claim): void {
+    this.#rate?.spend();
+    this.#runner.begin(claim);
+  }
+
   #startPending(): void {
-    while (this.#pending.length > 0) {
-      if (this.#runner.running > 0) {
-        if (this.#host.shared?.tryTake(this) !== true) return;
-        this.#borrowed += 1;
-      }
-      this.#runner.begin(this.#pending.shift() as Claim);
-    }
+    // A run that ends while it begins calls back: the loop below goes on by itself, without growing the stack.
+    if (this.#isStarting) return;
+    this.#isStarting = true;
+    while (this.#pending.length > 0 && this.#tryTakeSlot()) this.#begin(this.#pending.shift() as Claim);
+    this.#isStarting = false;
+  }
+
+  /** The first run stands in the lane's own slot, further ones in slots that all lanes share. */
+  #tryTakeSlot(): boolean {
+    if (this.#runner.running === 0) return true;
+    if (this.#host.shared?.tryTake(this) !== true) return false;
+    this.#borrowed += 1;
+    return true;
   }
 
   #releasePending(): void {
@@ -188,7 +226,10 @@ export class Lane {
   #room(): number {
     if (this.#paused || this.#runner.unsettled >= UNSETTLED_LIMIT) return 0;
     const free = this.#free();
-    return this.#rate === undefined ? free : this.#rate.available(free);
+    if (this.#rate === undefined) return free;
+    // What waits for a slot has its start coming.
+    const pending = this.#pending.length;
+    return Math.max(0, this.#rate.available(free + pending) - pending);
   }
 
   #free(): number {
@@ -200,7 +241,7 @@ export class Lane {
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
       const waitsForRate = this.#rate !== undefined && !this.#paused && this.#free() > 0;
-      if (waitsForRate) timer = this.#host.clock.setTimer(this.#rate?.delay() ?? 0, resolve);
+      if (waitsForRate) timer = this.#host.clock.setTimer(this.#rate?.delay(this.#pending.length) ?? 0, resolve);
     });
     timer?.cancel();
   }
@@ -223,6 +264,10 @@ export class Lane {
     for (let failures = 1; !this.#closing.signal.aborted; failures += 1) {
       try {
         await this.process.open?.(owner);
+        if (this.#disposed) {
+          await this.#closeProcess();
+          return false;
+        }
         this.#opened = true;
         return true;
       } catch (error) {

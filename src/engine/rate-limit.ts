@@ -26,9 +26,10 @@ export class RateLimit {
     return count;
   }
 
-  /** Milliseconds until one more may start. */
-  delay(): number {
-    return Math.max(0, this.#at(0) + this.#per - this.#clock.monotonic());
+  /** Milliseconds until one more may start, beyond `reserved` that may already. `Infinity` if none ever may. */
+  delay(reserved: number): number {
+    if (reserved >= this.#starts.length) return Number.POSITIVE_INFINITY;
+    return Math.max(0, this.#at(reserved) + this.#per - this.#clock.monotonic());
   }
 
   /** Counts one start. */

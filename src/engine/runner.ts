@@ -97,11 +97,14 @@ export class Runner {
     );
   }
 
-  /** Aborts the attempt with this fence, if it is here. */
-  cancel(fence: number, message: string): void {
+  /** Aborts the attempt with this fence. Answers whether it is here. */
+  cancel(fence: number, message: string): boolean {
     for (const attempt of this.#running) {
-      if (attempt.fence === fence) this.#abort(attempt, "cancelled", new SluiceError("CANCELLED", message));
+      if (attempt.fence !== fence) continue;
+      this.#abort(attempt, "cancelled", new SluiceError("CANCELLED", message));
+      return true;
     }
+    return false;
   }
 
   /** Hands back a claim that was not begun. */

@@ -29,7 +29,7 @@ export class SharedSlots {
 
   /** Takes a slot, or remembers who asked. */
   tryTake(waiter: SlotWaiter): boolean {
-    if (this.#used >= this.#total - this.#members) {
+    if (!this.#hasRoom()) {
       this.#waiting.add(waiter);
       return false;
     }
@@ -42,10 +42,16 @@ export class SharedSlots {
     this.#serve();
   }
 
+  #hasRoom(): boolean {
+    return this.#used < this.#total - this.#members;
+  }
+
+  /** Who is served may need nothing any more: then it is the next one's turn. */
   #serve(): void {
-    const [first] = this.#waiting;
-    if (first === undefined) return;
-    this.#waiting.delete(first);
-    first.slotFreed();
+    for (const waiter of this.#waiting) {
+      if (!this.#hasRoom()) return;
+      this.#waiting.delete(waiter);
+      waiter.slotFreed();
+    }
   }
 }
