@@ -6,7 +6,7 @@ import type { Operation } from "../model/operation.ts";
 import type { NewUid } from "../model/uid.ts";
 import type { Append, AppendResult, StatePut, Work } from "../journal/work.ts";
 import { eventAccepted } from "./diagnostics.ts";
-import { withHops, type Routing } from "./routing.ts";
+import { lacksHops, withHops, type Routing } from "./routing.ts";
 
 export interface EmitterOptions {
   readonly pipeline: string;
@@ -38,8 +38,8 @@ export class Emitter {
 
   async emit(name: string, init: EventInit, options?: EmitOptions): Promise<Receipt> {
     const source = this.#options.source(name);
-    const made = this.#toRecord(name, init);
-    const record = made instanceof Promise ? await made : made;
+    let record = this.#toRecord(name, init);
+    if (lacksHops(record)) [record = record] = await withHops([record], this.#options.work);
     const state = statePuts(name, options?.state);
     const append = passes(source, record) ? [this.append(record, options?.dedupe)] : [];
     const results = await this.#commit(append, state);
@@ -49,7 +49,8 @@ export class Emitter {
 
   async emitAll(name: string, inits: readonly EventInit[], options?: EmitOptions): Promise<Receipt[]> {
     const source = this.#options.source(name);
-    const records = await Promise.all(inits.map((init) => this.#toRecord(name, init)));
+    let records: readonly EventRecord[] = inits.map((init) => this.#toRecord(name, init));
+    if (records.some(lacksHops)) records = await withHops(records, this.#options.work);
     const passed = records.filter((record) => passes(source, record));
     const appends = passed.map((record) => this.append(record));
     const results = (await this.#commit(appends, statePuts(name, options?.state))).values();
@@ -86,11 +87,9 @@ export class Emitter {
     };
   }
 
-  /** Not `async` unless it must be: most events have no cause from outside. */
-  #toRecord(source: string, init: EventInit): EventRecord | Promise<EventRecord> {
-    const { clock, newUid, work } = this.#options;
-    const record = toEventRecord(init, source, clock.now(), newUid);
-    return record.cause === null ? record : withHops(record, work);
+  #toRecord(source: string, init: EventInit): EventRecord {
+    const { clock, newUid } = this.#options;
+    return toEventRecord(init, source, clock.now(), newUid);
   }
 
   async #commit(

@@ -123,7 +123,7 @@ export class Orchestrator implements AsyncDisposable {
    */
   addLink<Data>(
     from: InputHandle<Data> | ProcessHandle<never, Data>,
-    to: ProcessHandle<Data, unknown>,
+    to: ProcessHandle<Data>,
     options?: LinkOptions,
   ): void;
   addLink(from: string, to: string, options?: LinkOptions): void;
@@ -212,7 +212,7 @@ export class Orchestrator implements AsyncDisposable {
     try {
       return this.#running().emitter.emit(name, event, options);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 

@@ -72,15 +72,25 @@ export class Routing {
   }
 }
 
+/** Whether an event has a cause from outside, whose hops are to be filled in. */
+export function lacksHops({ cause }: EventRecord): boolean {
+  return cause !== null && cause.hops === 0 && cause.runs.length > 0;
+}
+
 /**
- * Fills in the hops of a cause that comes from outside (a database, a header), which names runs but cannot be
- * trusted to count. Runs that this journal does not know count as the first.
+ * Fills in the hops of causes that come from outside (a database, a header), which name runs but cannot be trusted to
+ * count. Runs that this journal does not know count as the first.
  */
-export async function withHops(event: EventRecord, work: Work): Promise<EventRecord> {
-  const { cause } = event;
-  if (cause === null || cause.hops > 0 || cause.runs.length === 0) return event;
-  const uids = cause.runs.map((run) => parseRunId(run)?.event).filter((uid) => uid !== undefined);
-  const known = await work.hops(uids);
-  const hops = Math.max(0, ...uids.map((uid) => known.get(uid) ?? 0)) + 1;
-  return { ...event, cause: { ...cause, hops } };
+export async function withHops(events: readonly EventRecord[], work: Work): Promise<readonly EventRecord[]> {
+  const known = await work.hops(events.filter(lacksHops).flatMap(causingEvents));
+  return events.map((event) => {
+    if (event.cause === null || !lacksHops(event)) return event;
+    const hops = Math.max(0, ...causingEvents(event).map((uid) => known.get(uid) ?? 0)) + 1;
+    return { ...event, cause: { ...event.cause, hops } };
+  });
+}
+
+function causingEvents(event: EventRecord): string[] {
+  const runs = event.cause?.runs ?? [];
+  return runs.map((run) => parseRunId(run)?.event).filter((uid) => uid !== undefined);
 }

@@ -50,7 +50,7 @@ export class Settler {
   settle<Token>(settle: Settle, listener: SettleListener<Token>, token: Token): void {
     this.#pending += 1;
     this.#batch.settles.push(settle);
-    this.#batch.listeners.push(listener as SettleListener<unknown>);
+    this.#batch.listeners.push(listener);
     this.#batch.tokens.push(token);
     this.#schedule();
   }

@@ -20,7 +20,8 @@ describe("SIGTERM under load", () => {
     const mine = ["quick", "slow"];
     await hosted.finish(20_000, mine);
     expect(hosted.ledger.missing(mine)).toEqual([]);
-    for (const run of doneBefore) expect(hosted.ledger.runs.get(run)?.starts, run).toHaveLength(1);
+    const twice = doneBefore.filter((run) => hosted.ledger.runs.get(run)?.starts.length !== 1);
+    expect(twice).toEqual([]);
     const cutOff = [...hosted.ledger.runs].filter(
       ([run, { starts }]) => run.endsWith("/longer") && starts.length === 2,
     );
