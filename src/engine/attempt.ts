@@ -139,8 +139,9 @@ export class Attempt implements RunContext {
     this.timer?.cancel();
   }
 
-  #log(text: string, stream: LogStream): void {
+  #log(value: unknown, stream: LogStream): void {
     if (this.#ended || this.#logged > LOG_LIMIT) return;
+    const text = typeof value === "string" ? value : String(value);
     const line =
       text.length > LINE_LIMIT ? `${text.slice(0, LINE_LIMIT)}… (${text.length} characters)` : text;
     this.#logged += line.length;

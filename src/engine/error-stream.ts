@@ -1,7 +1,8 @@
-import { isSluiceError, SluiceError } from "../model/errors.ts";
+import { isSluiceError, SluiceError, toErrorRecord } from "../model/errors.ts";
 import type { ErrorCode } from "../model/errors.ts";
 import type { Logger } from "../model/logger.ts";
 import { errorReported } from "./diagnostics.ts";
+import type { ErrorListener } from "./handles.ts";
 
 const KEPT = 1_000;
 
@@ -12,7 +13,7 @@ const KEPT = 1_000;
 export class ErrorStream {
   readonly #pipeline: string;
   readonly #logger: Logger;
-  readonly #listeners = new Set<(error: SluiceError) => void>();
+  readonly #listeners = new Set<ErrorListener>();
 
   constructor(pipeline: string, logger: Logger) {
     this.#pipeline = pipeline;
@@ -20,27 +21,42 @@ export class ErrorStream {
   }
 
   report(error: SluiceError): void {
-    this.#logger.error({ code: error.code, ...error.details, err: error }, error.message);
+    this.#log({ code: error.code, ...error.details, err: error }, error.message);
     if (errorReported.hasSubscribers) errorReported.publish({ pipeline: this.#pipeline, error });
-    for (const listener of this.#listeners) {
-      try {
-        listener(error);
-      } catch (thrown) {
-        this.#logger.error({ err: thrown }, "a listener for errors threw");
-      }
+    for (const listener of this.#listeners) this.#tell(listener, error);
+  }
+
+  #tell(listener: ErrorListener, error: SluiceError): void {
+    const failed = (thrown: unknown): void => this.#log({ err: thrown }, "a listener for errors threw");
+    try {
+      // An async function is a listener, too: what it rejects with must not end the host.
+      const answer = listener(error) as unknown;
+      if (answer instanceof Promise) answer.catch(failed);
+    } catch (thrown) {
+      failed(thrown);
+    }
+  }
+
+  /** A logger is the user's own code: it may throw. */
+  #log(fields: object, message: string): void {
+    try {
+      this.#logger.error(fields, message);
+    } catch {
+      // There is nobody left to tell.
     }
   }
 
   /** Reports anything that was thrown, saying what it means: a SluiceError keeps its code, others get `code`. */
   reportThrown(thrown: unknown, code: ErrorCode, what: string, details: Record<string, unknown> = {}): void {
-    const message = thrown instanceof Error ? thrown.message : String(thrown);
     const kept = isSluiceError(thrown) ? thrown.code : code;
-    this.report(new SluiceError(kept, `${what}: ${message}`, { cause: thrown, details }));
+    this.report(
+      new SluiceError(kept, `${what}: ${toErrorRecord(thrown).message}`, { cause: thrown, details }),
+    );
   }
 
-  onError(listener: (error: SluiceError) => void): () => void {
+  onError(listener: ErrorListener): () => void {
     this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   async *errors(signal?: AbortSignal): AsyncGenerator<SluiceError, void, undefined> {

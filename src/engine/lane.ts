@@ -241,7 +241,8 @@ export class Lane {
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
       const waitsForRate = this.#rate !== undefined && !this.#paused && this.#free() > 0;
-      if (waitsForRate) timer = this.#host.clock.setTimer(this.#rate?.delay(this.#pending.length) ?? 0, resolve);
+      if (waitsForRate)
+        timer = this.#host.clock.setTimer(this.#rate?.delay(this.#pending.length) ?? 0, resolve);
     });
     timer?.cancel();
   }

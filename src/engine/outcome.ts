@@ -45,7 +45,8 @@ function errorOf(attempt: Attempt, ending: Ending): unknown {
     );
   }
   if (ending.type === "resolved") {
-    const said = ending.status?.logs?.at(-1) ?? "it gave no reason";
+    const logs: unknown = ending.status?.logs;
+    const said = Array.isArray(logs) && logs.length > 0 ? String(logs.at(-1)) : "it gave no reason";
     return new SluiceError("RUN_FAILED", `the process answered the status "fail": ${said}`);
   }
   // What a process throws when its signal aborts is mostly the abort itself, or says less than the reason.

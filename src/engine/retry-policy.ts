@@ -43,11 +43,14 @@ export function nextDelay(
   random: Random,
 ): number | undefined {
   if (isPermanentError(error) || attempt >= policy.attempts) return undefined;
-  if (isRetryAfter(error)) return Math.min(Math.max(0, error.delay), LONGEST_RETRY_AFTER);
+  if (isRetryAfter(error) && !Number.isNaN(Number(error.delay))) {
+    return Math.min(Math.max(0, Number(error.delay)), LONGEST_RETRY_AFTER);
+  }
   return Math.floor(random() * backOff(policy, attempt));
 }
 
 /** The upper end of the delay after the n-th failure. */
 export function backOff(policy: Pick<RetryPolicy, "initial" | "max" | "factor">, failures: number): number {
-  return Math.min(policy.max, policy.initial * policy.factor ** (failures - 1));
+  const growth = Math.min(policy.factor ** (failures - 1), Number.MAX_VALUE);
+  return Math.min(policy.max, policy.initial * growth);
 }

@@ -87,11 +87,13 @@ export class Runner {
       this.#end(attempt, { type: "rejected", error });
       return;
     }
-    if (!isPromise(result)) {
+    if (!isThenable(result)) {
       this.#end(attempt, { type: "resolved", status: result ?? undefined });
       return;
     }
-    result.then(
+    // Of a promise that is not Node's own nothing is certain.
+    const promise = result instanceof Promise ? result : Promise.resolve(result);
+    promise.then(
       (status) => this.#end(attempt, { type: "resolved", status: status ?? undefined }),
       (error: unknown) => this.#end(attempt, { type: "rejected", error }),
     );
@@ -151,8 +153,7 @@ export class Runner {
       this.#buryZombie(attempt);
       return;
     }
-    const outcome = this.#decide(attempt, ending);
-    const settle = this.#settle(attempt, outcome);
+    const settle = this.#conclude(attempt, ending);
     attempt.abandoned = ending.type === "abandoned";
     attempt.end();
     this.#running.delete(attempt);
@@ -164,9 +165,19 @@ export class Runner {
       for (const resolve of this.#quiet.splice(0)) resolve();
   }
 
+  /** Whatever a process answers or throws becomes an outcome: nothing that it does may stop the engine. */
+  #conclude(attempt: Attempt, ending: Ending): Settle {
+    try {
+      return this.#settle(attempt, this.#decide(attempt, ending));
+    } catch (error) {
+      return this.#settle(attempt, this.#decide(attempt, { type: "rejected", error }));
+    }
+  }
+
   #decide(attempt: Attempt, ending: Ending): Outcome {
     if (ending.type === "rejected" && asksForPause(ending.error)) this.#host.pause(this.#process.name);
-    if (ending.type === "resolved") for (const line of ending.status?.logs ?? []) attempt.log(line);
+    const logs: unknown = ending.type === "resolved" ? ending.status?.logs : undefined;
+    if (Array.isArray(logs)) for (const line of logs as readonly string[]) attempt.log(line);
     return outcomeOf(attempt, ending, this.#settings, this.#host.random);
   }
 
@@ -236,6 +247,6 @@ function asksForPause(error: unknown): boolean {
   return (error as { pauseProcess?: unknown } | null | undefined)?.pauseProcess === true;
 }
 
-function isPromise<T>(value: Promise<T> | T): value is Promise<T> {
+function isThenable<T>(value: PromiseLike<T> | T): value is PromiseLike<T> {
   return typeof value === "object" && value !== null && "then" in value;
 }
