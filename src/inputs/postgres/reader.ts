@@ -1,0 +1,191 @@
+import type { Clock, Timer } from "../../model/clock.ts";
+import { sleep } from "../../model/clock.ts";
+import type { InputContext } from "../../model/component.ts";
+import { isSluiceError } from "../../model/errors.ts";
+import type { PgClient, PgQuery, PgResult } from "../../postgres/driver.ts";
+import type { RowData } from "./options.ts";
+import { OUTBOX_COLUMNS, toEventInit, type OutboxRow } from "./rows.ts";
+import { createShapes } from "./shapes.ts";
+import type { AdvisoryLock, Subscription } from "./subscription.ts";
+
+export interface ReaderOptions {
+  readonly context: InputContext;
+  readonly client: PgClient;
+  readonly subscription: Subscription;
+  readonly data: RowData;
+  readonly batchSize: number;
+  /** Looks after the tables and the outbox's size; answers in how many milliseconds it wants to be called again. */
+  readonly maintain: () => Promise<number>;
+}
+
+/** Most bytes of JSON in a batch, unless a single row has more. */
+const BATCH_BYTES = 4 * 1_024 * 1_024;
+/** Shortest and longest pause between looks while a writer that will not wake us is under way. */
+const POLL = { shortest: 1, longest: 25 };
+/** How long to wait before emitting again what a full journal has refused. */
+const REFUSED_PAUSE = 1_000;
+
+/**
+ * Reads the outbox until the signal aborts.
+ *
+ * A batch is deleted and emitted within one transaction that is committed once the journal has the events: what is
+ * lost in between is read again, under the same uids. Rows are found by being there, whatever the order of the
+ * commits, and in the order of `seq`, so that the changes of one record keep theirs.
+ *
+ * To sleep, it takes the subscription's lock that every writer shares until its commit, unless it finds it taken
+ * and notifies instead. Having got it, no writer is under way that would not wake us; one more look, then it
+ * sleeps. It is never waited for: while there are such writers, it polls.
+ */
+export async function readOutbox(options: ReaderOptions): Promise<void> {
+  const { context, client, subscription, data, batchSize } = options;
+  const { clock, signal } = context;
+  const shapes = createShapes(client, clock);
+  const waker = createWaker(client, clock, signal);
+  const batch = createBatchReader(client, subscription, batchSize);
+  let holdsLock = false;
+  let reads = 0;
+  let pause = POLL.shortest;
+  let maintainAt = clock.monotonic() + (await options.maintain());
+
+  while (!signal.aborted) {
+    if (clock.monotonic() >= maintainAt) {
+      await batch.end("commit");
+      maintainAt = clock.monotonic() + (await options.maintain());
+    }
+    waker.reset();
+    const rows = await batch.read();
+    if (rows.length > 0) {
+      const shapeOf = await shapes.of(new Set(rows.map((row) => row[2])));
+      const events = rows.map((row) => toEventInit(row, shapeOf(row[2]), data));
+      if (!(await emitAll(context, events))) {
+        await batch.end("rollback");
+        await sleep(clock, REFUSED_PAUSE, signal);
+        continue;
+      }
+      // Rows at the second look, too: writers are busy, and should not be made to notify us.
+      reads += 1;
+      if (reads > 1 && holdsLock) holdsLock = !(await unlock(client, subscription.sleepLock));
+      pause = POLL.shortest;
+      continue;
+    }
+    await batch.end("commit");
+    reads = 0;
+    if (holdsLock) {
+      await waker.wait(maintainAt - clock.monotonic());
+    } else {
+      holdsLock = await tryLock(client, subscription.sleepLock);
+      if (holdsLock) continue;
+      await sleep(clock, pause, signal);
+      pause = Math.min(pause * 2, POLL.longest);
+    }
+  }
+  await batch.end("commit");
+}
+
+/** @returns `false` if the journal is full or too busy: nothing was kept. */
+async function emitAll(
+  context: InputContext,
+  events: Parameters<InputContext["emitAll"]>[0],
+): Promise<boolean> {
+  try {
+    await context.emitAll(events);
+    return true;
+  } catch (error) {
+    if (!isSluiceError(error, "JOURNAL_FULL") && !isSluiceError(error, "JOURNAL_BACKLOG")) throw error;
+    context.log.warn(
+      { input: context.name, code: error.code },
+      `the outbox waits for the journal: ${error.message}`,
+    );
+    return false;
+  }
+}
+
+interface BatchReader {
+  /** Commits the batch before, which must have been emitted, and reads the next one in a new transaction. */
+  read(): Promise<OutboxRow[]>;
+  /** Ends the transaction, if there is one. */
+  end(how: "commit" | "rollback"): Promise<void>;
+}
+
+function createBatchReader(client: PgClient, { outbox }: Subscription, size: number): BatchReader {
+  // Everything up to the last row of the head is in the head: one statement sees one state of the table.
+  const remove = `delete from ${outbox} where seq <= (
+      select max(seq) from (
+        select seq, sum(bytes) over (order by seq rows unbounded preceding) - bytes as before
+        from (select seq, bytes from ${outbox} order by seq limit ${size}) head
+      ) sized where before < ${BATCH_BYTES}
+    ) returning ${OUTBOX_COLUMNS}`;
+  let isOpen = false;
+  const send = (text: string): Promise<PgResult | PgResult[]> => {
+    const query: PgQuery = { text, rowMode: "array" };
+    return client.query(query) as Promise<PgResult | PgResult[]>;
+  };
+  return {
+    async read() {
+      const results = await send(`${isOpen ? "commit; " : ""}begin; ${remove}`);
+      isOpen = true;
+      const last = (results as PgResult[]).at(-1) as PgResult;
+      return inOrder(last.rows as unknown as OutboxRow[]);
+    },
+    async end(how) {
+      if (!isOpen) return;
+      isOpen = false;
+      await send(how);
+    },
+  };
+}
+
+/** Sorts by `seq`, which `returning` does by itself but does not promise. */
+function inOrder(rows: OutboxRow[]): OutboxRow[] {
+  return rows.sort((a, b) => Number(a[0]) - Number(b[0]));
+}
+
+async function tryLock(client: PgClient, [space, number]: AdvisoryLock): Promise<boolean> {
+  const { rows } = await client.query(`select pg_try_advisory_lock(${space}, ${number}) as locked`);
+  return rows[0]?.["locked"] === true;
+}
+
+async function unlock(client: PgClient, [space, number]: AdvisoryLock): Promise<boolean> {
+  await client.query(`select pg_advisory_unlock(${space}, ${number})`);
+  return true;
+}
+
+interface Waker {
+  /** Forgets a notification: what it spoke of is about to be read. */
+  reset(): void;
+  /** Resolves at a notification since `reset`, at the loss of the connection, when aborted, or after the time. */
+  wait(milliseconds: number): Promise<void>;
+}
+
+function createWaker(client: PgClient, clock: Clock, signal: AbortSignal): Waker {
+  let isCalled = false;
+  let wake: (() => void) | undefined;
+  const call = (): void => {
+    isCalled = true;
+    wake?.();
+  };
+  client.on("notification", call);
+  client.on("end", call);
+  client.on("error", call);
+  signal.addEventListener("abort", call, { once: true });
+  return {
+    reset() {
+      isCalled = signal.aborted;
+    },
+    wait(milliseconds) {
+      return new Promise((resolve) => {
+        if (isCalled || milliseconds <= 0) {
+          resolve();
+          return;
+        }
+        const timer: Timer = clock.setTimer(milliseconds, finish);
+        wake = finish;
+        function finish(): void {
+          timer.cancel();
+          wake = undefined;
+          resolve();
+        }
+      });
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import { createHash } from "node:crypto";
+import type { EventInit } from "../../model/event.ts";
+import { parseRunId } from "../../model/run.ts";
+import { parseRow } from "./exact-json.ts";
+import type { RowData } from "./options.ts";
+import type { Shape } from "./shapes.ts";
+
+/** A row of the outbox, column by column, in the order in which {@link OUTBOX_COLUMNS} has them; all as text. */
+export type OutboxRow = readonly [
+  seq: string,
+  uid: string,
+  relation: string,
+  operation: string,
+  location: string,
+  cause: string | null,
+  before: string | null,
+  after: string | null,
+];
+export const OUTBOX_COLUMNS = "seq, uid::text, relation::text, operation::text, location, cause, old, new";
+
+type Row = Record<string, unknown>;
+
+/** The id of the event that stands for a TRUNCATE: all records of the table are gone. */
+const EVERY_RECORD = "*";
+
+/** Makes the event of an outbox row. */
+export function toEventInit(row: OutboxRow, shape: Shape, wanted: RowData): EventInit {
+  const [, uid, , operation, location, cause, before, after] = row;
+  const common = { uid, location, time: timeOf(uid), ...causeOf(cause) };
+  if (operation === "t")
+    return { ...common, operation: "delete", id: EVERY_RECORD, ...truncated(location, shape) };
+
+  const old = before === null ? null : parseRow(before, shape.exact);
+  const now = after === null ? null : parseRow(after, shape.exact);
+  const oldId = old === null ? undefined : recordId(old, before as string, shape.key);
+  const id = now === null ? oldId : recordId(now, after as string, shape.key);
+  return {
+    ...common,
+    operation: OPERATIONS[operation] ?? "unknown",
+    ...(id !== undefined && { id }),
+    ...(oldId !== undefined && oldId !== id && { headers: { previousid: oldId } }),
+    ...dataOf(old, now, wanted),
+  };
+}
+
+const OPERATIONS: Readonly<Record<string, "create" | "update" | "delete">> = {
+  i: "create",
+  u: "update",
+  d: "delete",
+};
+
+/**
+ * A record's id: the text of its primary key. The parts of a composite key are joined by commas, with a backslash
+ * before every comma and backslash of a part. Without a key the whole row is its identity: 32 digits of its SHA-256.
+ */
+export function recordId(row: Row, text: string, key: readonly string[]): string {
+  const [first] = key;
+  if (first === undefined || key.some((column) => !Object.hasOwn(row, column))) {
+    return createHash("sha256").update(text).digest("hex").slice(0, 32);
+  }
+  if (key.length === 1) return keyText(row[first]);
+  return key.map((column) => keyText(row[column]).replace(/[\\,]/g, "\\$&")).join(",");
+}
+
+function keyText(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+function dataOf(old: Row | null, now: Row | null, wanted: RowData): { data?: unknown } {
+  if (wanted === "none") return {};
+  if (wanted === "both") return { data: { old, new: now } };
+  const data = wanted === "old" ? old : (now ?? old);
+  return data === null ? {} : { data };
+}
+
+/** Truncating one partition alone leaves the others: the header says which. */
+function truncated(location: string, shape: Shape): Pick<EventInit, "headers"> {
+  const isPart = shape.name !== null && shape.name !== location;
+  return { headers: { truncate: "true", ...(isPart && { partition: shape.name }) } };
+}
+
+/** Nothing that stands in `sluice.cause` is trusted to be what we set; hops are the journal's to tell. */
+function causeOf(text: string | null): Pick<EventInit, "cause"> {
+  if (text === null || parseRunId(text) === undefined) return {};
+  return { cause: { runs: [text], hops: 0 } };
+}
+
+/** The milliseconds that a UUID of version 7 begins with: when the row was captured. */
+function timeOf(uid: string): Date {
+  return new Date(Number.parseInt(uid.slice(0, 8) + uid.slice(9, 13), 16));
+}

@@ -1,0 +1,196 @@
+import { sleep } from "../../model/clock.ts";
+import type { InputContext } from "../../model/component.ts";
+import { parseDuration } from "../../model/duration.ts";
+import { SluiceError, isSluiceError } from "../../model/errors.ts";
+import { connect } from "../../postgres/connect.ts";
+import type { PgClient } from "../../postgres/driver.ts";
+import { describeError, isConnectionError } from "../../postgres/errors.ts";
+import { formatAddress, parseAddress, parseTable, type TableName } from "../../postgres/names.ts";
+import { claimSubscription, installSubscription, refuseForeignJournal } from "./install.ts";
+import type { ResolvedOptions } from "./options.ts";
+import { readOutbox } from "./reader.ts";
+import { createSizeWatch } from "./size.ts";
+import { subscriptionOf, type Action, type Subscription } from "./subscription.ts";
+import { coverTables, type Coverage } from "./tables.ts";
+
+/** How often a reader in standby looks whether the subscription is free. */
+const STANDBY_INTERVAL = 1_000;
+/** How often it looks for a table that is missing or locked, in milliseconds. */
+const MISSING_INTERVAL = 1_000;
+/** A session that lasted this long may be followed by another at once when its connection is lost. */
+const PROVEN = 1_000;
+/** An answer that takes longer is taken for a dead connection: milliseconds. */
+const QUERY_TIMEOUT = 15_000;
+/** Longest time that closing a connection may take. */
+const CLOSE_TIMEOUT = 2_000;
+
+/**
+ * Captures until the signal aborts. A connection that had been good and is lost is replaced once, at once; if that
+ * fails too it throws, and the supervisor starts the input anew after its back-off.
+ *
+ * @throws SluiceError SOURCE_UNAVAILABLE, SUBSCRIPTION_OWNED, SQL_FAILED, INVALID_OPTIONS
+ */
+export async function capture(
+  context: InputContext,
+  options: ResolvedOptions,
+  actions: readonly Action[],
+): Promise<void> {
+  const { clock, log, signal } = context;
+  while (!signal.aborted) {
+    const state = { provenFrom: Number.POSITIVE_INFINITY };
+    try {
+      await runSession(context, options, actions, state);
+    } catch (error) {
+      const wasProven = clock.monotonic() - state.provenFrom >= PROVEN;
+      if (!isSluiceError(error, "SOURCE_UNAVAILABLE") || !wasProven) throw error;
+      log.warn({ input: context.name }, `${error.message}; connecting again`);
+    }
+  }
+}
+
+async function runSession(
+  context: InputContext,
+  options: ResolvedOptions,
+  actions: readonly Action[],
+  state: { provenFrom: number },
+): Promise<void> {
+  const address = parseAddress(options.connectionString);
+  const client = await connect({
+    connectionString: options.connectionString,
+    applicationName: `sluice ${context.pipeline}/${context.name}`,
+    queryTimeout: QUERY_TIMEOUT,
+  });
+  let loss: Error | undefined;
+  client.on("error", (error) => {
+    loss ??= error;
+  });
+  try {
+    await useConnection(context, options, actions, client, () => {
+      state.provenFrom = context.clock.monotonic();
+    });
+  } catch (error) {
+    if (isSluiceError(error)) throw error;
+    const text = describeError(loss ?? error, address.password);
+    throw isConnectionError(loss ?? error)
+      ? new SluiceError("SOURCE_UNAVAILABLE", `lost PostgreSQL at ${formatAddress(address)}: ${text}`)
+      : new SluiceError("SQL_FAILED", `PostgreSQL at ${formatAddress(address)}: ${text}`, { cause: error });
+  } finally {
+    await Promise.race([client.end().catch(() => undefined), sleep(context.clock, CLOSE_TIMEOUT)]);
+  }
+}
+
+async function useConnection(
+  context: InputContext,
+  options: ResolvedOptions,
+  actions: readonly Action[],
+  client: PgClient,
+  proven: () => void,
+): Promise<void> {
+  const { journalId, name, pipeline } = context;
+  const subscription = subscriptionOf(options.subscription ?? `${pipeline}/${name}`);
+  const tables = distinct(options.tables.map(parseTable));
+  await client.query(KEEPALIVES);
+  await installSubscription(client, subscription);
+  if (!(await becomeReader(context, client, subscription, options.takeover))) return;
+  await claimSubscription(client, subscription, journalId, options.takeover);
+  await client.query(`listen ${subscription.channel}; ${READER_SETTINGS}`);
+  proven();
+
+  const watch = createTableWatch(context, client, subscription, tables, actions);
+  const size = createSizeWatch(context, client, subscription);
+  const interval = parseDuration(options.pollInterval);
+  await readOutbox({
+    context,
+    client,
+    subscription,
+    data: options.data,
+    batchSize: options.batchSize,
+    async maintain() {
+      const coverage = await watch();
+      await size();
+      const isComplete = coverage.missing.length === 0 && coverage.locked.length === 0;
+      return isComplete ? interval : Math.min(interval, MISSING_INTERVAL);
+    },
+  });
+}
+
+/** They let the server notice that we are gone, so that another reader may follow. */
+const KEEPALIVES = `
+  set tcp_keepalives_idle = 10;
+  set tcp_keepalives_interval = 5;
+  set tcp_keepalives_count = 3`;
+
+/**
+ * Deletes need not reach the source's disk at once: what a crash there brings back is read again under its uid.
+ * The outbox grows and shrinks too fast for the planner's statistics, so it is told to use the index.
+ */
+const READER_SETTINGS = `
+  set synchronous_commit = off;
+  set enable_seqscan = off;
+  set jit = off`;
+
+/** Waits, in standby, until no other reader has the subscription. @returns `false` if the signal aborted before. */
+async function becomeReader(
+  context: InputContext,
+  client: PgClient,
+  subscription: Subscription,
+  takeover: boolean,
+): Promise<boolean> {
+  const { clock, journalId, log, name, signal } = context;
+  const [space, number] = subscription.readerLock;
+  for (let isFirst = true; !signal.aborted; isFirst = false) {
+    await refuseForeignJournal(client, subscription, journalId, takeover);
+    const { rows } = await client.query(`select pg_try_advisory_lock(${space}, ${number}) as locked`);
+    if (rows[0]?.["locked"] === true) return true;
+    if (isFirst) {
+      log.info(
+        { input: name, subscription: subscription.name, state: "standby" },
+        `subscription "${subscription.name}" has a reader already; standing by`,
+      );
+    }
+    await sleep(clock, STANDBY_INTERVAL, signal);
+  }
+  return false;
+}
+
+/** Covers the tables at each call, tells what it finds, and says that the input is ready once it can see changes. */
+function createTableWatch(
+  context: InputContext,
+  client: PgClient,
+  subscription: Subscription,
+  tables: readonly TableName[],
+  actions: readonly Action[],
+): () => Promise<Coverage> {
+  const { log, name } = context;
+  const told = new Map<string, string>();
+  let isReady = false;
+
+  function tell(table: string, what: string | undefined): void {
+    if (told.get(table) === what) return;
+    if (what === undefined) log.info({ input: name, table }, `${table} is captured now`);
+    else log.warn({ input: name, table }, `${table} ${what}`);
+    if (what === undefined) told.delete(table);
+    else told.set(table, what);
+  }
+
+  return async () => {
+    const coverage = await coverTables(client, subscription, tables, actions);
+    const troubles = new Map<string, string>();
+    for (const table of coverage.blind)
+      troubles.set(table, "has its trigger disabled, or is foreign: changes go by unseen");
+    for (const table of coverage.locked)
+      troubles.set(table, "is locked by another transaction; its triggers are installed when that ends");
+    for (const table of coverage.missing)
+      troubles.set(table, "does not exist; it is captured as soon as it does");
+    for (const table of new Set([...told.keys(), ...troubles.keys()])) tell(table, troubles.get(table));
+    if (!isReady && coverage.locked.length === 0) {
+      isReady = true;
+      context.ready();
+    }
+    return coverage;
+  };
+}
+
+function distinct(tables: readonly TableName[]): TableName[] {
+  return [...new Map(tables.map((table) => [JSON.stringify([table.schema, table.table]), table])).values()];
+}

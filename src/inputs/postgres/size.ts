@@ -1,0 +1,30 @@
+import type { InputContext } from "../../model/component.ts";
+import type { PgClient } from "../../postgres/driver.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** From this size on it is warned of, and again at each fourfold: bytes. */
+const FIRST_WARNING = 64 * 1_024 * 1_024;
+const GROWTH = 4;
+
+/** Warns, at each call that finds another threshold passed, of an outbox whose rows are not read fast enough. */
+export function createSizeWatch(
+  { log, name }: InputContext,
+  client: PgClient,
+  { name: subscription, outbox }: Subscription,
+): () => Promise<void> {
+  let threshold = FIRST_WARNING;
+  return async () => {
+    const { rows } = await client.query(
+      `select pg_total_relation_size('${outbox}')::float8 as bytes, exists (select 1 from ${outbox}) as waits`,
+    );
+    const { bytes, waits } = rows[0] as { bytes: number; waits: boolean };
+    if (bytes < FIRST_WARNING) threshold = FIRST_WARNING;
+    // An empty outbox may be large on disk until it is vacuumed.
+    if (!waits || bytes < threshold) return;
+    log.warn(
+      { input: name, subscription, bytes },
+      `the outbox of subscription "${subscription}" has grown to ${Math.round(bytes / 1_048_576)} MiB: changes come faster than they are taken`,
+    );
+    while (threshold <= bytes) threshold *= GROWTH;
+  };
+}

@@ -1,0 +1,40 @@
+import { SluiceError } from "../../model/errors.ts";
+import { connect } from "../../postgres/connect.ts";
+import { inTransaction } from "./install.ts";
+import { ACTIONS, INSTALL_LOCK, functionName, subscriptionOf } from "./subscription.ts";
+import { uncoverTables } from "./tables.ts";
+
+/**
+ * Removes the triggers, the functions and the outbox of a subscription, with the changes that were not read yet.
+ * The schema `sluice` stays, for others use it. Doing it twice is harmless.
+ *
+ * @throws SluiceError SUBSCRIPTION_OWNED while a reader is at work; SOURCE_UNAVAILABLE, SQL_FAILED
+ */
+export async function uninstallSubscription(connectionString: string, name: string): Promise<void> {
+  const subscription = subscriptionOf(name);
+  const client = await connect({ connectionString, applicationName: "sluice uninstall" });
+  try {
+    const { rows } = await client.query("select to_regclass('sluice.subscriptions') is not null as there");
+    if (rows[0]?.["there"] !== true) return;
+    const lock = await client.query("select pg_try_advisory_lock($1, $2) as locked", [
+      ...subscription.readerLock,
+    ]);
+    if (lock.rows[0]?.["locked"] !== true) {
+      throw new SluiceError(
+        "SUBSCRIPTION_OWNED",
+        `subscription "${name}" is being read; stop its pipeline, or remove the input, before uninstalling it`,
+      );
+    }
+    await uncoverTables(client, subscription);
+    await inTransaction(client, async () => {
+      await client.query("select pg_advisory_xact_lock($1, $2)", [...INSTALL_LOCK]);
+      for (const action of ACTIONS) {
+        await client.query(`drop function if exists ${functionName(subscription, action)}()`);
+      }
+      await client.query(`drop table if exists ${subscription.outbox}`);
+      await client.query("delete from sluice.subscriptions where name = $1", [name]);
+    });
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,114 @@
+import { SluiceError } from "../model/errors.ts";
+import { describeError, sqlState } from "./errors.ts";
+
+/** What a query answers; `pg`'s own results fit. */
+export interface QueryResult<Row> {
+  /** The command that was done: `INSERT`, `COMMIT`, `ROLLBACK`… */
+  readonly command: string;
+  readonly rowCount: number | null;
+  readonly rows: Row[];
+}
+
+/** The slice of a `pg` client that a transaction calls; every pool's client fits. */
+export interface TransactionClient {
+  query<Row extends object = Record<string, unknown>>(
+    text: string,
+    values?: unknown[],
+  ): Promise<QueryResult<Row>>;
+}
+
+/**
+ * How long an applied run is remembered: longer than any journal keeps a run that could still be replayed
+ * under its id (a dead one, 30 days).
+ */
+const KEPT_DAYS = 40;
+/** How often old rows are looked for, in transactions; and how many are removed then: twice as many as were added. */
+const PRUNE_EVERY = 100;
+const PRUNE_ROWS = 200;
+
+/** Serialises the creation of `sluice.applied`, as an advisory lock. */
+const CREATE_LOCK = [0x51_1c_e0, 1] as const;
+
+/** Databases, by their pool, whose `sluice.applied` was seen; and how many transactions it took since it was pruned. */
+const seen = new WeakMap<object, { transactions: number }>();
+
+/**
+ * Makes sure that `sluice.applied` is there. A role that may not create it works as well, once somebody has:
+ * it needs SELECT, INSERT and DELETE on it.
+ */
+export async function ensureApplied(pool: object, client: TransactionClient): Promise<void> {
+  if (seen.has(pool)) return;
+  const { rows } = await client.query<{ there: boolean }>(
+    "select to_regclass('sluice.applied') is not null as there",
+  );
+  if (rows[0]?.there !== true) await createApplied(client);
+  seen.set(pool, { transactions: 0 });
+}
+
+async function createApplied(client: TransactionClient): Promise<void> {
+  try {
+    await client.query("begin");
+    await client.query("select pg_advisory_xact_lock($1, $2)", [...CREATE_LOCK]);
+    const { rows } = await client.query("select 1 from pg_namespace where nspname = 'sluice'");
+    if (rows.length === 0) await client.query("create schema sluice");
+    await client.query(`create table if not exists sluice.applied (
+      run_id text primary key,
+      fence bigint not null,
+      at timestamptz not null default now()
+    )`);
+    await client.query("create index if not exists applied_at on sluice.applied using brin (at)");
+    await client.query("commit");
+  } catch (error) {
+    await client.query("rollback");
+    throw new SluiceError(
+      "SQL_FAILED",
+      `cannot create the table sluice.applied, which records the runs that were applied: ${describeError(error)}; grant CREATE on the database once, or create it with a role that may`,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Records a run as applied, within the transaction that applies it, and names it as the cause of what the
+ * transaction changes (`sluice.cause`). A concurrent attempt of the same run waits here until this one has ended.
+ *
+ * @returns whether it is new; `false` says that an earlier attempt has been committed.
+ */
+export async function recordApplied(
+  pool: object,
+  client: TransactionClient,
+  run: { readonly id: string; readonly cause: string; readonly fence: number },
+): Promise<boolean> {
+  try {
+    const { rowCount } = await client.query(
+      `insert into sluice.applied (run_id, fence) values ($1, $2)
+       on conflict do nothing returning set_config('sluice.cause', $3, true)`,
+      [run.id, run.fence, run.cause],
+    );
+    return rowCount === 1;
+  } catch (error) {
+    const state = sqlState(error);
+    if (state !== "42P01" && state !== "3F000") throw error;
+    seen.delete(pool);
+    throw new SluiceError(
+      "SQL_FAILED",
+      "the table sluice.applied has been dropped; it is created again next time",
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** Now and then, removes records so old that their run cannot be tried again. Never fails: it is tried again later. */
+export async function pruneApplied(pool: object, client: TransactionClient): Promise<void> {
+  const count = seen.get(pool);
+  if (count === undefined || ++count.transactions % PRUNE_EVERY !== 0) return;
+  await client
+    .query(
+      `delete from sluice.applied where run_id in (
+         select run_id from sluice.applied where at < now() - make_interval(days => $1) limit $2)`,
+      [KEPT_DAYS, PRUNE_ROWS],
+    )
+    .catch(() => undefined);
+}

@@ -1,0 +1,63 @@
+import { SluiceError, isSluiceError } from "../model/errors.ts";
+import { loadPg, textTypes, type PgClient, type PgConfig, type PgModule, type PgPool } from "./driver.ts";
+import { describeError } from "./errors.ts";
+import { formatAddress, parseAddress } from "./names.ts";
+
+/** Longest time to wait for a connection. */
+const CONNECT_TIMEOUT = 10_000;
+
+export interface ConnectOptions {
+  readonly connectionString: string;
+  /** Shown in `pg_stat_activity`. */
+  readonly applicationName: string;
+  /** Milliseconds after which a query rejects for want of an answer. Defaults to none. */
+  readonly queryTimeout?: number;
+}
+
+/**
+ * Opens one connection. Whoever opens it listens to its `error` event: a lost connection is reported there.
+ *
+ * @throws SluiceError SOURCE_UNAVAILABLE, MISSING_DEPENDENCY, INVALID_OPTIONS
+ */
+export async function connect(options: ConnectOptions): Promise<PgClient> {
+  const address = parseAddress(options.connectionString);
+  const pg = await loadPg();
+  try {
+    const client = new pg.Client(configOf(pg, options));
+    client.on("error", () => undefined);
+    await client.connect();
+    return client;
+  } catch (error) {
+    if (isSluiceError(error)) throw error;
+    throw new SluiceError(
+      "SOURCE_UNAVAILABLE",
+      `cannot connect to PostgreSQL at ${formatAddress(address)}: ${describeError(error, address.password)}`,
+    );
+  }
+}
+
+/** A pool of at most `max` connections; those that break while idle are replaced in silence. */
+export async function createPool(options: ConnectOptions & { readonly max: number }): Promise<PgPool> {
+  parseAddress(options.connectionString);
+  const pg = await loadPg();
+  const pool = new pg.Pool({
+    ...configOf(pg, options),
+    max: options.max,
+    idleTimeoutMillis: 30_000,
+    allowExitOnIdle: true,
+  });
+  pool.on("error", () => undefined);
+  return pool;
+}
+
+function configOf(pg: PgModule, options: ConnectOptions): PgConfig {
+  return {
+    connectionString: options.connectionString,
+    application_name: options.applicationName.slice(0, 63),
+    connectionTimeoutMillis: CONNECT_TIMEOUT,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    types: textTypes(pg),
+    ...(options.queryTimeout !== undefined && { query_timeout: options.queryTimeout }),
+  };
+}
