@@ -60,9 +60,9 @@ export class Settler {
     this.#schedule();
   }
 
-  /** Resolves when everything that was handed in is durable. */
+  /** Resolves when everything that was handed in is durable, or was given up. */
   async drain(): Promise<void> {
-    while (this.#pending > 0 || this.#scheduled) {
+    while (!this.#closed && (this.#pending > 0 || this.#scheduled)) {
       await new Promise<void>((resolve) => this.#drained.push(resolve));
     }
   }
@@ -91,11 +91,10 @@ export class Settler {
     const { settles, logs } = batch;
     for (let failures = 1; !this.#closed; failures += 1) {
       try {
-        const { settle: results } = await this.#work.commit(
+        const result = await this.#work.commit(
           logs.length === 0 ? { settle: settles } : { settle: settles, logs },
         );
-        this.#written(batch, results);
-        return;
+        return this.#written(batch, result.settle);
       } catch (error) {
         if (isSluiceError(error, "JOURNAL_CLOSED")) break;
         if (!isPassing(error)) return this.#writeEach(batch, error);
@@ -113,8 +112,12 @@ export class Settler {
     }
   }
 
-  /** One outcome is refused for what it is: find it, and make its run dead rather than lose the others. */
-  async #writeEach({ settles, listeners, tokens }: Batch, error: unknown): Promise<void> {
+  /** Something is refused for what it is: find it, and make its run dead rather than lose the others. */
+  async #writeEach({ settles, listeners, tokens, logs }: Batch, error: unknown): Promise<void> {
+    if (logs.length > 0) {
+      await this.#writeLogs(logs);
+      return this.#write({ settles, listeners, tokens, logs: [] });
+    }
     if (settles.length > 1) {
       for (const [i, settle] of settles.entries()) {
         const listener = listeners[i] as SettleListener<unknown>;
@@ -124,15 +127,25 @@ export class Settler {
     }
     const [settle] = settles;
     if (settle === undefined) return;
+    const [listener] = listeners;
     const what = `the outcome of a run of "${settle.claim.process}" was refused`;
     this.#errors.reportThrown(error, "RUN_FAILED", what);
     if (settle.outcome.type === "dead") {
       this.#pending -= 1;
+      listener?.settled(tokens[0], settle, "stale");
       return;
     }
     const { emitted: _refused, ...rest } = settle;
     const dead: Settle = { ...rest, outcome: { type: "dead", error: toErrorRecord(error) } };
     await this.#write({ settles: [dead], listeners, tokens, logs: [] });
+  }
+
+  async #writeLogs(logs: readonly LogLine[]): Promise<void> {
+    try {
+      await this.#work.commit({ logs });
+    } catch (error) {
+      this.#errors.reportThrown(error, "JOURNAL_IO", `${logs.length} lines of runs' logs could not be kept`);
+    }
   }
 
   #wake(): void {
