@@ -141,8 +141,8 @@ function* leaves(value: unknown, path: Path): Iterable<[Path, unknown]> {
 
 test("any text at all comes to an end", () => {
   fc.assert(
-    fc.property(fc.string({ unit: fc.constantFrom(...`[]{}="'.,#\n \\ab1`) }), (text) => {
-      findTomlPositions(text, new Positions(text));
+    fc.property(fc.string({ unit: fc.constantFrom(...`[]{}="'.,#\n \\ab1`.split("")) }), (text) => {
+      expect(() => findTomlPositions(text, new Positions(text))).not.toThrow();
     }),
     { numRuns: 2_000 },
   );

@@ -1,0 +1,137 @@
+import type { ErrorCode } from "../model/errors.ts";
+import type { OptionsSchema } from "../model/kind.ts";
+import { didYouMean } from "../model/suggest.ts";
+import type { ConfigIssue, Position } from "./issue.ts";
+import type { Path, Positions } from "./positions.ts";
+
+/** Collects what is wrong, with the place of it. */
+export class Report {
+  readonly issues: ConfigIssue[] = [];
+  readonly warnings: ConfigIssue[] = [];
+  readonly file: string;
+  readonly #positions: Positions;
+
+  constructor(file: string, positions: Positions) {
+    this.file = file;
+    this.#positions = positions;
+  }
+
+  atKey(path: Path, code: ErrorCode, message: string): void {
+    this.#add(this.issues, this.#positions.keyAt(path), code, message);
+  }
+
+  atValue(path: Path, code: ErrorCode, message: string): void {
+    this.#add(this.issues, this.#positions.valueAt(path), code, message);
+  }
+
+  warn(path: Path, code: ErrorCode, message: string): void {
+    this.#add(this.warnings, this.#positions.valueAt(path), code, message);
+  }
+
+  #add(list: ConfigIssue[], position: Position, code: ErrorCode, message: string): void {
+    list.push({ file: this.file, ...position, code, message });
+  }
+}
+
+/** The slice of an issue of Standard Schema, and of zod, that is read. */
+interface SchemaIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+  readonly code?: string;
+  readonly keys?: readonly string[];
+  readonly errors?: readonly (readonly SchemaIssue[])[];
+  readonly params?: { readonly code?: ErrorCode };
+}
+
+export interface Reading {
+  readonly report: Report;
+  /** Where the value is. */
+  readonly path: Path;
+  /** What it is called in messages, such as `input "orders"`; empty at the top. */
+  readonly what: string;
+  /** Keys that are known where the value is, for suggestions. */
+  readonly known?: Iterable<string>;
+  /** From a key at the value's top to the way to it in the file. Defaults to the key itself. */
+  readonly toFile?: (key: string) => Path;
+}
+
+/** Checks a value; reports all that is wrong with it and answers `undefined`, or answers what it stands for. */
+export function read<Out>(
+  schema: OptionsSchema<unknown, Out>,
+  value: unknown,
+  reading: Reading,
+): Out | undefined {
+  const result = schema["~standard"].validate(value);
+  if (result instanceof Promise) throw new TypeError(`the schema of ${reading.what} is asynchronous`);
+  if (result.issues === undefined) return result.value;
+  for (const issue of result.issues) reportIssue(issue, reading);
+  return undefined;
+}
+
+function reportIssue(issue: SchemaIssue, reading: Reading): void {
+  const { report, what, known = [] } = reading;
+  const local = (issue.path ?? []).map((part) => {
+    const key = typeof part === "object" ? part.key : part;
+    return typeof key === "number" ? key : String(key);
+  });
+  const shown = toFilePath(local, reading);
+  const path = [...reading.path, ...shown];
+  if (issue.code === "unrecognized_keys") {
+    for (const key of issue.keys ?? []) {
+      const at = toFilePath([...local, key], reading);
+      const hint = didYouMean(String(at.at(-1)), local.length === 0 ? known : []);
+      report.atKey(
+        [...reading.path, ...at],
+        "UNKNOWN_KEY",
+        `${prefix(what, shown)}there is no key ${JSON.stringify(at.at(-1))}${hint}`,
+      );
+    }
+    return;
+  }
+  const closest = issue.code === "invalid_union" ? closestBranch(issue) : undefined;
+  if (closest !== undefined) {
+    for (const inner of closest)
+      reportIssue({ ...inner, path: [...(issue.path ?? []), ...(inner.path ?? [])] }, reading);
+    return;
+  }
+  report.atValue(path, issue.params?.code ?? "INVALID_OPTIONS", `${prefix(what, shown)}${messageOf(issue)}`);
+}
+
+/** Of a union, the one branch that fits but for something inside it, if there is just one. */
+function closestBranch(issue: SchemaIssue): readonly SchemaIssue[] | undefined {
+  const near = (issue.errors ?? []).filter((branch) => branch.every((inner) => !isWrongType(inner)));
+  return near.length === 1 ? near[0] : undefined;
+}
+
+function isWrongType(issue: SchemaIssue): boolean {
+  return issue.code === "invalid_type" && (issue.path ?? []).length === 0;
+}
+
+function messageOf(issue: SchemaIssue): string {
+  if (issue.code === "invalid_union") {
+    const all = (issue.errors ?? []).flat();
+    if (all.length > 0 && all.every((inner) => isMissing(inner))) return "it is missing";
+    const wanted = all.map((inner) => /expected (\w+)/.exec(inner.message)?.[1]);
+    const known = [...new Set(wanted.filter((type) => type !== undefined))];
+    return known.length === 0 ? issue.message : `expected ${known.join(" or ")}`;
+  }
+  const message = issue.message.replace(
+    /^(?:Invalid input|Invalid option|Too small|Too big|Invalid string): /,
+    "",
+  );
+  return isMissing(issue) ? "it is missing" : message;
+}
+
+function isMissing(issue: SchemaIssue): boolean {
+  return issue.message.endsWith("received undefined");
+}
+
+function toFilePath(local: Path, { toFile }: Reading): Path {
+  const [first, ...rest] = local;
+  return typeof first === "string" && toFile !== undefined ? [...toFile(first), ...rest] : local;
+}
+
+function prefix(what: string, path: Path): string {
+  const parts = [what, path.join(".")].filter((part) => part !== "");
+  return parts.length === 0 ? "" : `${parts.join(", ")}: `;
+}

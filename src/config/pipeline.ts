@@ -1,0 +1,83 @@
+import type { Input, Process } from "../model/component.ts";
+import type { Duration } from "../model/duration.ts";
+import type { LinkSpec } from "../topology/types.ts";
+import type { Topology } from "../topology/topology.ts";
+import type { ConfigIssue } from "./issue.ts";
+import type { Listen } from "./listen.ts";
+import type { AnyInputKind, AnyProcessKind } from "./registry.ts";
+
+/** A pipeline that was read and found valid; nothing of it runs yet. */
+export interface Pipeline {
+  /** The config file, as it was given. */
+  readonly file: string;
+  /** The absolute folder that relative paths start from. */
+  readonly directory: string;
+  readonly name: string;
+  /** `memory:`, or `sqlite:` and an absolute path. */
+  readonly journal: string;
+  readonly concurrency?: number;
+  readonly grace?: Duration;
+  readonly retention: PipelineRetention;
+  /** `null` without `[http]`: then there is no API and no page, only the owner's socket. */
+  readonly http: PipelineHttp | null;
+  /** `null` without `[hooks]`: then webhook paths are served with `[http]`. */
+  readonly hooks: Listen | null;
+  readonly inputs: readonly PipelineInput[];
+  readonly processes: readonly PipelineProcess[];
+  readonly links: readonly LinkSpec[];
+  readonly topology: Topology;
+  /** What is allowed, but hardly meant. */
+  readonly warnings: readonly ConfigIssue[];
+  /** The keys at the top as they were written, masked. */
+  readonly masked: Readonly<Record<string, unknown>>;
+  /** Takes what must not be shown out of a text: what references stood for, and options that kinds mark secret. */
+  readonly redact: (text: string) => string;
+}
+
+/** As `Retention` of the journal. */
+export interface PipelineRetention {
+  readonly succeeded?: Duration;
+  readonly dead?: Duration;
+  readonly dedupe?: Duration;
+  /** Bytes. */
+  readonly maxSize?: number;
+}
+
+export interface PipelineHttp extends Listen {
+  readonly token?: string;
+  /** Whether the API may change the pipeline. */
+  readonly changes: boolean;
+}
+
+export interface PipelineInput {
+  readonly role: "input";
+  readonly name: string;
+  readonly type: string;
+  /** With its settings; made anew each time the pipeline is loaded. */
+  readonly component: Input;
+  /** What it was made by, and of; absent for an input that was made in code. */
+  readonly made?: { readonly kind: AnyInputKind; readonly options: unknown };
+  readonly masked: Readonly<Record<string, unknown>>;
+}
+
+export interface PipelineProcess {
+  readonly role: "process";
+  readonly name: string;
+  readonly type: string;
+  readonly component: Process;
+  readonly made?: { readonly kind: AnyProcessKind; readonly options: unknown };
+  readonly masked: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The pipeline as it was written, in the spelling of config files, with `***` for what came from a reference and for
+ * options that their kind marks secret. Components made in code show their name, type and settings.
+ */
+export function maskedView(pipeline: Pipeline): Record<string, unknown> {
+  return {
+    ...pipeline.masked,
+    input: pipeline.inputs.map((input) => input.masked),
+    process: pipeline.processes.map((process) => process.masked),
+    link: pipeline.links,
+  };
+}

@@ -1,0 +1,130 @@
+import { readFileSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Path } from "./positions.ts";
+
+/** What stands in place of a value that must not be shown. */
+export const MASK = "***";
+
+const REFERENCE = /(\$?)\$\{(env|file):([^}]*)\}/g;
+const FILE_LIMIT = 1_000_000;
+
+/** A value tree with its references filled in. */
+export interface Resolved {
+  readonly value: unknown;
+  /** The same tree with {@link MASK} where a reference stands. */
+  readonly masked: unknown;
+  /** What references stood for. */
+  readonly secrets: readonly string[];
+}
+
+export interface ReferenceSources {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Where relative paths of `${file:…}` start. */
+  readonly directory: string;
+}
+
+/**
+ * Fills in `${env:NAME}` and `${file:PATH}`, in strings anywhere in a tree; `$${env:NAME}` stands for that text
+ * itself. One line end at the end of a file is dropped. What cannot be found is reported, and left as it is.
+ */
+export function resolveReferences(
+  tree: unknown,
+  sources: ReferenceSources,
+  report: (path: Path, message: string) => void,
+): Resolved {
+  const secrets = new Set<string>();
+
+  function walk(value: unknown, path: Path): readonly [value: unknown, masked: unknown] {
+    if (typeof value === "string") return fill(value, path);
+    if (Array.isArray(value)) {
+      const pairs = value.map((item, index) => walk(item, [...path, index]));
+      return [pairs.map(([item]) => item), pairs.map(([, masked]) => masked)];
+    }
+    if (!isPlainObject(value)) return [value, value];
+    const entries = Object.entries(value).map(([key, item]) => [key, walk(item, [...path, key])] as const);
+    return [
+      Object.fromEntries(entries.map(([key, [item]]) => [key, item])),
+      Object.fromEntries(entries.map(([key, [, masked]]) => [key, masked])),
+    ];
+  }
+
+  function fill(text: string, path: Path): readonly [value: string, masked: string] {
+    if (!text.includes("${")) return [text, text];
+    const filled = text.replace(REFERENCE, (whole, escaped: string, source: string, name: string) => {
+      if (escaped !== "") return whole.slice(1);
+      try {
+        const found = source === "env" ? fromEnvironment(name) : fromFile(name);
+        if (found !== "") secrets.add(found);
+        return found;
+      } catch (error) {
+        report(path, `${whole}: ${(error as Error).message}`);
+        return whole;
+      }
+    });
+    const masked = text.replace(REFERENCE, (whole, escaped: string) =>
+      escaped === "" ? MASK : whole.slice(1),
+    );
+    return [filled, masked];
+  }
+
+  function fromEnvironment(name: string): string {
+    const found = Object.hasOwn(sources.environment, name) ? sources.environment[name] : undefined;
+    if (found !== undefined) return found;
+    throw new Error(`the environment variable ${JSON.stringify(name)} is not set`);
+  }
+
+  function fromFile(path: string): string {
+    const file = resolve(sources.directory, path);
+    let text: string;
+    try {
+      const stats = statSync(file);
+      if (!stats.isFile()) throw new Error("it is not a regular file");
+      if (stats.size > FILE_LIMIT) throw new Error(`it has more than ${FILE_LIMIT} bytes`);
+      text = readFileSync(file, "utf8");
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      throw new Error(code === "ENOENT" ? "there is no such file" : `the file cannot be read: ${message}`, {
+        cause: error,
+      });
+    }
+    return text.replace(/\r?\n$/, "");
+  }
+
+  const [value, masked] = walk(tree, []);
+  return { value, masked, secrets: [...secrets] };
+}
+
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** Shortest text that is taken out of messages: what is shorter is no secret, and would take them apart. */
+const SHORTEST_SECRET = 4;
+
+/** Makes a function that puts {@link MASK} in place of secrets, however a message quotes them. */
+export function createRedactor(secrets: Iterable<string>): (text: string) => string {
+  const texts = new Set<string>();
+  for (const secret of secrets) {
+    for (const text of [secret, secret.trim(), ...secret.split(/\r?\n/), ...passwordsOf(secret)]) {
+      texts.add(text);
+      texts.add(JSON.stringify(text).slice(1, -1));
+    }
+  }
+  const longestFirst = [...texts]
+    .filter((text) => text.length >= SHORTEST_SECRET)
+    .toSorted((a, b) => b.length - a.length);
+  return (text) => longestFirst.reduce((shown, secret) => shown.replaceAll(secret, MASK), text);
+}
+
+/** A client that cannot connect may quote the password of its URL, without the rest. */
+function passwordsOf(text: string): readonly string[] {
+  if (!URL.canParse(text)) return [];
+  const { password } = new URL(text);
+  try {
+    return [password, decodeURIComponent(password)];
+  } catch {
+    return [password];
+  }
+}

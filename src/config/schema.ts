@@ -1,0 +1,199 @@
+import { z } from "zod";
+import { parseDataset } from "../model/dataset.ts";
+import { parseDuration, type Duration } from "../model/duration.ts";
+import { isSluiceError } from "../model/errors.ts";
+import { checkName } from "../model/name.ts";
+import { parseOperation } from "../model/operation.ts";
+import { parseRate } from "../model/rate.ts";
+import { parseListen } from "./listen.ts";
+import { parseSize } from "./size.ts";
+
+/*
+ * What every config file may say, in the spelling of config files. From these come the checks and the JSON Schema
+ * for editors. Issues carry the code of what the parsers threw in `params.code`.
+ */
+
+/** Runs one of the model's own parsers as a check. */
+function by<T>(parse: (value: T) => unknown): z.core.CheckFn<T> {
+  return ({ value, issues }) => {
+    try {
+      parse(value);
+    } catch (error) {
+      if (!isSluiceError(error)) throw error;
+      issues.push({ code: "custom", input: value, message: error.message, params: { code: error.code } });
+    }
+  };
+}
+
+const duration = z
+  .union([z.number(), z.string()])
+  .check(by<Duration>(parseDuration))
+  .meta({ description: 'Milliseconds as a number, or text such as "30s", "5m", "7d"' });
+const size = z
+  .union([z.number(), z.string()])
+  .check(by(parseSize))
+  .meta({ description: 'Bytes as a number, or text such as "512MB", "10GiB"' });
+const operation = z.string().check(by<string>(parseOperation));
+const operations = z.union([operation, z.array(operation).min(1)]);
+const dataset = z.string().check(by(parseDataset));
+const listen = z
+  .string()
+  .check(by(parseListen))
+  .meta({ description: 'An address and a port, such as "127.0.0.1:8787"; port 0 takes a free one' });
+const labels = z.record(z.string(), z.string()).meta({ description: "For people; shown, never interpreted" });
+
+export type TopKey = "name" | "journal" | "concurrency" | "grace" | "retention" | "http" | "hooks";
+
+/** The tables and keys at the top, but for the components. */
+export const TOP: Readonly<Record<TopKey, z.ZodType>> = {
+  name: z
+    .string()
+    .check(by((name: string) => checkName(name, "the pipeline")))
+    .meta({ description: 'The pipeline\'s name. Defaults to "pipeline"' }),
+  journal: z
+    .string()
+    .regex(/^(?:memory:|sqlite:(?!:memory:).+)$/, 'expected "memory:" or "sqlite:PATH"')
+    .meta({
+      description:
+        'Where events and runs are kept: "sqlite:PATH", relative to this file, or "memory:". Defaults to "sqlite:.sluice/journal.db"',
+    }),
+  concurrency: z
+    .int()
+    .min(1)
+    .meta({ description: "Runs at a time over all processes. Defaults to no limit" }),
+  grace: duration.meta({ description: "How long a stop waits for what runs. Defaults to 30s" }),
+  retention: z
+    .strictObject({
+      succeeded: duration
+        .meta({ description: "How long succeeded runs are kept. Defaults to 7d" })
+        .optional(),
+      dead: duration
+        .meta({ description: "How long dead and cancelled runs are kept. Defaults to 30d" })
+        .optional(),
+      dedupe: duration.meta({ description: "How long deliveries are remembered. Defaults to 7d" }).optional(),
+      max_size: size.meta({ description: "How large the journal may grow. Defaults to no limit" }).optional(),
+    })
+    .meta({ description: "How long the journal keeps what is over" }),
+  http: z
+    .strictObject({
+      listen: listen.default("127.0.0.1:8787"),
+      token: z
+        .string()
+        .min(1, "expected a token, not an empty text")
+        .meta({ description: "Bearer token of the API; needed off loopback" })
+        .optional(),
+      changes: z
+        .boolean()
+        .meta({ description: "Whether the API may change the pipeline. Defaults to false" })
+        .default(false),
+    })
+    .meta({ description: "The API and the page" }),
+  hooks: z
+    .strictObject({ listen })
+    .meta({ description: "A listener of its own for webhook inputs; without it [http] serves them" }),
+};
+
+/** What inputs of every kind have. */
+export const INPUT: Readonly<Record<string, z.ZodType>> = {
+  name: z.string().meta({ description: "Unique among inputs and processes" }),
+  type: z.string(),
+  operation: operations.meta({ description: "The same as operations" }).optional(),
+  operations: operations.meta({ description: "Only these are let through. Defaults to all" }).optional(),
+  reads: z.array(dataset).meta({ description: "Datasets that it reads, for the DAG" }).optional(),
+  expect_every: duration.meta({ description: "Longest silence that is normal. Defaults to none" }).optional(),
+  enabled: z.boolean().meta({ description: "Defaults to true" }).optional(),
+  labels: labels.optional(),
+};
+
+/** What processes of every kind have. */
+export const PROCESS: Readonly<Record<string, z.ZodType>> = {
+  name: z.string().meta({ description: "Unique among inputs and processes" }),
+  type: z.string(),
+  on: z
+    .union([z.string(), z.array(z.string())])
+    .meta({ description: "Inputs or processes whose events it takes: links without conditions" })
+    .optional(),
+  reads: z.array(dataset).meta({ description: "Datasets that it reads, for the DAG" }).optional(),
+  writes: z
+    .array(dataset)
+    .meta({ description: 'Datasets that it writes, such as "raw.orders:update", for the DAG' })
+    .optional(),
+  concurrency: z.int().min(1).meta({ description: "Runs at a time. Defaults to 8" }).optional(),
+  timeout: duration.meta({ description: "Longest time of one attempt. Defaults to none" }).optional(),
+  grace: duration
+    .meta({
+      description: "How long an attempt may go on after its signal aborted. Defaults to the pipeline's",
+    })
+    .optional(),
+  retry: z
+    .strictObject({
+      attempts: z
+        .int()
+        .min(1)
+        .meta({ description: "Attempts in all, the first too. Defaults to 5" })
+        .optional(),
+      initial: duration.meta({ description: "Upper end of the first delay. Defaults to 1s" }).optional(),
+      max: duration.meta({ description: "Longest delay. Defaults to 5m" }).optional(),
+      factor: z.number().min(1).meta({ description: "Growth of the upper end. Defaults to 2" }).optional(),
+    })
+    .meta({ description: "How failed attempts are tried again" })
+    .optional(),
+  order: z
+    .enum(["none", "key"])
+    .meta({ description: '"key": at most one run per key, in order. Defaults to "none"' })
+    .optional(),
+  on_dead: z
+    .enum(["continue", "block"])
+    .meta({ description: 'Whether a dead run lets the next of its key go on. Defaults to "continue"' })
+    .optional(),
+  rate: z
+    .string()
+    .check(by(parseRate))
+    .meta({ description: 'Most runs that start in a time, such as "100/s". Defaults to none' })
+    .optional(),
+  enabled: z.boolean().meta({ description: "Defaults to true" }).optional(),
+  labels: labels.optional(),
+  execution_context: z
+    .record(z.string(), z.unknown())
+    .meta({ description: "Options of the kind, in place of writing them beside the common ones" })
+    .optional(),
+};
+
+/** Kept free for what every component may have one day, so that no kind has an option of that name. */
+export const RESERVED: readonly string[] = ["isolate", "batch", "debounce", "dedupe", "key"];
+
+/** A `[[link]]` as it is written. */
+export interface RawLink {
+  readonly input?: string | undefined;
+  readonly from?: string | undefined;
+  readonly process?: string | undefined;
+  readonly to?: string | undefined;
+  readonly operation?: string | string[] | undefined;
+  readonly operations?: string | string[] | undefined;
+  readonly locations?: string | string[] | undefined;
+  readonly when?: string | undefined;
+  readonly loop?: boolean | undefined;
+}
+
+export const LINK: z.ZodType<RawLink> = z
+  .strictObject({
+    input: z.string().meta({ description: "The same as from" }).optional(),
+    from: z.string().meta({ description: "Name of an input or process" }).optional(),
+    process: z.string().meta({ description: "The same as to" }).optional(),
+    to: z.string().meta({ description: "Name of a process" }).optional(),
+    operation: operations.meta({ description: "The same as operations" }).optional(),
+    operations: operations.meta({ description: "Only these are let through. Defaults to all" }).optional(),
+    locations: z
+      .union([z.string(), z.array(z.string()).min(1)])
+      .meta({ description: 'Globs: "*" within a segment, "**" across. Defaults to all' })
+      .optional(),
+    when: z
+      .string()
+      .meta({ description: 'A CEL expression, such as "double(data.total) > 1000.0". Defaults to true' })
+      .optional(),
+    loop: z
+      .boolean()
+      .meta({ description: "Says that the cycle which it closes is meant. Defaults to false" })
+      .optional(),
+  })
+  .meta({ description: "Where events go, and on which conditions" });

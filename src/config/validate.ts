@@ -1,0 +1,233 @@
+import { resolve } from "node:path";
+import { z } from "zod";
+import type { Input, Process } from "../model/component.ts";
+import { didYouMean } from "../model/suggest.ts";
+import { mapKeys, toSnakeCase } from "./case.ts";
+import { read, Report } from "./checks.ts";
+import { readComponent, readInstance, type ComponentSurroundings, type ReadComponent } from "./component.ts";
+import { hookPathFault } from "./hooks.ts";
+import { configError } from "./issue.ts";
+import { isLoopback, parseListen, type Listen } from "./listen.ts";
+import type { Pipeline, PipelineHttp, PipelineRetention } from "./pipeline.ts";
+import { createRedactor, isPlainObject, MASK, resolveReferences } from "./references.ts";
+import type { Registry, Role } from "./registry.ts";
+import { TOP, type TopKey } from "./schema.ts";
+import { parseSize } from "./size.ts";
+import type { Source } from "./source.ts";
+import { wire } from "./wiring.ts";
+
+export interface ValidateOptions {
+  readonly registry: Registry;
+  /** The absolute folder that relative paths start from. */
+  readonly directory: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Whether keys may be spelled as code spells them, and components may be made in code. Defaults to `false`. */
+  readonly isCode?: boolean;
+}
+
+const PARTS = ["input", "process", "link"] as const;
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Checks all that a file says, and makes its components; nothing is started.
+ *
+ * @throws SluiceError with all that is wrong, as `configError` makes it
+ */
+export async function validate(source: Source, options: ValidateOptions): Promise<Pipeline> {
+  const report = new Report(source.file, source.positions);
+  const tree = options.isCode === true ? spellAsFile(source.value as Fields) : (source.value as Fields);
+  const resolved = resolveReferences(tree, options, (path, message) =>
+    report.atValue(path, "UNSET_REFERENCE", message),
+  );
+  const secrets = new Set(resolved.secrets);
+  const value = resolved.value as Fields;
+  const masked = resolved.masked as Fields;
+  const top = readTop(value, report);
+  if (top.http?.token !== undefined) secrets.add(top.http.token);
+  const components = await readComponents(value, masked, report, {
+    registry: options.registry,
+    directory: options.directory,
+    report,
+    addSecret: (secret) => secrets.add(secret),
+  });
+  const topology = wire(components, value["link"], report);
+  const made = components.flatMap((component) => component.made ?? []);
+  checkHooks(components, top, report);
+  const redact = createRedactor(secrets);
+  if (report.issues.length > 0) {
+    throw configError(report.issues.map((issue) => ({ ...issue, message: redact(issue.message) })));
+  }
+  const { journal = "sqlite:.sluice/journal.db", name = "pipeline", ...rest } = top;
+  return {
+    ...rest,
+    file: source.file,
+    directory: options.directory,
+    name,
+    journal: absoluteJournal(journal, options.directory),
+    inputs: made.filter((component) => component.role === "input"),
+    processes: made.filter((component) => component.role === "process"),
+    links: topology.links(),
+    topology,
+    warnings: report.warnings.map((issue) => ({ ...issue, message: redact(issue.message) })),
+    masked: maskTop(masked),
+    redact,
+  };
+}
+
+function absoluteJournal(journal: string, directory: string): string {
+  if (journal === "memory:") return journal;
+  return `sqlite:${resolve(directory, journal.slice("sqlite:".length))}`;
+}
+
+function maskTop(masked: Fields): Fields {
+  const { input: _input, process: _process, link: _link, ...top } = masked;
+  const { http } = top;
+  if (!isPlainObject(http) || http["token"] === undefined) return top;
+  return { ...top, http: { ...http, token: MASK } };
+}
+
+/** A module may spell keys as code does, and use plurals for lists. */
+function spellAsFile(value: Fields): Fields {
+  const plural: Readonly<Record<string, string>> = { inputs: "input", processes: "process", links: "link" };
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => {
+      const name = plural[key] ?? toSnakeCase(key);
+      const isTable = isPlainObject(item);
+      if (isTable) return [name, mapKeys(item, toSnakeCase)];
+      if (!Array.isArray(item)) return [name, item];
+      return [
+        name,
+        item.map((part: unknown) =>
+          isPlainObject(part) && !isInstance(part) ? mapKeys(part, toSnakeCase) : part,
+        ),
+      ];
+    }),
+  );
+}
+
+function isInstance(value: unknown): value is Input | Process {
+  const { handle, run } = (value ?? {}) as { handle?: unknown; run?: unknown };
+  return typeof handle === "function" || typeof run === "function";
+}
+
+interface Top {
+  readonly name?: string;
+  readonly journal?: string;
+  readonly concurrency?: number;
+  readonly grace?: string | number;
+  readonly retention: PipelineRetention;
+  readonly http: PipelineHttp | null;
+  readonly hooks: Listen | null;
+}
+
+/** Each key by itself, so that one that is wrong hides no other. */
+function readTop(value: Fields, report: Report): Top {
+  const known = [...Object.keys(TOP), ...PARTS];
+  for (const key of Object.keys(value)) {
+    if (known.includes(key)) continue;
+    report.atKey([key], "UNKNOWN_KEY", `there is no key ${JSON.stringify(key)}${hintFor(key, known)}`);
+  }
+  for (const part of PARTS) {
+    const list = value[part];
+    if (list === undefined || Array.isArray(list)) continue;
+    report.atKey([part], "INVALID_OPTIONS", `${part} is a list: write [[${part}]], with two brackets`);
+  }
+  const found: Partial<Record<TopKey, unknown>> = {};
+  for (const key of Object.keys(TOP) as TopKey[]) {
+    if (value[key] === undefined) continue;
+    const keys = TOP[key] instanceof z.ZodObject ? Object.keys(TOP[key].shape) : [];
+    found[key] = read(TOP[key], value[key], { report, path: [key], what: key, known: keys });
+  }
+  const { retention, http, hooks, ...rest } = found;
+  return {
+    ...(rest as Pick<Top, "name" | "journal" | "concurrency" | "grace">),
+    retention: toRetention(retention as Record<string, string | number> | undefined),
+    http: toHttp(http as (Fields & { listen: string; token?: string; changes: boolean }) | undefined, report),
+    hooks: hooks === undefined ? null : parseListen((hooks as { listen: string }).listen),
+  };
+}
+
+function hintFor(key: string, known: readonly string[]): string {
+  const singular = { inputs: "input", processes: "process", links: "link" }[key];
+  return singular === undefined ? didYouMean(key, known) : `; did you mean "[[${singular}]]"?`;
+}
+
+function toRetention(retention: Record<string, string | number> = {}): PipelineRetention {
+  const { max_size: size, ...durations } = retention;
+  return size === undefined ? durations : { ...durations, maxSize: parseSize(size) };
+}
+
+function toHttp(
+  http: { listen: string; token?: string; changes: boolean } | undefined,
+  report: Report,
+): PipelineHttp | null {
+  if (http === undefined) return null;
+  const listen = parseListen(http.listen);
+  if (http.token === undefined && !isLoopback(listen.host)) {
+    report.atValue(
+      ["http", "listen"],
+      "INSECURE_LISTENER",
+      `http: ${JSON.stringify(http.listen)} can be reached from outside; set a token, or listen on 127.0.0.1`,
+    );
+  }
+  const { token, changes } = http;
+  return { ...listen, changes, ...(token !== undefined && { token }) };
+}
+
+async function readComponents(
+  value: Fields,
+  masked: Fields,
+  report: Report,
+  surroundings: ComponentSurroundings,
+): Promise<readonly ReadComponent[]> {
+  const found: ReadComponent[] = [];
+  for (const role of ["input", "process"] as const) {
+    const list = value[role];
+    if (!Array.isArray(list)) continue;
+    for (const [index, item] of (list as unknown[]).entries()) {
+      const path = [role, index];
+      const shown = (masked[role] as readonly unknown[])[index] as Fields;
+      const component = isInstance(item)
+        ? readInstance(role, item, path, report)
+        : await readTable(role, item, shown, path, surroundings);
+      if (component !== undefined) found.push(component);
+    }
+  }
+  return found;
+}
+
+async function readTable(
+  role: Role,
+  item: unknown,
+  masked: Fields,
+  path: readonly (string | number)[],
+  surroundings: ComponentSurroundings,
+): Promise<ReadComponent | undefined> {
+  if (isPlainObject(item)) return readComponent(role, item, masked, path, surroundings);
+  surroundings.report.atValue(path, "INVALID_OPTIONS", `${role}: expected a table of keys and values`);
+  return undefined;
+}
+
+/** Paths of inputs that answer HTTP requests: each has one of its own, and none that sluice serves itself. */
+function checkHooks(components: readonly ReadComponent[], top: Top, report: Report): void {
+  const owners = new Map<string, string>();
+  for (const { name, made, path: place } of components) {
+    if (made?.role !== "input" || made.component.fetch === undefined) continue;
+    const { path } = made.component;
+    if (path === undefined) continue;
+    const owner = owners.get(path);
+    const fault =
+      owner === undefined
+        ? hookPathFault(path)
+        : `the path ${JSON.stringify(path)} is that of input "${owner}" already`;
+    if (fault !== undefined) report.atValue([...place, "path"], "HOOK_PATH", `input "${name}": ${fault}`);
+    owners.set(path, owner ?? name);
+    if (top.http === null && top.hooks === null) {
+      report.warn(
+        [...place, "path"],
+        "HOOK_PATH",
+        `input "${name}": nothing serves ${path}; add [http] or [hooks]`,
+      );
+    }
+  }
+}
