@@ -1,18 +1,9 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createTcpServer, type AddressInfo, type Server as TcpServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import type { Clock } from "../model/clock.ts";
+import { realClock } from "../testing/real-clock.ts";
 import { createAddressGuard } from "./address.ts";
 import { createHttpClient, type HttpCall, type HttpClient, type ResolvedAddress } from "./client.ts";
-
-const clock: Clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now(),
-  setTimer(delay, callback) {
-    const timer = setTimeout(callback, delay);
-    return { cancel: () => clearTimeout(timer) };
-  },
-};
 
 const closing: (() => void)[] = [];
 afterEach(() => {
@@ -39,7 +30,7 @@ function client(options: Partial<Parameters<typeof createHttpClient>[0]> = {}): 
 }
 
 function call(url: string, more: Partial<HttpCall> = {}): HttpCall {
-  return { url, method: "GET", headers: {}, signal: new AbortController().signal, clock, ...more };
+  return { url, method: "GET", headers: {}, signal: new AbortController().signal, clock: realClock, ...more };
 }
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();

@@ -1,0 +1,72 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { afterEach, describe, expect, test } from "vitest";
+import { endChildrenOf } from "./leftovers.ts";
+
+const started: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of started.splice(0)) child.kill("SIGKILL");
+});
+
+const fence = (epoch: number, counter = 1): string => String(epoch * 2 ** 32 + counter);
+let journals = 0;
+const newJournal = (): string => `test-${process.pid}-${journals++}`;
+
+async function start(journal: string, epoch: number, script = "exec sleep 60"): Promise<ChildProcess> {
+  const env = { PATH: process.env["PATH"], SLUICE_JOURNAL: journal, SLUICE_FENCE: fence(epoch) };
+  const child = spawn("/bin/sh", ["-c", `echo ready; ${script}`], {
+    env,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  started.push(child);
+  await once(child.stdout!, "data");
+  return child;
+}
+
+function running(child: ChildProcess): boolean {
+  return child.exitCode === null && child.signalCode === null;
+}
+
+// Elsewhere there is no /proc to look into.
+describe.runIf(process.platform === "linux")("the children that earlier epochs of a journal left", () => {
+  test("are ended; those of this epoch, of other journals, and of nobody are not", async () => {
+    const journal = newJournal();
+    const old = await start(journal, 1);
+    const older = await start(journal, 2);
+    const current = await start(journal, 3);
+    const foreign = await start(newJournal(), 1);
+    const exits = [once(old, "exit"), once(older, "exit")];
+    const ended = await endChildrenOf({ journalId: journal, epoch: 3 });
+    await Promise.all(exits);
+    expect(ended.map(({ pid }) => pid).toSorted()).toEqual([old.pid, older.pid].toSorted());
+    expect([running(current), running(foreign)]).toEqual([true, true]);
+    expect(await endChildrenOf({ journalId: journal, epoch: 3 })).toEqual([]);
+  });
+
+  test("are found wherever they went: in another session, without their parent", async () => {
+    const journal = newJournal();
+    const child = await start(journal, 1, "setsid --fork sleep 60");
+    await once(child, "exit");
+    const ended = await endChildrenOf({ journalId: journal, epoch: 2 });
+    expect(ended).toHaveLength(1);
+    expect(await endChildrenOf({ journalId: journal, epoch: 2 })).toEqual([]);
+  });
+
+  test("get SIGKILL if they ignore SIGTERM", async () => {
+    const journal = newJournal();
+    const child = await start(journal, 1, "trap '' TERM; while :; do sleep 0.05; done");
+    const exit = once(child, "exit");
+    await endChildrenOf({ journalId: journal, epoch: 2, grace: 50 });
+    expect(await exit).toEqual([null, "SIGKILL"]);
+  });
+
+  test("are none where the mark is no fence", async () => {
+    const journal = newJournal();
+    const env = { PATH: process.env["PATH"], SLUICE_JOURNAL: journal, SLUICE_FENCE: "x" };
+    const child = spawn("sleep", ["60"], { env });
+    started.push(child);
+    await once(child, "spawn");
+    expect(await endChildrenOf({ journalId: journal, epoch: 9 })).toEqual([]);
+    expect(running(child)).toBe(true);
+  });
+});

@@ -1,0 +1,93 @@
+import { readFile } from "node:fs/promises";
+import { setTimeout as pause } from "node:timers/promises";
+import { listProcesses, readState } from "./proc.ts";
+
+/** A process as the kernel knows it: a pid is used again, together with its start time it is not. */
+export interface LeftChild {
+  readonly pid: number;
+  /** Clock ticks since boot. */
+  readonly startTime: string;
+}
+
+export interface LeftChildrenOf {
+  readonly journalId: string;
+  /** What was started under a lower epoch was left behind. */
+  readonly epoch: number;
+  /** Milliseconds between SIGTERM and SIGKILL. Defaults to 5,000. */
+  readonly grace?: number;
+}
+
+const GRACE = 5_000;
+/** Milliseconds for the kernel to end what was sent SIGKILL. */
+const REAPED = 2_000;
+const LOOK = 20;
+/** A fence is `epoch * 2^32 + counter`. */
+const EPOCH = 2 ** 32;
+
+/**
+ * Ends the child processes that earlier owners of a journal left running, wherever they have gone: every process that
+ * descends from an attempt inherits `SLUICE_JOURNAL` and `SLUICE_FENCE` in its environment. Answers with those it ended.
+ *
+ * Works where there is `/proc` (Linux); elsewhere it finds nothing.
+ */
+export async function endChildrenOf(left: LeftChildrenOf): Promise<readonly LeftChild[]> {
+  const found = await findChildren(left);
+  if (found.length === 0) return found;
+  await endAll(found, "SIGTERM", left.grace ?? GRACE);
+  await endAll(found, "SIGKILL", REAPED);
+  return found;
+}
+
+async function findChildren({ journalId, epoch }: LeftChildrenOf): Promise<LeftChild[]> {
+  const pids = await listProcesses();
+  const spared = await ancestry(process.pid);
+  const children = await Promise.all(
+    pids.map(async (pid) => {
+      if (spared.has(pid)) return undefined;
+      const environment = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "");
+      if (!belongs(environment, journalId, epoch)) return undefined;
+      const state = await readState(pid);
+      return state === undefined ? undefined : { pid, startTime: state.startTime };
+    }),
+  );
+  return children.filter((child) => child !== undefined);
+}
+
+function belongs(environment: string, journalId: string, epoch: number): boolean {
+  const variables = environment.split("\0");
+  if (!variables.includes(`SLUICE_JOURNAL=${journalId}`)) return false;
+  const fence = Number(variables.find((variable) => variable.startsWith("SLUICE_FENCE="))?.slice(13));
+  return Math.floor(fence / EPOCH) < epoch;
+}
+
+/** We may ourselves have been started by such a child, as a deployment may. */
+async function ancestry(pid: number): Promise<ReadonlySet<number>> {
+  const line = new Set<number>();
+  for (let next = pid; next > 0 && !line.has(next); next = (await readState(next))?.parent ?? 0)
+    line.add(next);
+  return line;
+}
+
+async function endAll(
+  children: readonly LeftChild[],
+  signal: NodeJS.Signals,
+  patience: number,
+): Promise<void> {
+  const deadline = performance.now() + patience;
+  for (const child of await living(children)) {
+    try {
+      process.kill(child.pid, signal);
+    } catch {
+      // It ended by itself meanwhile, or has become somebody else's.
+    }
+  }
+  while ((await living(children)).length > 0 && performance.now() < deadline) await pause(LOOK);
+}
+
+async function living(children: readonly LeftChild[]): Promise<readonly LeftChild[]> {
+  const states = await Promise.all(children.map(({ pid }) => readState(pid)));
+  return children.filter(({ startTime }, index) => {
+    const state = states[index];
+    return state !== undefined && state.startTime === startTime && !state.isZombie;
+  });
+}
