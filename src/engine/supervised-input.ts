@@ -11,7 +11,10 @@ import type { InputHost } from "./supervisor.ts";
 const RESTART = { initial: 1_000, max: 60_000, factor: 2 };
 /** An input that ran this long had recovered: its back-off starts anew. */
 const STEADY = 60_000;
-/** More failures than this within the window make it `failed`: it is tried again, at the longest back-off only. */
+/**
+ * More failures than this within the window make it `failed`: it is tried again, at the longest back-off only, and
+ * stays `failed` until it has run steadily or an operator restarts it.
+ */
 const FAILURES_LIMIT = 10;
 const FAILURES_WINDOW = 300_000;
 
@@ -33,10 +36,13 @@ export class SupervisedInput {
   #stopped = true;
   /** Ends the current `handle`. */
   #handling: AbortController | undefined;
+  /** Whether the current `handle` may emit: not once it has ended, or was given up. */
+  #alive = { current: false };
   /** Ends the current wait: a back-off, or being paused. */
   #waiting: AbortController | undefined;
   #loop: Promise<void> = Promise.resolve();
   #failures: number[] = [];
+  #failsOften = false;
 
   constructor(host: InputHost, input: Input, settings: ResolvedInputSettings, paused: boolean) {
     this.#host = host;
@@ -74,6 +80,7 @@ export class SupervisedInput {
     const patience = new AbortController();
     await Promise.race([this.#loop, sleep(this.#host.clock, grace, patience.signal)]);
     patience.abort();
+    this.#alive.current = false;
     this.#become("stopped");
   }
 
@@ -85,12 +92,14 @@ export class SupervisedInput {
 
   resume(): void {
     this.#paused = false;
+    this.#silentSince = this.#host.clock.monotonic();
     this.#waiting?.abort();
   }
 
   /** Starts it anew, whatever it does now; a failed or finished one too. */
   restart(): void {
     this.#failures = [];
+    this.#failsOften = false;
     if (this.#state === "finished" && !this.#stopped) this.#loop = this.#supervise();
     else this.#interrupt();
   }
@@ -118,6 +127,7 @@ export class SupervisedInput {
     this.#handling = handling;
     const began = this.#host.clock.monotonic();
     const alive = { current: true };
+    this.#alive = alive;
     try {
       this.#become("standby");
       const lease = await this.#host.lease(`input:${this.input.name}`, handling.signal);
@@ -128,6 +138,7 @@ export class SupervisedInput {
         this.#become(this.input.announcesReady === true ? "starting" : "running");
         await this.input.handle(this.#context(handling.signal, alive));
       } finally {
+        alive.current = false;
         lease.signal.removeEventListener("abort", lost);
         await lease.release();
       }
@@ -138,19 +149,22 @@ export class SupervisedInput {
       if (!handling.signal.aborted) await this.#failed(error, this.#host.clock.monotonic() - began);
       return false;
     } finally {
-      alive.current = false;
       this.#handling = undefined;
     }
   }
 
   async #failed(error: unknown, lived: number): Promise<void> {
     const now = this.#host.clock.monotonic();
-    if (lived >= STEADY) this.#failures = [];
+    if (lived >= STEADY) {
+      this.#failures = [];
+      this.#failsOften = false;
+    }
     this.#failures = [...this.#failures.filter((time) => now - time < FAILURES_WINDOW), now];
-    this.#restarts += 1;
+    this.#failsOften ||= this.#failures.length > FAILURES_LIMIT;
     this.#lastError = toErrorRecord(error);
     const hopeless = isPermanentError(error);
-    const failed = hopeless || this.#failures.length > FAILURES_LIMIT;
+    if (!hopeless) this.#restarts += 1;
+    const failed = hopeless || this.#failsOften;
     this.#become(failed ? "failed" : "backing off");
     const delay = failed
       ? RESTART.max
@@ -168,7 +182,8 @@ export class SupervisedInput {
     const waiting = new AbortController();
     this.#waiting = waiting;
     if (this.#stopped) return;
-    await sleep(this.#host.clock, delay ?? Number.MAX_SAFE_INTEGER, waiting.signal);
+    if (delay === undefined) await untilAborted(waiting.signal);
+    else await sleep(this.#host.clock, delay, waiting.signal);
     this.#waiting = undefined;
   }
 
@@ -237,4 +252,8 @@ export class SupervisedInput {
     }
     this.#silence = clock.setTimer(left > 0 ? left : expectEvery, () => this.#watchSilence());
   }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
