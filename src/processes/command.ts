@@ -1,0 +1,141 @@
+import { resolve } from "node:path";
+import { z } from "zod";
+import { childEnvironment } from "../child/environment.ts";
+import { endChildrenOf } from "../child/leftovers.ts";
+import { createTail, limitOutput } from "../child/lines.ts";
+import { runChild, type ChildExit } from "../child/run.ts";
+import type { Process } from "../model/component.ts";
+import { parseDuration } from "../model/duration.ts";
+import { PermanentError, SluiceError } from "../model/errors.ts";
+import { formatEvent } from "../model/event.ts";
+import { defineProcess, type ProcessKind, type Surroundings } from "../model/kind.ts";
+import { createMask } from "../model/mask.ts";
+
+const withoutNul = z.string().refine((text) => !text.includes("\0"), "must not hold a NUL character");
+
+const options = z.strictObject({
+  argv: z
+    .array(withoutNul)
+    .min(1)
+    .refine(([command]) => command !== "", "must begin with the name or path of a program")
+    .describe("The program and its arguments. No shell interprets them."),
+  cwd: withoutNul
+    .optional()
+    .describe("Working directory, relative to the config file's folder. Defaults to that folder."),
+  env: z
+    .record(z.string().regex(/^[^=\0]+$/, "is not a name of a variable"), withoutNul)
+    .default({})
+    .describe(
+      "Environment variables, besides PATH, HOME, the locale and what sluice sets. Defaults to none.",
+    ),
+  killAfter: z
+    .union([z.string(), z.number()])
+    .refine(isDuration, `must be a duration such as "5s"`)
+    .default("5s")
+    .describe("Time between SIGTERM and SIGKILL when the command must end. Defaults to 5s."),
+  permanentExitCodes: z
+    .array(z.int().min(1).max(255))
+    .default([])
+    .describe("Exit codes after which trying again cannot help. Defaults to none."),
+  maxLines: z.int().min(0).default(10_000).describe("Lines of output that are kept. Defaults to 10000."),
+  maxCharacters: z
+    .int()
+    .min(0)
+    .default(500_000)
+    .describe("Characters of output that are kept. Defaults to 500000."),
+});
+
+export type CommandProcessOptions = z.input<typeof options>;
+type Options = z.output<typeof options>;
+
+const LONGEST_LINE = 7_500;
+/** Last lines of standard error that an error tells. */
+const TAIL = 5;
+
+/**
+ * Runs a program for each event, which it finds as JSON on its standard input. Exit code 0 is success. When the attempt
+ * must end, the program and all that it started get SIGTERM, then SIGKILL. Standard output and error go to the run's log.
+ */
+export const commandProcess: ProcessKind<CommandProcessOptions, Options, unknown> = defineProcess({
+  type: "command",
+  summary: "Runs a program for each event, which is JSON on its standard input.",
+  options,
+  secrets: ["env"],
+  runsCode: true,
+  create: createCommandProcess,
+});
+
+function createCommandProcess(name: string, given: Options, surroundings: Surroundings): Process {
+  const directory = resolve(surroundings.directory, given.cwd ?? ".");
+  const killAfter = parseDuration(given.killAfter);
+  const limits = { lines: given.maxLines, characters: given.maxCharacters };
+  const mask = createMask(Object.values(given.env));
+
+  return {
+    name,
+    type: "command",
+    async open({ journalId, epoch, log }) {
+      const ended = await endChildrenOf({ journalId, epoch });
+      if (ended.length > 0) {
+        const pids = ended.map(({ pid }) => pid);
+        log.warn({ process: name, pids }, "ended child processes that an earlier owner of the journal left");
+      }
+    },
+    async run(event, context) {
+      const { run, attempt, fence, traceparent, signal, clock } = context;
+      signal.throwIfAborted();
+      const identity = {
+        run: run.id,
+        attempt,
+        fence,
+        event: event.uid,
+        traceparent,
+        journal: context.journalId,
+      };
+      const log = limitOutput(limits, context.log);
+      const tail = createTail(TAIL);
+      const exit = await runChild({
+        argv: given.argv,
+        directory,
+        env: childEnvironment(identity, given.env),
+        input: formatEvent(event),
+        signal,
+        killAfter,
+        clock,
+        longestLine: LONGEST_LINE,
+        onLine(line, stream) {
+          const masked = mask(line);
+          if (stream === "stderr") tail.push(masked);
+          log(masked, stream);
+        },
+      });
+      if (exit.leftovers) context.log("the command left processes behind, which were ended");
+      signal.throwIfAborted();
+      judge(exit, given, tail.lines);
+    },
+  };
+}
+
+/** Throws what an exit means for the run, unless it means success. */
+function judge(
+  { code, signal }: ChildExit,
+  { argv, permanentExitCodes }: Options,
+  tail: readonly string[],
+): void {
+  if (code === 0) return;
+  const how = code === null ? `was ended by ${signal ?? "a signal"}` : `ended with exit code ${code}`;
+  const message = [`${JSON.stringify(argv[0])} ${how}`, ...tail].join("\n");
+  if (code !== null && permanentExitCodes.includes(code)) {
+    throw new PermanentError(message, { code: "PROCESS_EXIT" });
+  }
+  throw new SluiceError("PROCESS_EXIT", message, { details: { exitCode: code, signal } });
+}
+
+function isDuration(value: string | number): boolean {
+  try {
+    parseDuration(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
