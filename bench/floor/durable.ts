@@ -80,7 +80,10 @@ export function createDurableFloor(file: string, processes: number, ledger: Ledg
   function pump(lane: Lane): void {
     while (lane.running < 8 && lane.head < lane.queue.length) {
       const run = lane.queue[lane.head++] as Run;
-      if (lane.head > 4_096) (lane.queue.splice(0, lane.head), (lane.head = 0));
+      if (lane.head > 4_096) {
+        lane.queue.splice(0, lane.head);
+        lane.head = 0;
+      }
       lane.running += 1;
       void attempt(lane, run);
     }

@@ -43,8 +43,10 @@ export function createMemoryFloor(processes: number, ledger: Ledger): Subject {
   function pump(lane: Lane): void {
     while (lane.running < 8 && lane.head < lane.queue.length) {
       const run = lane.queue[lane.head++] as Run;
-      if (lane.head > 4_096 && lane.head * 2 > lane.queue.length)
-        (lane.queue.splice(0, lane.head), (lane.head = 0));
+      if (lane.head > 4_096 && lane.head * 2 > lane.queue.length) {
+        lane.queue.splice(0, lane.head);
+        lane.head = 0;
+      }
       lane.running += 1;
       void attempt(lane, run);
     }
