@@ -10,7 +10,8 @@ import { promisify } from "node:util";
 import pg from "pg";
 
 const run = promisify(execFile);
-const USER = "sluice";
+/** Not "sluice": a schema that is called like the user comes first in its search path. */
+const USER = "postgres";
 const PASSWORD = "sluice-secret";
 
 export interface PostgresOptions {
@@ -160,7 +161,7 @@ async function findBinaries(owner: Owner): Promise<Binaries> {
 /** Copies a cluster that initdb made once for this machine: that takes 3 s, a copy 0.1 s. */
 async function copyCluster(binaries: Binaries, owner: Owner, directory: string, data: string): Promise<void> {
   const { mtimeMs } = await stat(binaries.initdb);
-  const template = join(tmpdir(), `sluice-postgres-cluster-${userInfo().uid}-${mtimeMs}`);
+  const template = join(tmpdir(), `sluice-postgres-cluster-1-${userInfo().uid}-${mtimeMs}`);
   if (!(await exists(template))) {
     await placeOnce(template, async (to) => {
       await mkdir(to, { recursive: true });
