@@ -5,18 +5,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { configIssues, formatIssue } from "./issue.ts";
-import { loadPipeline, parsePipeline } from "./load.ts";
+import {
+  ENVIRONMENT,
+  errorsIn,
+  errorsOf,
+  FOLDER,
+  load,
+  ORDERS,
+  parse,
+  type TextFormat,
+} from "../../test/support/config.ts";
+import { formatIssue } from "./issue.ts";
 import { maskedView, type Pipeline } from "./pipeline.ts";
-import type { ConfigFormat } from "./source.ts";
-import { registry } from "./test-kinds.ts";
-
-const ENVIRONMENT = {
-  WAREHOUSE_URL: "postgres://sluice:pass%20word@localhost/shop",
-  TOKEN: "hunter22",
-  EMPTY: "",
-  N: "42x",
-};
 
 let folder: string;
 beforeAll(async () => {
@@ -26,96 +26,13 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function parse(text: string, format: Exclude<ConfigFormat, "module"> = "toml"): Promise<Pipeline> {
-  return parsePipeline(text, { file: join(folder, `c.${format}`), registry, environment: ENVIRONMENT });
-}
-
-/** The lines that are printed for what is wrong, without the folder; empty if nothing is. */
-async function errorsIn(text: string, format: Exclude<ConfigFormat, "module"> = "toml"): Promise<string[]> {
-  return errorsOf(parse(text, format));
-}
-
-async function errorsOf(work: Promise<unknown>): Promise<string[]> {
-  try {
-    await work;
-    return [];
-  } catch (error) {
-    const issues = configIssues(error);
-    if (issues === undefined) throw error;
-    return issues.map((issue) => formatIssue(issue).replace(`${folder}/`, ""));
-  }
-}
-
-const ORDERS = `name = "orders"
-journal = "sqlite:.sluice/journal.db"
-concurrency = 64
-grace = "45s"
-retention = { succeeded = "1d", dead = "60d", dedupe = 1000, max_size = "2GB" }
-
-[http]
-listen = "127.0.0.1:8787"
-token = "\${env:TOKEN}"
-
-[hooks]
-listen = "[::]:8080"
-
-[[input]]
-name = "raw_orders"
-type = "table"
-connection_string = "\${env:WAREHOUSE_URL}"
-tables = ["raw.orders"]
-catch_up = "last"
-operation = ["insert"]
-expect_every = "1h"
-labels = { team = "shop" }
-
-[[input]]
-name = "shop"
-type = "hook"
-path = "/hooks/shop"
-secrets = ["s3cret-one", "\${env:TOKEN}"]
-
-[[process]]
-name = "enrich"
-type = "shell"
-argv = ["node", "enrich.mjs", "\${env:TOKEN}"]
-environment = { catchUp = "as it is", keep_me = "too" }
-on = "raw_orders"
-concurrency = 4
-timeout = "5m"
-grace = "10s"
-order = "key"
-on_dead = "block"
-rate = "100/s"
-retry = { attempts = 5, initial = "1s", max = "5m" }
-writes = ["enriched.orders:create"]
-
-[[process]]
-name = "audit"
-type = "shell"
-on = ["shop", "enrich"]
-execution_context = { argv = '["audit", "--all"]', limit = "3", working_directory = "7" }
-
-[[link]]
-input = "raw_orders"
-process = "audit"
-operation = "create"
-when = 'double(data.total) > 1000.0'
-
-[[link]]
-from = "shop"
-to = "enrich"
-operations = ["create", "update"]
-locations = "raw.*"
-`;
-
 describe("a whole pipeline", () => {
   test("is read with everything that it says", async () => {
     const pipeline = await parse(ORDERS);
     expect(pipeline).toMatchObject({
       name: "orders",
-      directory: folder,
-      journal: `sqlite:${folder}/.sluice/journal.db`,
+      directory: FOLDER,
+      journal: `sqlite:${FOLDER}/.sluice/journal.db`,
       concurrency: 64,
       grace: "45s",
       retention: { succeeded: "1d", dead: "60d", dedupe: 1000, maxSize: 2e9 },
@@ -163,7 +80,7 @@ describe("a whole pipeline", () => {
     ]);
   });
 
-  test.each<[Exclude<ConfigFormat, "module">, string]>([
+  test.each<[TextFormat, string]>([
     [
       "yaml",
       "name: y\ninput:\n- { name: a, type: hook, path: /a }\nprocess:\n- name: b\n  type: note\n  on: a\nhttp: {}\n",
@@ -189,7 +106,7 @@ describe("a whole pipeline", () => {
   test("may say next to nothing", async () => {
     expect(await parse("")).toMatchObject({
       name: "pipeline",
-      journal: `sqlite:${folder}/.sluice/journal.db`,
+      journal: `sqlite:${FOLDER}/.sluice/journal.db`,
       http: null,
       hooks: null,
       retention: {},
@@ -206,489 +123,9 @@ describe("a whole pipeline", () => {
 
   test("that has a webhook and nothing to serve it is warned of", async () => {
     const { warnings } = await parse('[[input]]\nname = "a"\ntype = "hook"\npath = "/a"\n');
-    expect(warnings.map((issue) => formatIssue(issue).replace(`${folder}/`, ""))).toEqual([
+    expect(warnings.map((issue) => formatIssue(issue).replace(`${FOLDER}/`, ""))).toEqual([
       'c.toml:4:8: HOOK_PATH input "a": nothing serves /a; add [http] or [hooks]',
     ]);
-  });
-});
-
-/** A pipeline with one good input and process, to which each case adds what is wrong. */
-const BASE = `[http]
-[[input]]
-name = "a"
-type = "table"
-connection_string = "x"
-tables = ["raw.t"]
-[[process]]
-name = "p"
-type = "note"
-`;
-const BASE_LINES = BASE.split("\n").length - 1;
-
-function line(offset: number): string {
-  return `c.toml:${BASE_LINES + offset}`;
-}
-
-describe("what is wrong is said with its place", () => {
-  test.each<[string, string, string]>([
-    [
-      "an unknown key of a process",
-      "concurency = 4",
-      `${line(1)}:1: UNKNOWN_KEY process "p": there is no key "concurency"; did you mean "concurrency"?`,
-    ],
-    [
-      "a key that is kept for later",
-      'isolate = "thread"',
-      `${line(1)}:1: UNKNOWN_KEY process "p": "isolate" is kept for later versions; this one has no such key`,
-    ],
-    [
-      "a key in the spelling of code",
-      'onDead = "block"',
-      `${line(1)}:1: UNKNOWN_KEY process "p": there is no key "onDead"; did you mean "on_dead"?`,
-    ],
-    [
-      "a key that objects are born with",
-      "__proto__ = { polluted = true }",
-      `${line(1)}:1: UNKNOWN_KEY process "p": there is no key "__proto__"`,
-    ],
-    [
-      "a dangling on",
-      'on = ["a", "b"]',
-      `${line(1)}:12: UNKNOWN_NAME there is no input or process named "b"`,
-    ],
-    [
-      "a dangling on, nearly",
-      'on = "aa"',
-      `${line(1)}:6: UNKNOWN_NAME there is no input or process named "aa"; did you mean "a"?`,
-    ],
-    [
-      "a dangling link",
-      '[[link]]\nfrom = "a"\nto = "q"',
-      `${line(3)}:6: UNKNOWN_NAME there is no process named "q"; did you mean "p"?`,
-    ],
-    [
-      "a link without target",
-      '[[link]]\ninput = "a"',
-      `${line(1)}:1: INVALID_OPTIONS link 1: it needs to or process`,
-    ],
-    [
-      "a link with two sources",
-      '[[link]]\ninput = "a"\nfrom = "a"\nto = "p"',
-      `${line(2)}:1: INVALID_OPTIONS link 1: from and input mean the same; write one of them`,
-    ],
-    [
-      "an unknown key of a link",
-      '[[link]]\ninput = "a"\nprocess = "p"\nif = "true"',
-      `${line(4)}:1: UNKNOWN_KEY link 1: there is no key "if"`,
-    ],
-    [
-      "a link to an input",
-      '[[link]]\nfrom = "p"\nto = "a"',
-      `${line(3)}:6: INVALID_OPTIONS link p → a: "a" is an input; a link leads to a process`,
-    ],
-    ["a link to itself", 'on = "p"', `${line(1)}:6: SELF_LINK "p" cannot be linked to itself`],
-    [
-      "the same link twice",
-      'on = "a"\n[[link]]\ninput = "a"\nprocess = "p"',
-      `${line(2)}:1: DUPLICATE_LINK there is a link a → p already; put all its conditions into one`,
-    ],
-    [
-      "an expression that cannot be read",
-      '[[link]]\ninput = "a"\nprocess = "p"\nwhen = "data.total >"',
-      `${line(4)}:8: INVALID_EXPRESSION link a → p: when "data.total >", at character 13: Unexpected token: EOF`,
-    ],
-    [
-      "an operation that is none",
-      '[[link]]\ninput = "a"\nprocess = "p"\noperations = ["create", "upsert"]',
-      `${line(4)}:25: INVALID_OPERATION link 1, operations.1: "upsert" is not an operation; use create (or insert), read, update, delete (or remove)`,
-    ],
-    [
-      "a cycle through a dataset",
-      'on = "a"\nwrites = ["raw.t:update"]',
-      `${line(1)}:6: CYCLE link a → p closes a cycle: p → raw.t:update → a → p;`,
-    ],
-    [
-      "a cycle",
-      'on = ["a", "q"]\n[[process]]\nname = "q"\ntype = "note"\non = "p"',
-      `${line(5)}:6: CYCLE link p → q closes a cycle: q → p → q;`,
-    ],
-    [
-      "a name that is used twice",
-      '[[process]]\nname = "a"\ntype = "note"',
-      `${line(2)}:8: DUPLICATE_NAME there is an input named "a" already`,
-    ],
-    [
-      "a name that is none",
-      '[[process]]\nname = "a b"\ntype = "note"',
-      `${line(2)}:8: INVALID_NAME a process has the name "a b"`,
-    ],
-    ["no name", '[[process]]\ntype = "note"', `${line(1)}:1: INVALID_OPTIONS process, name: it is missing`],
-    ["no type", '[[process]]\nname = "b"', `${line(1)}:1: INVALID_OPTIONS process "b", type: it is missing`],
-    [
-      "an unknown type",
-      '[[process]]\nname = "b"\ntype = "note2"',
-      `${line(3)}:8: UNKNOWN_TYPE process "b": "note2" is no type of process; did you mean "note"?`,
-    ],
-    [
-      "a type that is like none",
-      '[[process]]\nname = "b"\ntype = "kubernetes"',
-      `${line(3)}:8: UNKNOWN_TYPE process "b": "kubernetes" is no type of process; there are shell, note`,
-    ],
-    [
-      "a type of the other role",
-      '[[process]]\nname = "b"\ntype = "hook"',
-      `${line(3)}:8: UNKNOWN_TYPE process "b": "hook" is no type of process; it is a type of input`,
-    ],
-    [
-      "a duration without unit",
-      'timeout = "5"',
-      `${line(1)}:11: INVALID_DURATION process "p", timeout: "5" is not a duration`,
-    ],
-    [
-      "a duration of the wrong type",
-      "timeout = true",
-      `${line(1)}:11: INVALID_OPTIONS process "p", timeout: expected number or string`,
-    ],
-    [
-      "a negative duration",
-      "timeout = -1",
-      `${line(1)}:11: INVALID_DURATION process "p", timeout: -1 is not a duration`,
-    ],
-    [
-      "a rate that is none",
-      'rate = "0/s"',
-      `${line(1)}:8: INVALID_OPTIONS process "p", rate: "0/s" is not a rate`,
-    ],
-    [
-      "an impossible number",
-      "concurrency = 0",
-      `${line(1)}:15: INVALID_OPTIONS process "p", concurrency: expected number to be >=1`,
-    ],
-    [
-      "a number that is no whole one",
-      "concurrency = 1.5",
-      `${line(1)}:15: INVALID_OPTIONS process "p", concurrency: expected int, received number`,
-    ],
-    [
-      "something deep inside",
-      'retry = { attempts = 5, factor = "2" }',
-      `${line(1)}:34: INVALID_OPTIONS process "p", retry.factor: expected number, received string`,
-    ],
-    [
-      "an unknown key deep inside",
-      "[process.retry]\natempts = 5",
-      `${line(2)}:1: UNKNOWN_KEY process "p", retry: there is no key "atempts"`,
-    ],
-    [
-      "a choice that there is not",
-      'order = "keys"',
-      `${line(1)}:9: INVALID_OPTIONS process "p", order: expected one of "none"|"key"`,
-    ],
-    [
-      "a table of one process",
-      '[link]\nfrom = "a"',
-      `${line(1)}:1: INVALID_OPTIONS link is a list: write [[link]], with two brackets`,
-    ],
-    [
-      "options of a kind",
-      '[[process]]\nname = "b"\ntype = "shell"\nargv = ["x", 1]',
-      `${line(4)}:14: INVALID_OPTIONS process "b", argv.1: expected string, received number`,
-    ],
-    [
-      "a missing option of a kind",
-      '[[process]]\nname = "b"\ntype = "shell"',
-      `${line(1)}:1: INVALID_OPTIONS process "b", argv: it is missing`,
-    ],
-    [
-      "an unknown option of a kind",
-      '[[process]]\nname = "b"\ntype = "shell"\nargv = ["x"]\nworking_dir = "/"',
-      `${line(5)}:1: UNKNOWN_KEY process "b": there is no key "working_dir"`,
-    ],
-    [
-      "an unknown option of a kind, nearly",
-      '[[process]]\nname = "b"\ntype = "shell"\nargv = ["x"]\nworking_directry = "/"',
-      `${line(5)}:1: UNKNOWN_KEY process "b": there is no key "working_directry"; did you mean "working_directory"?`,
-    ],
-    [
-      "what a kind says with a code of its own",
-      '[[process]]\nname = "b"\ntype = "shell"\nargv = ["rm"]',
-      `${line(4)}:9: FORBIDDEN process "b", argv.0: not that one`,
-    ],
-    [
-      "what a kind finds when it makes one",
-      '[[process]]\nname = "b"\ntype = "shell"\nargv = ["x"]\nworking_directory = "/nowhere"',
-      `${line(5)}:21: MODULE_NOT_FOUND process "b": there is no such folder`,
-    ],
-    [
-      "an option in execution_context",
-      '[[process]]\nname = "b"\ntype = "shell"\nexecution_context = { argv = ["x"], limt = "1" }',
-      `${line(4)}:37: UNKNOWN_KEY process "b": there is no key "limt"; did you mean "limit"?`,
-    ],
-    [
-      "an option in execution_context that is no JSON either",
-      '[[process]]\nname = "b"\ntype = "shell"\nexecution_context = { argv = "x y" }',
-      `${line(4)}:30: INVALID_OPTIONS process "b", execution_context.argv: expected array, received string`,
-    ],
-    [
-      "an option twice",
-      '[[process]]\nname = "b"\ntype = "shell"\nargv = ["x"]\nexecution_context = { argv = "[]" }',
-      `${line(5)}:23: UNKNOWN_KEY process "b": "argv" stands both flat and in execution_context; write it once`,
-    ],
-    [
-      "a variable that is not set",
-      'rate = "${env:NOT_SET}/s"',
-      `${line(1)}:8: UNSET_REFERENCE \${env:NOT_SET}: the environment variable "NOT_SET" is not set`,
-    ],
-    [
-      "a variable of the prototype",
-      'rate = "${env:constructor}"',
-      `${line(1)}:8: UNSET_REFERENCE \${env:constructor}: the environment variable "constructor" is not set`,
-    ],
-    [
-      "a file that is not there",
-      'rate = "${file:./nothing}"',
-      `${line(1)}:8: UNSET_REFERENCE \${file:./nothing}: there is no such file`,
-    ],
-    [
-      "a file that is a folder",
-      'rate = "${file:.}"',
-      `${line(1)}:8: UNSET_REFERENCE \${file:.}: the file cannot be read: it is not a regular file`,
-    ],
-    [
-      "a dataset that is none",
-      'writes = ["x", ""]',
-      `${line(1)}:16: INVALID_OPTIONS process "p", writes.1: "" names no dataset`,
-    ],
-  ])("%s", async (_, addition, expected) => {
-    const errors = await errorsIn(BASE + addition);
-    expect(errors[0]?.slice(0, expected.length)).toBe(expected);
-  });
-
-  test.each<[string, string]>([
-    ['nam = "x"', 'c.toml:1:1: UNKNOWN_KEY there is no key "nam"; did you mean "name"?'],
-    ["[[inputs]]", 'c.toml:1:1: UNKNOWN_KEY there is no key "inputs"; did you mean "[[input]]"?'],
-    ['input = "x"', "c.toml:1:1: INVALID_OPTIONS input is a list: write [[input]], with two brackets"],
-    ["input = [1]", "c.toml:1:10: INVALID_OPTIONS input: expected a table of keys and values"],
-    ['name = "a b"', 'c.toml:1:8: INVALID_NAME name: the pipeline has the name "a b"'],
-    ['journal = "postgres://x"', 'c.toml:1:11: INVALID_OPTIONS journal: expected "memory:" or "sqlite:PATH"'],
-    ['journal = "sqlite:"', 'c.toml:1:11: INVALID_OPTIONS journal: expected "memory:" or "sqlite:PATH"'],
-    ["concurrency = 0", "c.toml:1:15: INVALID_OPTIONS concurrency: expected number to be >=1"],
-    ["concurrency = nan", "c.toml:1:15: INVALID_OPTIONS concurrency: expected number, received NaN"],
-    ['grace = "soon"', 'c.toml:1:9: INVALID_DURATION grace: "soon" is not a duration'],
-    [
-      '[retention]\nmax_size = "2 apples"',
-      'c.toml:2:12: INVALID_OPTIONS retention, max_size: "2 apples" is not a size',
-    ],
-    [
-      '[retention]\nsucceded = "1d"',
-      'c.toml:2:1: UNKNOWN_KEY retention: there is no key "succeded"; did you mean "succeeded"?',
-    ],
-    [
-      '[http]\nlisten = "0.0.0.0:80"',
-      'c.toml:2:10: INSECURE_LISTENER http: "0.0.0.0:80" can be reached from outside; set a token, or listen on 127.0.0.1',
-    ],
-    ['[http]\nlisten = "[::]:80"', "c.toml:2:10: INSECURE_LISTENER"],
-    ['[http]\nlisten = "example.org:80"', "c.toml:2:10: INSECURE_LISTENER"],
-    ['[http]\nlisten = "127.0.0.1.example.org:80"', "c.toml:2:10: INSECURE_LISTENER"],
-    [
-      '[http]\nlisten = "0.0.0.0:80"\ntoken = ""',
-      "c.toml:3:9: INVALID_OPTIONS http, token: expected a token, not an empty text",
-    ],
-    [
-      '[http]\nlisten = "0.0.0.0:80"\ntoken = "${env:EMPTY}"',
-      "c.toml:3:9: INVALID_OPTIONS http, token: expected a token",
-    ],
-    ['[http]\nlisten = ":80"', 'c.toml:2:10: INVALID_OPTIONS http, listen: ":80" is no place to listen'],
-    ['[http]\nlisten = "127.0.0.1:99999"', "c.toml:2:10: INVALID_OPTIONS http, listen:"],
-    ["[hooks]", "c.toml:1:1: INVALID_OPTIONS hooks, listen: it is missing"],
-    [
-      "[http]\nchange = true",
-      'c.toml:2:1: UNKNOWN_KEY http: there is no key "change"; did you mean "changes"?',
-    ],
-  ])("%j at the top", async (text, expected) => {
-    const [error] = await errorsIn(text);
-    expect(error?.slice(0, expected.length)).toBe(expected);
-  });
-
-  test.each(["0.0.0.0:80", "[::]:80", "example.org:80"])("a token lets %s be listened on", async (listen) => {
-    expect(await errorsIn(`[http]\nlisten = "${listen}"\ntoken = "secret"`)).toEqual([]);
-  });
-
-  test.each(["127.0.0.1:0", "127.8.9.1:80", "[::1]:80", "localhost:80"])(
-    "%s needs no token",
-    async (listen) => {
-      expect(await errorsIn(`[http]\nlisten = "${listen}"`)).toEqual([]);
-    },
-  );
-
-  test("all of it is said together, in the order of the file", async () => {
-    const errors = await errorsIn(`nam = "x"
-grace = "soon"
-[[input]]
-name = "a"
-type = "tabel"
-expect_every = "never"
-[[process]]
-name = "p"
-type = "shell"
-argv = "x"
-on = ["a", "b"]
-timeout = "\${env:NOPE}"
-[[link]]
-input = "a"
-process = "p"
-when = "1 +"
-`);
-    expect(errors.map((error) => error.split(" ", 2).join(" "))).toEqual([
-      "c.toml:1:1: UNKNOWN_KEY",
-      "c.toml:2:9: INVALID_DURATION",
-      "c.toml:5:8: UNKNOWN_TYPE",
-      "c.toml:6:16: INVALID_DURATION",
-      "c.toml:10:8: INVALID_OPTIONS",
-      "c.toml:11:12: UNKNOWN_NAME",
-      "c.toml:12:11: UNSET_REFERENCE",
-      "c.toml:12:11: INVALID_DURATION",
-      "c.toml:13:1: DUPLICATE_LINK",
-    ]);
-  });
-
-  test.each<["yaml" | "json", string, string]>([
-    [
-      "yaml",
-      "input:\n  - name: a\n    type: table\n    conection_string: x\n    tables: [t]\n",
-      'c.yaml:4:5: UNKNOWN_KEY input "a": there is no key "conection_string"; did you mean "connection_string"?',
-    ],
-    [
-      "json",
-      '{\n  "process": [\n    { "name": "p", "type": "note", "concurrency": "4" }\n  ]\n}',
-      'c.json:3:51: INVALID_OPTIONS process "p", concurrency: expected number, received string',
-    ],
-  ])("in %s too", async (format, text, expected) => {
-    expect(await errorsIn(text, format)).toContain(expected);
-  });
-});
-
-describe("hook paths", () => {
-  const hooks = (...paths: string[]): string =>
-    `[http]\n${paths.map((path, index) => `[[input]]\nname = "h${index}"\ntype = "hook"\npath = ${JSON.stringify(path)}\n`).join("")}`;
-
-  test.each([
-    "/",
-    "",
-    "hooks",
-    "/api",
-    "/api/v1/x",
-    "/API/x",
-    "/metrics",
-    "/healthz/",
-    "/readyz",
-    "//x",
-    "/x/../api",
-    "/%61pi",
-    "/x?y=1",
-    "/x#y",
-    "/./x",
-    "/x//y",
-    "/x\\y",
-    "/%",
-    "/x\ny",
-  ])("%j is refused", async (path) => {
-    expect((await errorsIn(hooks(path)))[0]).toMatch(/^c\.toml:5:8: HOOK_PATH input "h0": the path /);
-  });
-
-  test("two of them on one path are refused", async () => {
-    expect(await errorsIn(hooks("/x", "/y", "/x"))).toEqual([
-      'c.toml:13:8: HOOK_PATH input "h2": the path "/x" is that of input "h0" already',
-    ]);
-  });
-
-  test.each(["/x", "/hooks/apis", "/apis", "/x/api", "/x/", "/a b", "/größe", "/a.b_c~d-e"])(
-    "%j is fine",
-    async (path) => {
-      expect(await errorsIn(hooks(path))).toEqual([]);
-    },
-  );
-});
-
-describe("references and secrets", () => {
-  test("files are read from beside the config file, without their last line end", async () => {
-    await writeFile(join(folder, "secret.txt"), "line one\nline two\r\n");
-    const { processes, redact } = await parse(
-      '[[process]]\nname = "p"\ntype = "shell"\nargv = ["a ${file:secret.txt} b", "$${env:TOKEN} ${HOME} ${other:x}"]\n',
-    );
-    expect((processes[0]?.made?.options as { argv: unknown }).argv).toEqual([
-      "a line one\nline two b",
-      "${env:TOKEN} ${HOME} ${other:x}",
-    ]);
-    expect(redact('it said "line two" and line one\\nline two')).toBe('it said "***" and ***');
-  });
-
-  test("nothing that came from a reference, or that a kind marks secret, is shown", async () => {
-    const pipeline = await parse(ORDERS);
-    const view = maskedView(pipeline);
-    expect(view).toMatchObject({
-      name: "orders",
-      http: { listen: "127.0.0.1:8787", token: "***" },
-      input: [
-        { name: "raw_orders", connection_string: "***", tables: ["raw.orders"] },
-        { name: "shop", secrets: "***" },
-      ],
-      process: [{ name: "enrich", argv: ["node", "enrich.mjs", "***"] }, { name: "audit" }],
-      link: pipeline.links,
-    });
-    const shown = JSON.stringify(view);
-    for (const secret of ["hunter22", "pass", "s3cret-one"]) expect(shown).not.toContain(secret);
-  });
-
-  test("a token that stands in the file is masked too", async () => {
-    const pipeline = await parse('[http]\ntoken = "in the open"\n');
-    expect(maskedView(pipeline)).toMatchObject({ http: { token: "***" } });
-    expect(pipeline.redact("the token in the open is wrong")).toBe("the token *** is wrong");
-  });
-
-  test("texts are freed of secrets, however they are quoted", async () => {
-    const { redact } = await parse(ORDERS);
-    expect(redact("connect to postgres://sluice:pass%20word@localhost/shop: no")).toBe("connect to ***: no");
-    expect(redact('password "pass word" of pass%20word failed, token hunter22, key s3cret-one')).toBe(
-      'password "***" of *** failed, token ***, key ***',
-    );
-    expect(redact("nothing here")).toBe("nothing here");
-  });
-
-  test("errors do not tell what a reference stood for", async () => {
-    const errors = await errorsIn(
-      `${BASE}timeout = "\${env:TOKEN}"\n[[link]]\nfrom = "\${env:TOKEN}"\nto = "p"`,
-    );
-    expect(errors).toHaveLength(2);
-    expect(errors.join()).not.toContain("hunter22");
-    expect(errors[0]).toContain('"***" is not a duration');
-  });
-});
-
-describe("hostile files", () => {
-  test("a table whose name is SQL is not for the config to refuse", async () => {
-    const text = `[[input]]\nname = "a"\ntype = "table"\nconnection_string = "x"\ntables = ['x"; DROP TABLE y; --']\n`;
-    expect(await errorsIn(text)).toEqual([]);
-  });
-
-  test("a thousand components are checked in good time", async () => {
-    const many = Array.from(
-      { length: 1_000 },
-      (_, index) => `[[process]]\nname = "p${index}"\ntype = "note"\non = "a"\n`,
-    );
-    const started = performance.now();
-    const { links } = await parse(BASE + many.join(""));
-    expect(links).toHaveLength(1_000);
-    expect(performance.now() - started).toBeLessThan(5_000);
-  });
-
-  test("markup and escapes in names are shown as what they are", async () => {
-    const errors = await errorsIn(
-      `"\\u001b[31m<b>" = 1\n[[process]]\nname = "\\u001b[0m"\ntype = "\\u0007"\n`,
-    );
-    // oxlint-disable-next-line no-control-regex -- that is what is looked for
-    expect(errors.join("\n")).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
-    expect(errors[0]).toBe('c.toml:1:1: UNKNOWN_KEY there is no key "\\u001b[31m<b>"');
   });
 });
 
@@ -696,16 +133,16 @@ describe("files", () => {
   test("with a byte order mark and carriage returns keep their lines", async () => {
     const file = join(folder, "bom.toml");
     await writeFile(file, '\ufeffname = "x"\r\n\r\ngrace = "soon"\r\n');
-    expect(await errorsOf(loadPipeline(file, { registry }))).toEqual([
+    expect(await errorsOf(load(file), folder)).toEqual([
       expect.stringContaining("bom.toml:3:9: INVALID_DURATION"),
     ]);
   });
 
   test("that are not there", async () => {
-    expect(await errorsOf(loadPipeline(join(folder, "none.toml"), { registry }))).toEqual([
+    expect(await errorsOf(load(join(folder, "none.toml")), folder)).toEqual([
       expect.stringContaining("none.toml:1:1: CONFIG_NOT_FOUND there is no such file"),
     ]);
-    expect(await errorsOf(loadPipeline(join(folder, "none.ts"), { registry }))).toEqual([
+    expect(await errorsOf(load(join(folder, "none.ts")), folder)).toEqual([
       expect.stringContaining("none.ts:1:1: CONFIG_NOT_FOUND there is no such file"),
     ]);
   });
@@ -715,7 +152,7 @@ describe("modules", () => {
   async function module(name: string, text: string): Promise<Pipeline> {
     const file = join(folder, name);
     await writeFile(file, text);
-    return loadPipeline(file, { registry, environment: ENVIRONMENT });
+    return load(file);
   }
 
   test("hold components that were made in code, beside tables", async () => {
@@ -771,16 +208,16 @@ describe("modules", () => {
     ],
   ])("%s", async (text, expected) => {
     const name = `module-${randomUUID()}.mjs`;
-    const errors = await errorsOf(module(name, text));
+    const errors = await errorsOf(module(name, text), folder);
     expect(errors[0]).toContain(`${name}:${expected}`);
   });
 
   test("that changed are read anew", async () => {
     const file = join(folder, "changing.mjs");
     await writeFile(file, "export default { name: 'one' }");
-    expect((await loadPipeline(file, { registry })).name).toBe("one");
+    expect((await load(file)).name).toBe("one");
     await writeFile(file, "export default { name: 'two' }");
-    expect((await loadPipeline(file, { registry })).name).toBe("two");
+    expect((await load(file)).name).toBe("two");
   });
 
   test("in TypeScript are run as they are, and say where they are wrong", async () => {

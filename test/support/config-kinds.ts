@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { SluiceError } from "../model/errors.ts";
-import { defineInput, defineProcess, type InputKind, type ProcessKind } from "../model/kind.ts";
-import { createRegistry, type Registry } from "./registry.ts";
+import { SluiceError } from "../../src/model/errors.ts";
+import { defineInput, defineProcess, type InputKind, type ProcessKind } from "../../src/model/kind.ts";
+import { createRegistry, type Registry } from "../../src/config/registry.ts";
 
-/* Kinds for the tests of this folder: small, and with one of each thing that a kind can have. */
+/* Kinds for the tests of src/config: small, and with one of each thing that a kind can have. */
 
 const tableOptions = z.strictObject({
   connectionString: z.string(),
