@@ -4,7 +4,12 @@ import { createUidSource } from "./uid.ts";
 
 /** RFC 9562, section 5.7: version 7, variant 10. */
 const VERSION_7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-const times = fc.array(fc.integer({ min: 0, max: 2 ** 43 }), { minLength: 1, maxLength: 200 });
+const time = fc.oneof(
+  fc.integer({ min: 0, max: 2 ** 43 }),
+  fc.integer({ min: 0, max: 3 }),
+  fc.double({ min: 0, max: 3, noNaN: true }),
+);
+const times = fc.array(time, { minLength: 1, maxLength: 200 });
 
 /** A source of randomness that gives these numbers again and again. */
 function cycling(numbers: readonly number[]): () => number {

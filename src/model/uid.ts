@@ -28,7 +28,8 @@ export function createUidSource(random: Random): NewUid {
   }
 
   return (now) => {
-    if (now > last) startMillisecond(Math.floor(now));
+    const millisecond = Math.floor(now);
+    if (millisecond > last) startMillisecond(millisecond);
     else if (counter === COUNTER_END) startMillisecond(last + 1);
     const tail = (COUNTER_END + counter++).toString(16);
     return head + tail.slice(1);
