@@ -7,6 +7,7 @@ export class Completion {
   readonly #journal: Journal;
   readonly #busy: () => boolean;
   #waiting: (() => void)[] = [];
+  #closed = false;
 
   /** @param busy whether the engine holds work that the journal does not know of yet */
   constructor(journal: Journal, busy: () => boolean) {
@@ -20,14 +21,28 @@ export class Completion {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  /** Resolves when nothing is queued, waiting, retrying or running. */
-  async idle(): Promise<void> {
-    while (this.#busy() || this.#journal.openRuns() > 0) await this.#next();
+  /** The journal is closed: who still waits would wait for ever. */
+  close(): void {
+    this.#closed = true;
+    this.progress();
   }
 
-  /** Resolves when all runs of an event are final, and those of the events that they emitted. */
+  /** Resolves when nothing is queued, waiting, retrying or running. @throws SluiceError NOT_RUNNING */
+  async idle(): Promise<void> {
+    while (this.#busy() || this.#journal.openRuns() > 0) {
+      this.#expectOpen();
+      await this.#next();
+    }
+  }
+
+  /**
+   * Resolves when all runs of an event are final, and those of the events that they emitted.
+   *
+   * @throws SluiceError EVENT_NOT_FOUND or NOT_RUNNING
+   */
   async settled(uid: string): Promise<readonly RunRow[]> {
     for (;;) {
+      this.#expectOpen();
       const changed = this.#next();
       const runs = await this.#finalRuns(uid);
       if (runs !== undefined) return runs;
@@ -35,9 +50,14 @@ export class Completion {
     }
   }
 
-  /** Resolves once `condition` holds; it is looked at whenever a run may have become final. */
+  /**
+   * Resolves once `condition` holds; it is looked at whenever a run may have become final.
+   *
+   * @throws SluiceError NOT_RUNNING
+   */
   async until(condition: () => Promise<boolean>): Promise<void> {
     for (;;) {
+      this.#expectOpen();
       const changed = this.#next();
       if (await condition()) return;
       await changed;
@@ -46,6 +66,11 @@ export class Completion {
 
   #next(): Promise<void> {
     return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #expectOpen(): void {
+    if (!this.#closed) return;
+    throw new SluiceError("NOT_RUNNING", "the pipeline stopped before what was waited for came true");
   }
 
   async #finalRuns(uid: string): Promise<readonly RunRow[] | undefined> {

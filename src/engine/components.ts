@@ -27,6 +27,8 @@ export class Components {
   readonly #pipeline: string;
   readonly #inputs = new Map<string, RegisteredInput>();
   readonly #processes = new Map<string, RegisteredProcess>();
+  /** Processes that are being removed. */
+  readonly #retired = new Set<string>();
 
   constructor(pipeline: string) {
     this.#pipeline = pipeline;
@@ -43,7 +45,9 @@ export class Components {
   addInput<Data>(input: Input<Data>, settings: InputSettings | undefined): RegisteredInput {
     const resolved = resolveInputSettings(input.name, { ...input.settings, ...settings });
     const reads = (input.reads ?? []).map(parseDataset);
-    this.topology.addInput({ role: "input", name: input.name, type: input.type ?? "custom", reads });
+    const { name, type = "custom" } = input;
+    const operations = resolved.operations && [...resolved.operations];
+    this.topology.addInput({ role: "input", name, type, reads, ...(operations && { operations }) });
     const registered = { input: input as Input, settings: resolved };
     this.#inputs.set(input.name, registered);
     return registered;
@@ -64,13 +68,29 @@ export class Components {
   }
 
   addLink(from: string, to: string, options: LinkOptions): void {
+    if (this.#retired.has(to)) {
+      throw new SluiceError("UNKNOWN_NAME", `process "${to}" is being removed; nothing can be linked to it`);
+    }
     this.topology.addLink({ ...options, from, to });
   }
 
+  /** Routes nothing to a process any more. What it still emits goes along its own links until it is removed. */
+  retire(name: string): void {
+    this.#retired.add(name);
+    for (const link of this.topology.links()) if (link.to === name) this.topology.removeLink(link.from, name);
+  }
+
+  isRetired(name: string): boolean {
+    return this.#retired.has(name);
+  }
+
+  /** Harmless if it is gone. */
   remove(name: string): void {
+    if (this.topology.node(name) === undefined) return;
     this.topology.removeNode(name);
     this.#inputs.delete(name);
     this.#processes.delete(name);
+    this.#retired.delete(name);
   }
 
   /** @throws SluiceError UNKNOWN_NAME unless there is one, of this role if it is given */

@@ -4,8 +4,9 @@ import { SluiceError } from "../model/errors.ts";
 import { Lane, type LaneHost } from "./lane.ts";
 import type { ResolvedProcessSettings } from "./settings.ts";
 
-/** How long what was told to end at shutdown may take to do so, in milliseconds. */
-const LAST_WORDS = 1_000;
+/** How long what was told to end at shutdown may take to do so, in milliseconds; then, how long processes may close. */
+const LAST_WORDS = 750;
+const CLOSING_PATIENCE = 500;
 
 /** Gives due runs to processes: one lane each. */
 export class Dispatcher {
@@ -53,14 +54,14 @@ export class Dispatcher {
 
   /** Finishes what runs within `grace` milliseconds, then tells the rest to end and hands it back. */
   async stop(grace: number): Promise<void> {
+    this.#started = false;
     const lanes = [...this.#lanes.values()];
-    await Promise.all(lanes.map((lane) => lane.close()));
-    const quiet = Promise.all(lanes.map((lane) => lane.quiet()));
+    const quiet = Promise.all(lanes.map(closeAndQuieten));
     await this.#within(grace, quiet);
     const reason = new SluiceError("SHUTDOWN", "the pipeline stops; the run goes on at its next start");
     for (const lane of lanes) lane.abortAll(reason);
     await this.#within(LAST_WORDS, quiet);
-    await Promise.all(lanes.map((lane) => lane.dispose()));
+    await this.#within(CLOSING_PATIENCE, Promise.all(lanes.map((lane) => lane.dispose())));
     this.#lanes.clear();
   }
 
@@ -69,4 +70,9 @@ export class Dispatcher {
     await Promise.race([done, sleep(this.#clock, delay, controller.signal)]);
     controller.abort();
   }
+}
+
+async function closeAndQuieten(lane: Lane): Promise<void> {
+  await lane.close();
+  await lane.quiet();
 }

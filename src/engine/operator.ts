@@ -39,7 +39,7 @@ export class Operator {
     if (filter.state === undefined && filter.process === undefined && filter.event === undefined) {
       throw new SluiceError("INVALID_QUERY", "a bulk replay needs a filter: a state, a process or an event");
     }
-    const query = { state: "dead", ...filter, limit: 1_000 } as const;
+    const query = { ...filter, state: filter.state ?? "dead", limit: 1_000 };
     let matched = 0;
     let replayed = 0;
     let cursor: string | null = null;

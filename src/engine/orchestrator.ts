@@ -100,19 +100,10 @@ export class Orchestrator implements AsyncDisposable {
     process: Process<Data, Emits>,
     settings?: ProcessSettings,
   ): ProcessHandle<Data, Emits> {
-    const { name } = process;
-    const isDraining =
-      this.#runtime?.dispatcher.lane(name) !== undefined && !this.#components.processes.has(name);
-    if (isDraining) {
-      throw new SluiceError(
-        "DUPLICATE_NAME",
-        `process "${name}" was removed, but its open runs are still being finished`,
-      );
-    }
     const registered = this.#components.addProcess(process, settings);
     this.#runtime?.addProcess(registered);
     this.#changed();
-    return { name, role: "process" };
+    return { name: process.name, role: "process" };
   }
 
   /**
@@ -132,15 +123,16 @@ export class Orchestrator implements AsyncDisposable {
     this.#changed();
   }
 
+  /** Ends it, within the grace time; what it still emits until then is taken. Resolves when it is gone. */
   async removeInput(name: string): Promise<void> {
     this.#components.expect(name, "input");
+    await this.#runtime?.supervisor.remove(name, this.#plan.grace);
     this.#components.remove(name);
     this.#changed();
-    await this.#runtime?.supervisor.remove(name, this.#plan.grace);
   }
 
   /**
-   * Nothing is routed to it any more; resolves when it is gone.
+   * Nothing is routed to it any more; what its open runs emit still is. Resolves when it is gone.
    *
    * @throws SluiceError OPEN_RUNS if it has open runs and nothing says what becomes of them: `drain` finishes them,
    * `cancel` cancels them.
@@ -155,9 +147,11 @@ export class Orchestrator implements AsyncDisposable {
         { details: { open } },
       );
     }
-    this.#components.remove(name);
+    this.#components.retire(name);
     this.#changed();
     await this.#runtime?.removeProcess(name, options.open);
+    this.#components.remove(name);
+    this.#changed();
   }
 
   removeLink(from: string, to: string): void {
@@ -182,8 +176,7 @@ export class Orchestrator implements AsyncDisposable {
 
   /** Starts, then waits until SIGTERM or SIGINT, or `stop()`. A second signal ends the process at once. */
   async run(): Promise<void> {
-    await this.start();
-    await untilSignalled(this);
+    await untilSignalled(this, () => this.start());
   }
 
   /**
@@ -204,7 +197,8 @@ export class Orchestrator implements AsyncDisposable {
 
   /** Resolves when `stop` has ended. */
   async stopped(): Promise<void> {
-    while (this.#state !== "stopped") await new Promise<void>((resolve) => this.#onStopped.push(resolve));
+    if (this.#state === "stopped") return;
+    await new Promise<void>((resolve) => this.#onStopped.push(resolve));
   }
 
   /** Emits in the name of an input (or process); resolves when it is durable. */
@@ -268,7 +262,7 @@ export class Orchestrator implements AsyncDisposable {
     const runtime = this.#running();
     const { runs } = await runtime.journal.history.counters();
     return [...runtime.dispatcher.lanes()].map((lane) => {
-      return processRow(lane, runs[lane.name] ?? {}, this.#components.processes.has(lane.name));
+      return processRow(lane, runs[lane.name] ?? {}, this.#components.isRetired(lane.name));
     });
   }
 
@@ -309,11 +303,20 @@ export class Orchestrator implements AsyncDisposable {
       await this.#runtime.start();
       this.#become("running");
     } catch (error) {
+      await this.#abandonStart(journal);
+      throw error;
+    }
+  }
+
+  async #abandonStart(journal: Journal | undefined): Promise<void> {
+    try {
       if (this.#runtime === undefined) await journal?.close();
       else await this.#runtime.stop(0);
+    } catch (error) {
+      this.#errors.reportThrown(error, "JOURNAL_IO", "what had been started could not be stopped");
+    } finally {
       this.#runtime = undefined;
       this.#become("stopped");
-      throw error;
     }
   }
 

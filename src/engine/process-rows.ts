@@ -11,11 +11,11 @@ export function openRuns(counts: RunCounts): number {
   return open;
 }
 
-export function processRow(lane: Lane, runs: RunCounts, isLinked: boolean): ProcessRow {
+export function processRow(lane: Lane, runs: RunCounts, isDraining: boolean): ProcessRow {
   return {
     name: lane.name,
     type: lane.process.type ?? "custom",
-    state: lane.isPaused ? "paused" : isLinked ? "running" : "draining",
+    state: lane.isPaused ? "paused" : isDraining ? "draining" : "running",
     concurrency: lane.settings.concurrency,
     running: lane.running,
     abandoned: lane.abandoned,

@@ -16,7 +16,7 @@ import { Routing } from "./routing.ts";
 import { Settler } from "./settler.ts";
 import { SharedSlots } from "./shared-slots.ts";
 import { Supervisor } from "./supervisor.ts";
-import { pipelineVersion } from "./version.ts";
+import { PipelineVersion } from "./version.ts";
 
 /** What an orchestrator was told, before and while it runs. */
 export interface Plan {
@@ -40,7 +40,7 @@ const KEEP_ALIVE_INTERVAL = 2_147_483_647;
 const PROCESS_SOURCE: EmitSource = { operations: undefined, heard: () => undefined };
 
 /** How long outcomes may take to become durable at a stop, in milliseconds. */
-const SETTLE_PATIENCE = 1_000;
+const SETTLE_PATIENCE = 500;
 
 /** An orchestrator's parts while its journal is open: made at start, gone after stop. */
 export class Runtime {
@@ -56,7 +56,7 @@ export class Runtime {
   readonly #stopping = new AbortController();
   readonly #unwatch: () => void;
   readonly #keepAlive: NodeJS.Timeout = setInterval(() => undefined, KEEP_ALIVE_INTERVAL);
-  #version = 0;
+  readonly #version: PipelineVersion;
   #careful: Promise<void> = Promise.resolve();
 
   constructor(plan: Plan, journal: Journal) {
@@ -64,6 +64,7 @@ export class Runtime {
     const { work } = journal;
     this.#plan = plan;
     this.journal = journal;
+    this.#version = new PipelineVersion(work);
     this.routing = new Routing({
       route: (source) => plan.components.topology.route(source),
       isOrdered: (process) => this.#isOrdered(process),
@@ -98,9 +99,15 @@ export class Runtime {
 
   async start(): Promise<void> {
     const { inputs, processes } = this.#plan.components;
+    await this.#version.load();
     await this.refreshVersion();
-    for (const registered of processes.values()) this.addProcess(registered);
-    for (const registered of inputs.values()) this.addInput(registered);
+    // What was added while the journal was being read is there already.
+    for (const registered of processes.values()) {
+      if (this.dispatcher.lane(registered.process.name) === undefined) this.addProcess(registered);
+    }
+    for (const registered of inputs.values()) {
+      if (this.supervisor.input(registered.input.name) === undefined) this.addInput(registered);
+    }
     this.supervisor.start();
     this.#careful = this.#startDispatching();
   }
@@ -113,13 +120,19 @@ export class Runtime {
     this.dispatcher.add(process, settings, this.#isPaused(process.name));
   }
 
-  /** Resolves when the process has no open runs any more and is closed. */
+  /**
+   * Ends a process to which nothing is routed any more; resolves when it has no open runs and is closed.
+   * Its runs are finished unless they are to be cancelled.
+   */
   async removeProcess(name: string, open: "drain" | "cancel" | undefined): Promise<void> {
+    // What was routed to it before is durable once a later commit is: then its open runs can be counted.
+    await this.refreshVersion();
     if (open === "cancel") {
       const reason = { code: "CANCELLED", message: `process "${name}" was removed` };
       await this.journal.work.commit({ control: [{ type: "cancelOpen", process: name, reason }] });
+    } else {
+      await this.completion.until(async () => (await this.openRuns(name)) === 0);
     }
-    if (open === "drain") await this.completion.until(async () => (await this.openRuns(name)) === 0);
     await this.dispatcher.remove(name);
   }
 
@@ -128,11 +141,11 @@ export class Runtime {
     return openRuns(runs[process] ?? {});
   }
 
-  /** To be called after every change of the topology: attempts that begin from now on record it. */
-  async refreshVersion(): Promise<void> {
+  /** To be called after every change of the pipeline: attempts that begin from now on record it. */
+  refreshVersion(): Promise<void> {
     const { topology, processes } = this.#plan.components;
     const settings = [...processes].map(([name, process]) => [name, process.settings]);
-    this.#version = await pipelineVersion(this.journal.work, [topology.graph(), settings]);
+    return this.#version.update([topology.graph(), topology.nodes(), settings]);
   }
 
   async stop(grace: number): Promise<void> {
@@ -145,8 +158,11 @@ export class Runtime {
     this.#settler.close();
     this.#unwatch();
     clearInterval(this.#keepAlive);
-    await this.journal.close();
-    this.completion.progress();
+    try {
+      await this.journal.close();
+    } finally {
+      this.completion.close();
+    }
   }
 
   async #startDispatching(): Promise<void> {
@@ -194,7 +210,7 @@ export class Runtime {
       errors,
       grace,
       shared: concurrency === undefined ? undefined : new SharedSlots(concurrency),
-      version: () => this.#version,
+      version: () => this.#version.current,
       logger: (process) => componentLogger(this.#plan.logger, { process }),
       log: (claim, text, stream) => this.#settler.log({ claim, time: clock.now(), stream, text }),
       emitNow: (event, dedupe) => this.emitter.emitRecord(event, dedupe),
