@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import { z } from "zod";
 import type { Input, Process } from "../model/component.ts";
 import { isSluiceError } from "../model/errors.ts";
@@ -68,6 +70,7 @@ export async function readComponent(
   const isRight =
     common !== undefined && kind !== undefined && own !== undefined && report.issues.length === before;
   if (!isRight) return partial;
+  if (!checkModule(kind, own, what, path, surroundings)) return partial;
   rememberSecrets(kind, own, surroundings.addSecret);
   const component = create(kind, partial.name, own, path, surroundings);
   if (component === undefined) return partial;
@@ -196,6 +199,24 @@ function fromText(kind: AnyKind, options: Fields, isText: (key: string) => boole
     }
   }
   return changed;
+}
+
+const FILE = /^(?:\.{0,2}\/|.*\.[cm]?[jt]s$)/;
+
+/** A kind that runs code names it by `module`; a file that is not there is found now, and not at the first run. */
+function checkModule(
+  kind: AnyKind,
+  options: unknown,
+  what: string,
+  path: Path,
+  { directory, report }: ComponentSurroundings,
+): boolean {
+  const { module } = options as { module?: unknown };
+  if (kind.runsCode !== true || typeof module !== "string" || !FILE.test(module)) return true;
+  if (existsSync(resolve(directory, module))) return true;
+  const message = `${what}: there is no module ${JSON.stringify(module)}; it is looked for from the config file's folder`;
+  report.atValue([...path, "module"], "MODULE_NOT_FOUND", message);
+  return false;
 }
 
 function create(

@@ -1,0 +1,17 @@
+import type { KindTable } from "../config/registry.ts";
+
+/** The kinds that come with sluice, by the `type` of config files. Each is loaded when a pipeline has one of it. */
+export const BUILT_IN_KINDS: KindTable = {
+  inputs: {
+    cron: async () => (await import("../inputs/cron.ts")).cronInput,
+    webhook: async () => (await import("../inputs/webhook.ts")).webhookInput,
+    postgres: async () => (await import("../inputs/postgres/index.ts")).postgresInput,
+    function: async () => (await import("../inputs/function.ts")).functionInput,
+  },
+  processes: {
+    function: async () => (await import("../processes/function.ts")).functionProcess,
+    command: async () => (await import("../processes/command.ts")).commandProcess,
+    webhook: async () => (await import("../processes/webhook.ts")).webhookProcess,
+    sql: async () => (await import("../processes/sql/index.ts")).sqlProcess,
+  },
+};
