@@ -1,8 +1,8 @@
-import { defineConfig } from "vitest/config";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 const long = process.env["SLUICE_TEST_LONG"] === "1";
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   test: {
     include: long
       ? ["test/**/*.long.test.ts"]
@@ -18,3 +18,5 @@ export default defineConfig({
     hookTimeout: 60_000,
   },
 });
+
+export default config;
