@@ -1,0 +1,35 @@
+// Dead code: files, exports and dependencies that nothing uses. What package.json exports is used by others.
+import type { KnipConfig } from "knip";
+import manifest from "./package.json" with { type: "json" };
+
+const targets = [
+  ...Object.values(manifest.bin),
+  ...Object.values(manifest.exports).map((entry) => (typeof entry === "string" ? entry : entry.default)),
+];
+const published = targets
+  .filter((target) => target.endsWith(".js"))
+  .map((target) => target.replace(/^(?:\.\/)?dist\//, "src/").replace(/\.js$/, ".ts"));
+
+const config: KnipConfig = {
+  entry: [
+    ...published,
+    "src/**/*.worker.ts",
+    "scripts/*.ts",
+    "examples/*/*.ts",
+    "bench/sample.ts",
+    "bench/**/*.worker.ts",
+    "test/**/*.{test,test-d}.ts",
+  ],
+  project: ["{src,scripts,bench,examples,test}/**/*.ts"],
+  ignoreExportsUsedInFile: true,
+  ignoreDependencies: [
+    // Run by scripts/check.ts.
+    "@arethetypeswrong/cli",
+    "dependency-cruiser",
+    "oxlint",
+    "oxlint-tsgolint",
+    "publint",
+  ],
+};
+
+export default config;
