@@ -14,7 +14,7 @@ import { MemoryStore } from "./store.ts";
 
 /**
  * A journal that lives and dies with the process: for tests, and for pipelines whose events may be lost.
- * It remembers the last 1,000 finished events, the last 10,000 that did not end well, and the last 100,000 delivery
+ * It remembers the last 10,000 finished events, as many that did not end well, and the last 100,000 delivery
  * keys of each trigger; an event's uid counts as a delivery for as long as the event is remembered.
  */
 export function createMemoryJournal(): JournalDriver {

@@ -14,8 +14,8 @@ import {
   type MemoryRun,
 } from "./model.ts";
 
-/** Finished events whose runs all succeeded. Few: what lives longer costs the garbage collector most of the time. */
-const SUCCEEDED_KEPT = 1_000;
+/** Finished events whose runs all succeeded. */
+const SUCCEEDED_KEPT = 10_000;
 /** Finished events with a run that did not. */
 const FAILED_KEPT = 10_000;
 /** Delivery keys that are remembered per trigger. */
