@@ -171,7 +171,7 @@ describe("emitting", () => {
 
   test("an input that does not exist is not found", async () => {
     const answer = await call("POST", "/api/v1/inputs/nobody/events", {});
-    expect(answer).toMatchObject({ status: 404, body: { code: "NOT_FOUND" } });
+    expect(answer).toMatchObject({ status: 404, body: { code: "UNKNOWN_NAME" } });
     expect((await call("POST", "/api/v1/inputs/land/events", {})).status).toBe(404);
   });
 });

@@ -15,7 +15,7 @@ import { text } from "node:stream/consumers";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Listener } from "./listen.ts";
-import { checkPrivateFolder, listenOnOwnerSocket, ownerSocketPath } from "./owner-socket.ts";
+import { checkPrivateFolder, findOwnerSocket, listenOnOwnerSocket, ownerSocketPath } from "./owner-socket.ts";
 
 let folder: string;
 let journal: string;
@@ -45,8 +45,10 @@ function ask(socketPath: string): Promise<string> {
 }
 
 test("the socket lies beside the journal, for its owner only", async () => {
+  expect(await findOwnerSocket(journal)).toBeUndefined();
   await own();
   const path = `${journal}.sock`;
+  expect(await findOwnerSocket(journal)).toBe(path);
   expect(ownerSocketPath(journal)).toBe(path);
   expect(statSync(path).mode & 0o777).toBe(0o600);
   expect(await ask(path)).toBe("hello");
@@ -62,6 +64,7 @@ test("a socket that a dead owner left is replaced", async () => {
   const script = `require("net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))`;
   spawnSync(process.execPath, ["-e", script, `${journal}.sock`]);
   expect(existsSync(`${journal}.sock`)).toBe(true);
+  expect(await findOwnerSocket(journal)).toBeUndefined();
   await own();
   expect(await ask(`${journal}.sock`)).toBe("hello");
 });

@@ -92,8 +92,21 @@ function inTheWay(path: string, why: string): SluiceError {
   return new SluiceError("LISTENER_FAILED", `${path} ${why}`, { details: { address: path } });
 }
 
+/**
+ * The socket of the process that owns a journal; `undefined` if nobody answers there.
+ *
+ * @throws SluiceError LISTENER_FAILED if it lies in a folder that others can write to
+ */
+export async function findOwnerSocket(journalPath: string): Promise<string | undefined> {
+  const path = ownerSocketPath(journalPath);
+  const status = await lstat(path).catch(() => undefined);
+  if (status?.isSocket() !== true) return undefined;
+  if (dirname(path) !== dirname(realPath(journalPath))) await checkPrivateFolder(dirname(path));
+  return (await answers(path)) ? path : undefined;
+}
+
 /** Whether somebody listens at a socket. */
-export function answers(path: string): Promise<boolean> {
+function answers(path: string): Promise<boolean> {
   return new Promise((settle) => {
     const socket = connect(path);
     socket.once("connect", () => {

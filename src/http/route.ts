@@ -1,6 +1,8 @@
 import type { Orchestrator } from "../engine/orchestrator.ts";
+import type { Journal } from "../journal/journal.ts";
+import { SluiceError } from "../model/errors.ts";
+import { didYouMean } from "../model/suggest.ts";
 import type { Role } from "./access.ts";
-import { notFound } from "./problem.ts";
 
 /** What the API needs of a pipeline: an Orchestrator, or one that stands in for it while it is stopped. */
 export type ApiPipeline = Pick<
@@ -18,9 +20,13 @@ export type ApiPipeline = Pick<
   | "cancel"
   | "replay"
   | "replayAll"
-> & {
-  readonly journal: Pick<Orchestrator["journal"], "id" | "epoch" | "capabilities" | "health" | "openRuns">;
-};
+> & { readonly journal: ApiJournal };
+
+/** What is told of the journal; `id` and `epoch` are `null` where nobody owns it. */
+export interface ApiJournal extends Pick<Journal, "capabilities" | "health" | "openRuns"> {
+  readonly id: string | null;
+  readonly epoch: number | null;
+}
 
 /** One request, as a route sees it. */
 export interface Call {
@@ -60,13 +66,17 @@ export function requireOpen(pipeline: ApiPipeline): void {
   pipeline.journal.health();
 }
 
-/** @throws SluiceError NOT_FOUND */
+/** @throws SluiceError UNKNOWN_NAME */
 export function findByName<Row extends { readonly name: string }>(
   rows: readonly Row[],
   name: string,
   what: string,
 ): Row {
   const row = rows.find((candidate) => candidate.name === name);
-  if (row === undefined) throw notFound(`there is no ${what} ${JSON.stringify(name)}`);
-  return row;
+  if (row !== undefined) return row;
+  const names = rows.map((candidate) => candidate.name);
+  throw new SluiceError(
+    "UNKNOWN_NAME",
+    `there is no ${what} ${JSON.stringify(name)}${didYouMean(name, names)}`,
+  );
 }

@@ -1,0 +1,77 @@
+import { SluiceError, type ErrorCode } from "../model/errors.ts";
+import type { Call, Reply, Transport } from "./transport.ts";
+
+/** Talks to a pipeline's API, wherever that is. */
+export interface Client {
+  /** For people: `socket /path`, a URL, or `journal /path`. */
+  readonly where: string;
+  /** Whether the pipeline is stopped, and its journal is read instead. */
+  readonly isStopped: boolean;
+  get<Body>(path: string, query?: Query): Promise<Body>;
+  post<Body>(path: string, body?: unknown, headers?: Call["headers"]): Promise<Body>;
+  close(): Promise<void>;
+}
+
+export type Query = Readonly<Record<string, string | number | undefined>>;
+
+export interface ClientOptions {
+  readonly where: string;
+  readonly transport: Transport;
+  readonly token?: string;
+  readonly isStopped?: boolean;
+  readonly close?: () => Promise<void>;
+}
+
+/** @throws SluiceError, from each call, with the code that the API answered */
+export function createClient(options: ClientOptions): Client {
+  const { where, transport, token, isStopped = false, close = () => Promise.resolve() } = options;
+  const authorization: Call["headers"] = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  return {
+    where,
+    isStopped,
+    close,
+    async get<Body>(path: string, query: Query = {}): Promise<Body> {
+      const reply = await transport({ method: "GET", path: withQuery(path, query), headers: authorization });
+      return read(reply, where) as Body;
+    },
+    async post<Body>(path: string, body: unknown = {}, more: Call["headers"] = {}): Promise<Body> {
+      const headers = { ...authorization, ...more, "content-type": "application/json" };
+      const text = JSON.stringify(body);
+      return read(
+        await transport({ method: "POST", path: apiPath(path), headers, body: text }),
+        where,
+      ) as Body;
+    },
+  };
+}
+
+function apiPath(path: string): string {
+  return `/api/v1/${path}`;
+}
+
+function withQuery(path: string, query: Query): string {
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) if (value !== undefined) search.set(key, String(value));
+  return search.size === 0 ? apiPath(path) : `${apiPath(path)}?${search.toString()}`;
+}
+
+function read({ status, body }: Reply, where: string): unknown {
+  const value = parse(body);
+  if (status >= 200 && status < 300 && value !== undefined) return value;
+  const { code, detail } = (value ?? {}) as { code?: unknown; detail?: unknown };
+  if (typeof code !== "string" || typeof detail !== "string") {
+    throw new SluiceError("NETWORK", `${where} answered ${status}, and not as a sluice pipeline does`);
+  }
+  if (code === "UNAUTHORIZED") {
+    throw new SluiceError("UNAUTHORIZED", `${where} needs its token: give --token, or set SLUICE_TOKEN`);
+  }
+  throw new SluiceError(code as ErrorCode, detail);
+}
+
+function parse(body: string): unknown {
+  try {
+    return JSON.parse(body) as unknown;
+  } catch {
+    return undefined;
+  }
+}

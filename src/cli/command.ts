@@ -1,0 +1,10 @@
+import type { Command } from "commander";
+
+/** One command: its file adds the arguments and options to it, and what it does. */
+export interface CommandModule {
+  readonly configure: (command: Command) => void;
+}
+
+/** Exit codes: scripts rely on them. */
+export const EXIT = { done: 0, failed: 1, invalid: 2, nothingToTalkTo: 3 } as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

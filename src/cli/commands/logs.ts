@@ -1,0 +1,39 @@
+import type { Command } from "commander";
+import type { Page } from "../../journal/history.ts";
+import type { LogRow } from "../../model/run.ts";
+import { withClient, withTarget } from "../connect.ts";
+import type { Target } from "../locate.ts";
+import { colours, print, printJson } from "../output.ts";
+import { harmlessLines } from "../text.ts";
+import { clockTime } from "../time.ts";
+
+interface Options extends Target {
+  readonly json?: boolean;
+}
+
+export function configure(command: Command): void {
+  withTarget(command)
+    .argument("<run>", "a run's id, such as 0193c0de-…/enrich")
+    .option("--json", "print each line as JSON (NDJSON)")
+    .action((run: string, options: Options) =>
+      withClient(options, async (client) => {
+        const path = `runs/${encodeURIComponent(run)}/logs`;
+        let cursor: string | undefined;
+        do {
+          const page: Page<LogRow> = await client.get(path, { limit: 1_000, cursor });
+          for (const row of page.items) {
+            if (options.json === true) printJson(row);
+            else printRow(row);
+          }
+          cursor = page.next ?? undefined;
+        } while (cursor !== undefined);
+      }),
+    );
+}
+
+function printRow({ time, attempt, stream, text }: LogRow): void {
+  const [first = "", ...rest] = harmlessLines(text.replace(/\r?\n$/, ""));
+  const head = `${clockTime(new Date(time))} #${attempt} ${stream.padEnd(6)} `;
+  print(colours.dim(head) + first);
+  for (const line of rest) print(" ".repeat(head.length) + line);
+}

@@ -1,0 +1,72 @@
+import type { Command } from "commander";
+import type { InputRow, ProcessRow } from "../../engine/rows.ts";
+import { withClient, withTarget } from "../connect.ts";
+import type { Target } from "../locate.ts";
+import { colours, paintState, print, printJson, stateCell, table, type Cell } from "../output.ts";
+import { clip, harmless, plural } from "../text.ts";
+import { localTime } from "../time.ts";
+
+interface Options extends Target {
+  readonly json?: boolean;
+}
+
+interface PipelineStatus {
+  readonly name: string;
+  readonly state: string;
+  readonly journal: { readonly healthy: boolean };
+  readonly openRuns: number;
+}
+
+interface List<Row> {
+  readonly items: readonly Row[];
+}
+
+export function configure(command: Command): void {
+  withTarget(command)
+    .option("--json", 'print {"pipeline":{…},"inputs":[…],"processes":[…]}')
+    .action((options: Options) =>
+      withClient(options, async (client) => {
+        const pipeline = await client.get<PipelineStatus>("pipeline");
+        const { items: inputs } = await client.get<List<InputRow>>("inputs");
+        const { items: processes } = await client.get<List<ProcessRow>>("processes");
+        if (options.json === true) return printJson({ pipeline, inputs, processes });
+        const { name, state, openRuns, journal } = pipeline;
+        const health = journal.healthy ? "" : colours.red(", the journal cannot be written");
+        print(
+          `${colours.bold(harmless(name))} is ${paintState(state)}, ${plural(openRuns, "run")} open${health}`,
+        );
+        print(colours.dim(harmless(client.where)));
+        print(
+          `\n${table(["INPUT", "TYPE", "STATE", "RESTARTS", "LAST EVENT", "LAST ERROR"], inputs.map(inputCells))}`,
+        );
+        print(`\n${table(PROCESS_HEAD, processes.map(processCells))}`);
+      }),
+    );
+}
+
+const COUNTED = ["queued", "waiting", "retrying", "succeeded", "dead", "cancelled"] as const;
+const PROCESS_HEAD = ["PROCESS", "TYPE", "STATE", "RUNNING", ...COUNTED.map((state) => state.toUpperCase())];
+
+function inputCells({
+  name,
+  type,
+  state,
+  restarts,
+  lastEventAt,
+  lastError,
+  silent,
+}: InputRow): readonly Cell[] {
+  const error = lastError === null ? "" : clip(`${lastError.code} ${lastError.message}`, 80);
+  return [
+    name,
+    type,
+    stateCell(state),
+    restarts,
+    `${localTime(lastEventAt)}${silent ? " (silent)" : ""}`,
+    error,
+  ];
+}
+
+function processCells({ name, type, state, running, runs }: ProcessRow): readonly Cell[] {
+  return [name, type, stateCell(state), running, ...COUNTED.map((counted) => runs[counted] ?? 0)];
+}

@@ -1,0 +1,31 @@
+import { pino } from "pino";
+import type { Logger } from "../model/logger.ts";
+import { harmless, toSafeJson } from "./text.ts";
+import { clockTime } from "./time.ts";
+
+/**
+ * The log of a running pipeline, on stderr: one JSON object a line (pino), or for a terminal one line that people
+ * read. `redact` takes secrets out of both.
+ */
+export function createLogger(redact: (text: string) => string): Logger {
+  const write = (line: string): boolean => process.stderr.write(redact(line));
+  const isForPeople = process.stderr.isTTY;
+  return pino(
+    { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level) => ({ level }) } },
+    { write: isForPeople ? (line: string) => write(forPeople(line)) : write },
+  );
+}
+
+/** `07:21:39.123 info  message  key=value` */
+function forPeople(line: string): string {
+  const { level, time, msg, err, ...fields } = JSON.parse(line) as Record<string, unknown>;
+  const parts = Object.entries({ ...fields, ...(err !== undefined && { error: messageOf(err) }) })
+    .map(([key, value]) => `${key}=${typeof value === "string" ? value : toSafeJson(value)}`)
+    .map(harmless);
+  const head = `${clockTime(new Date(String(time)))} ${harmless(String(level)).padEnd(5)} ${harmless(String(msg))}`;
+  return `${[head, ...parts].join("  ")}\n`;
+}
+
+function messageOf(error: unknown): unknown {
+  return typeof error === "object" && error !== null && "message" in error ? error.message : error;
+}

@@ -1,0 +1,109 @@
+import { constants } from "node:os";
+import { assemble } from "../config/assemble.ts";
+import { maskedView, type Pipeline } from "../config/pipeline.ts";
+import { Orchestrator } from "../engine/orchestrator.ts";
+import { createApi } from "../http/api.ts";
+import type { Listener } from "../http/listen.ts";
+import { listenOnOwnerSocket } from "../http/owner-socket.ts";
+import { serve, type Servers } from "../http/serve.ts";
+import { journalFrom } from "../journal/open.ts";
+import type { Logger } from "../model/logger.ts";
+import { EXIT, type ExitCode } from "./command.ts";
+import { reportFailure } from "./failure.ts";
+import { load } from "./load.ts";
+import { createLogger } from "./log.ts";
+import { printJson } from "./output.ts";
+
+/** How long what did not let go of the process may hold it up after a stop. */
+const LAST_MOMENT = 1_000;
+
+/** Runs the pipeline of a file until a signal stops it, or it fails to start. */
+export async function runPipeline(file: string, { json }: { readonly json: boolean }): Promise<void> {
+  const pipeline = await load(file);
+  const logger = createLogger(pipeline.redact);
+  const signalled = untilSignalled();
+  try {
+    await using running = await start(pipeline, logger);
+    const { http, hooks } = running.servers;
+    if (json) printJson({ ready: true, http, ...(pipeline.hooks !== null && { hooks }) });
+    logger.info({ http, hooks, journal: pipeline.journal }, `${pipeline.name} is running`);
+    const signal = await signalled;
+    logger.info({ signal }, `${pipeline.name} is stopping`);
+  } catch (error) {
+    leave(reportFailure(error, pipeline.redact));
+    return;
+  }
+  logger.info({}, `${pipeline.name} is stopped`);
+  leave(EXIT.done);
+}
+
+interface Running extends AsyncDisposable {
+  readonly servers: Servers;
+}
+
+/** Listens first: a port in use is told before anything has been done. */
+async function start(pipeline: Pipeline, logger: Logger): Promise<Running> {
+  const orchestrator = assemble(pipeline, {
+    create: ({ journal, retention, ...settings }) =>
+      new Orchestrator({ ...settings, journal: journalFrom(journal, retention), logger }),
+  });
+  const onError = (error: unknown): void => logger.error({ err: error }, "a request failed inside");
+  const config = maskedView(pipeline);
+  const { http, hooks } = pipeline;
+  const servers = await serve(orchestrator, {
+    ...(http !== null && { http }),
+    ...(hooks !== null && { hooks }),
+    config,
+    onError,
+  });
+  let socket: Listener | undefined;
+  const stop = async (): Promise<void> => {
+    await Promise.all([servers.close(), socket?.close(), orchestrator.stop()]);
+  };
+  try {
+    await orchestrator.start();
+    const api = createApi(orchestrator, { owner: true, config, onError });
+    socket = await openOwnerSocket(pipeline.journal, api.fetch, logger);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { servers, [Symbol.asyncDispose]: stop };
+}
+
+/** Without it the pipeline still runs, but commands cannot find it: that is said, and no reason to stop. */
+async function openOwnerSocket(
+  journal: string,
+  fetch: Parameters<typeof listenOnOwnerSocket>[0],
+  logger: Logger,
+): Promise<Listener | undefined> {
+  if (!journal.startsWith("sqlite:")) return undefined;
+  try {
+    return await listenOnOwnerSocket(fetch, journal.slice("sqlite:".length));
+  } catch (error) {
+    logger.warn({ err: error }, "there is no owner's socket: commands can only use the API");
+    return undefined;
+  }
+}
+
+const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+
+/** Resolves with the first signal; the second one ends the process at once, with the exit code that a shell gives. */
+function untilSignalled(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let isSecond = false;
+    for (const signal of SIGNALS) {
+      process.on(signal, () => {
+        if (isSecond) process.exit(128 + constants.signals[signal]);
+        isSecond = true;
+        resolve(signal);
+      });
+    }
+  });
+}
+
+/** Pools and timers of components must not keep a stopped pipeline alive. */
+function leave(exitCode: ExitCode): void {
+  process.exitCode = exitCode;
+  setTimeout(() => process.exit(exitCode), LAST_MOMENT).unref();
+}

@@ -1,0 +1,120 @@
+import { Operator } from "../engine/operator.ts";
+import { createSystemRandom, systemClock } from "../engine/system.ts";
+import type { ApiPipeline } from "../http/route.ts";
+import type { Counters } from "../journal/history.ts";
+import type { Journal } from "../journal/journal.ts";
+import { journalFrom } from "../journal/open.ts";
+import { openHistory } from "../journal/sqlite/open-history.ts";
+import { SluiceError } from "../model/errors.ts";
+import { silentLogger } from "../model/logger.ts";
+import { isFinal, type RunState } from "../model/run.ts";
+import type { Place, PlacedComponent } from "./locate.ts";
+
+/** Stands in for a pipeline that is not running: reads its journal, and opens it as its owner only to write. */
+export interface StoppedPipeline extends ApiPipeline {
+  close(): Promise<void>;
+}
+
+/** @throws SluiceError JOURNAL_DAMAGED, JOURNAL_UNSUPPORTED … */
+export async function openStopped(
+  path: string,
+  { name = "", components }: Pick<Place, "name" | "components">,
+): Promise<StoppedPipeline> {
+  const history = await openHistory(path);
+  const ordered = new Set(
+    components.filter((component) => component.ordered).map((component) => component.name),
+  );
+
+  const operate = <T>(work: (operator: Operator, journal: Journal) => Promise<T>): Promise<T> =>
+    withOwnJournal(path, (journal) =>
+      work(new Operator(journal.work, journal.history, (process) => ordered.has(process)), journal),
+    );
+  const switchTo = async (type: "pause" | "resume", component: string): Promise<void> => {
+    await operate((_, journal) => journal.work.commit({ control: [{ type, name: component }] }));
+  };
+  const counters = await history.counters();
+  const open = Object.values(counters.runs).reduce((sum, runs) => sum + openRuns(runs), 0);
+
+  return {
+    name,
+    state: "stopped",
+    history,
+    journal: {
+      id: null,
+      epoch: null,
+      capabilities: { durable: true, shared: false },
+      health: () => ({ ok: true }),
+      openRuns: () => open,
+    },
+    inputs: () => namesOf(components, "input", inputsOf(counters)).map(inputRow),
+    processes: async () =>
+      namesOf(components, "process", Object.keys(counters.runs)).map((component) => ({
+        ...component,
+        state: "stopped" as const,
+        concurrency: 0,
+        running: 0,
+        abandoned: 0,
+        runs: counters.runs[component.name] ?? {},
+      })),
+    graph: refuse,
+    emit: async () => refuse(),
+    restart: async () => refuse(),
+    pause: (component) => switchTo("pause", component),
+    resume: (component) => switchTo("resume", component),
+    cancel: (runs) => operate((operator) => operator.cancel(runs)),
+    replay: (runs, options) => operate((operator) => operator.replay(runs, options?.data)),
+    replayAll: (filter, options) =>
+      operate((operator) => operator.replayAll(filter, options?.dryRun === true)),
+    close: () => history.close(),
+  };
+}
+
+function refuse(): never {
+  throw new SluiceError("NOT_RUNNING", 'the pipeline is stopped; start it with "sluice run"');
+}
+
+/** @throws SluiceError JOURNAL_OWNED if the pipeline has been started meanwhile */
+async function withOwnJournal<T>(path: string, work: (journal: Journal) => Promise<T>): Promise<T> {
+  const surroundings = { clock: systemClock, random: createSystemRandom(), logger: silentLogger };
+  const journal = await journalFrom(`sqlite:${path}`).open(surroundings);
+  try {
+    return await work(journal);
+  } finally {
+    await journal.close();
+  }
+}
+
+interface Named {
+  readonly name: string;
+  readonly type: string;
+}
+
+/** What the config file names, and else what the journal counts. */
+function namesOf(
+  components: readonly PlacedComponent[],
+  role: PlacedComponent["role"],
+  counted: readonly string[],
+): readonly Named[] {
+  if (components.length > 0) {
+    return components
+      .filter((component) => component.role === role)
+      .map(({ name, type }) => ({ name, type }));
+  }
+  return counted.map((name) => ({ name, type: "unknown" }));
+}
+
+/** Processes emit, too. */
+function inputsOf({ events, runs }: Counters): readonly string[] {
+  return Object.keys(events).filter((name) => !Object.hasOwn(runs, name));
+}
+
+function inputRow({ name, type }: Named): ReturnType<ApiPipeline["inputs"]>[number] {
+  return { name, type, state: "stopped", restarts: 0, lastEventAt: null, lastError: null, silent: false };
+}
+
+function openRuns(runs: Readonly<Partial<Record<RunState, number>>>): number {
+  return Object.entries(runs).reduce(
+    (sum, [state, count]) => sum + (isFinal(state as RunState) ? 0 : count),
+    0,
+  );
+}
