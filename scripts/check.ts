@@ -14,6 +14,7 @@ const STEPS: readonly Step[] = [
   { title: "who imports whom, and cycles", command: "node", argv: ["scripts/boundaries.ts"] },
   { title: "dead code", command: "knip", argv: ["--no-progress"] },
   { title: "build", command: "node", argv: ["scripts/build.ts"] },
+  { title: "package: subpaths load, a pipeline runs from dist", command: "node", argv: ["scripts/smoke.ts"] },
   { title: "package: manifest and files", command: "publint", argv: ["--strict"] },
   {
     title: "package: types of every subpath",
