@@ -101,7 +101,7 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
 }
 
 /** Shortest text that is taken out of messages: what is shorter is no secret, and would take them apart. */
-const SHORTEST_SECRET = 4;
+const SHORTEST_SECRET = 6;
 
 /** Makes a function that puts {@link MASK} in place of secrets, however a message quotes them. */
 export function createRedactor(secrets: Iterable<string>): (text: string) => string {

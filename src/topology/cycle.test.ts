@@ -47,11 +47,7 @@ function canComeBack(nodes: readonly ComponentNode[], links: readonly LinkSpec[]
   return [...places.keys()].some((place) => reaches(places, place, place));
 }
 
-function reaches(
-  places: ReadonlyMap<string, ReadonlySet<string>>,
-  from: string,
-  to: string,
-): boolean {
+function reaches(places: ReadonlyMap<string, ReadonlySet<string>>, from: string, to: string): boolean {
   const seen = new Set<string>();
   const open = [...(places.get(from) ?? [])];
   for (let place = open.pop(); place !== undefined; place = open.pop()) {
@@ -64,10 +60,7 @@ function reaches(
 }
 
 const dataset = fc
-  .tuple(
-    fc.constantFrom("s", "t", "u"),
-    fc.constantFrom("", ":create", ":update", ":create,delete"),
-  )
+  .tuple(fc.constantFrom("s", "t", "u"), fc.constantFrom("", ":create", ":update", ":create,delete"))
   .map(([name, operations]) => parseDataset(name + operations));
 const datasets = fc.array(dataset, { maxLength: 2 });
 const operations = fc.option(fc.subarray([...OPERATIONS], { minLength: 1 }), { nil: undefined });
@@ -121,6 +114,10 @@ const change = fc.oneof(
       }),
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({ renew: fc.constantFrom(...nodeNames, ...inputNames) }),
+  },
 );
 
 test("a link is refused as a cycle exactly when an event could come back", () => {
@@ -139,6 +136,15 @@ test("a link is refused as a cycle exactly when an event could come back", () =>
           if ("remove" in step) {
             const key = `${step.remove.from} ${step.remove.to}`;
             if (model.delete(key)) topology.removeLink(step.remove.from, step.remove.to);
+            continue;
+          }
+          if ("renew" in step) {
+            topology.removeNode(step.renew);
+            const node = nodes.find(({ name }) => name === step.renew);
+            if (node?.role === "input") topology.addInput(node);
+            if (node?.role === "process") topology.addProcess(node);
+            for (const [key, { from, to }] of model)
+              if (from === step.renew || to === step.renew) model.delete(key);
             continue;
           }
           const link: LinkSpec = step.add;

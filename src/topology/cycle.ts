@@ -4,9 +4,13 @@ import type { ComponentNode, InputNode, LinkSpec, ProcessNode } from "./types.ts
 
 /** What the search needs to know of a topology. */
 export interface Flow {
-  readonly nodes: ReadonlyMap<string, ComponentNode>;
-  /** Links that leave a node, by its name. */
-  readonly links: ReadonlyMap<string, readonly LinkSpec[]>;
+  node(name: string): ComponentNode | undefined;
+  /** Links that leave a node. */
+  linksFrom(name: string): readonly { readonly spec: LinkSpec }[];
+  /** Inputs that read a dataset of this name, in whatever database. */
+  readersOf(dataset: string): Iterable<InputNode>;
+  /** Processes that write a dataset of this name, in whatever database. */
+  writersOf(dataset: string): Iterable<ProcessNode>;
 }
 
 /** One way from a process to another: by a link, or through a dataset, the input that reads it, and a link. */
@@ -46,28 +50,28 @@ export function findCycle(flow: Flow, link: LinkSpec): readonly string[] | undef
 
 /** The processes whose work reaches `link`, with what lies between. */
 function origins(flow: Flow, link: LinkSpec): Map<string, readonly string[]> {
-  const source = flow.nodes.get(link.from) as ComponentNode;
+  const source = flow.node(link.from) as ComponentNode;
   if (source.role === "process") return new Map([[source.name, []]]);
   const found = new Map<string, readonly string[]>();
-  for (const node of flow.nodes.values()) {
-    if (node.role !== "process") continue;
-    const written = node.writes.find((dataset) => feeds(dataset, source, link));
-    if (written !== undefined) found.set(node.name, [formatDataset(written), source.name]);
+  for (const read of source.reads) {
+    for (const writer of flow.writersOf(read.name)) {
+      const written = writer.writes.find((dataset) => feeds(dataset, source, link));
+      if (written !== undefined) found.set(writer.name, [formatDataset(written), source.name]);
+    }
   }
   return found;
 }
 
 function* steps(flow: Flow, name: string): Iterable<Step> {
-  const node = flow.nodes.get(name) as ProcessNode;
-  for (const link of flow.links.get(name) ?? []) {
-    if (link.loop !== true) yield { to: link.to, via: [] };
+  for (const { spec } of flow.linksFrom(name)) {
+    if (spec.loop !== true) yield { to: spec.to, via: [] };
   }
-  for (const input of flow.nodes.values()) {
-    if (input.role !== "input") continue;
-    for (const link of flow.links.get(input.name) ?? []) {
-      if (link.loop === true) continue;
-      const written = node.writes.find((dataset) => feeds(dataset, input, link));
-      if (written !== undefined) yield { to: link.to, via: [formatDataset(written), input.name] };
+  for (const written of (flow.node(name) as ProcessNode).writes) {
+    for (const input of flow.readersOf(written.name)) {
+      for (const { spec } of flow.linksFrom(input.name)) {
+        if (spec.loop === true || !feeds(written, input, spec)) continue;
+        yield { to: spec.to, via: [formatDataset(written), input.name] };
+      }
     }
   }
 }
@@ -81,10 +85,7 @@ function feeds(written: Dataset, input: InputNode, link: LinkSpec): boolean {
   return passed !== undefined && input.reads.some((read) => datasetsMeet(passed, read));
 }
 
-function narrow(
-  dataset: Dataset | undefined,
-  only: readonly Operation[] | undefined,
-): Dataset | undefined {
+function narrow(dataset: Dataset | undefined, only: readonly Operation[] | undefined): Dataset | undefined {
   if (dataset === undefined || only === undefined) return dataset;
   const operations = dataset.operations?.filter((operation) => only.includes(operation)) ?? only;
   return operations.length === 0 ? undefined : { ...dataset, operations };

@@ -84,7 +84,7 @@ export function compileWhen(source: string, where: string): Condition {
   return (event) => {
     let answer: unknown;
     try {
-      answer = evaluate(event as unknown as Cel.Context);
+      answer = evaluate(event);
     } catch (error) {
       return failed(`failed: ${summaryOf(error)}`);
     }

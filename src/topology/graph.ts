@@ -2,10 +2,7 @@ import { formatDataset, type Dataset } from "../model/dataset.ts";
 import type { ComponentNode, Graph, GraphEdge, GraphNode, LinkSpec } from "./types.ts";
 
 /** The DAG for people: components in their order, then datasets as they are met; links, then reads and writes. */
-export function buildGraph(
-  components: readonly ComponentNode[],
-  links: readonly LinkSpec[],
-): Graph {
+export function buildGraph(components: readonly ComponentNode[], links: readonly LinkSpec[]): Graph {
   const textOf = datasetNaming(components);
   const datasets = new Set<string>();
   const edges: GraphEdge[] = links.map((link) => ({ ...link, kind: "link" }));
@@ -47,8 +44,7 @@ export function buildGraph(
 function datasetNaming(components: readonly ComponentNode[]): (dataset: Dataset) => string {
   const spaces = new Map<string, Set<string>>();
   for (const component of components) {
-    const all =
-      component.role === "process" ? [...component.reads, ...component.writes] : component.reads;
+    const all = component.role === "process" ? [...component.reads, ...component.writes] : component.reads;
     for (const { namespace, name } of all) {
       if (namespace === null) continue;
       spaces.set(name, (spaces.get(name) ?? new Set()).add(namespace));

@@ -24,9 +24,7 @@ function renderMermaid(graph: Graph): string {
   const lines = ["flowchart LR"];
   for (const node of graph.nodes) {
     const [open, close] = MERMAID_SHAPES[node.role];
-    lines.push(
-      `  ${ids.get(keyOf(node.role, node.id))}${open}"${escapeMermaid(node.name)}"${close}`,
-    );
+    lines.push(`  ${ids.get(keyOf(node.role, node.id))}${open}"${escapeMermaid(node.name)}"${close}`);
   }
   for (const edge of graph.edges) {
     const [from, to] = endsOf(edge, ids);
@@ -62,9 +60,7 @@ function renderDot(graph: Graph): string {
       ...(label === "" ? [] : [`label=${quoteDot(label)}`]),
       ...(edge.kind === "link" ? [] : ["style=dashed"]),
     ];
-    lines.push(
-      `  ${from} -> ${to}${attributes.length === 0 ? "" : ` [${attributes.join(", ")}]`};`,
-    );
+    lines.push(`  ${from} -> ${to}${attributes.length === 0 ? "" : ` [${attributes.join(", ")}]`};`);
   }
   return `${lines.join("\n")}\n}\n`;
 }

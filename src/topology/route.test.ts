@@ -62,10 +62,7 @@ test("all conditions of a link must hold; links are asked one by one, in their o
   );
   expect(route(record()).map((match) => match.process)).toEqual(["a", "c"]);
   expect(route(record({ operation: "update" })).map((match) => match.process)).toEqual(["c"]);
-  expect(route(record({ location: "gold.sales" })).map((match) => match.process)).toEqual([
-    "b",
-    "c",
-  ]);
+  expect(route(record({ location: "gold.sales" })).map((match) => match.process)).toEqual(["b", "c"]);
   expect(route(record({ data: '{"total":1}' })).map((match) => match.process)).toEqual(["c"]);
 });
 
@@ -101,23 +98,16 @@ test.each([
   ["data.note", {}, "answered null, not true or false"],
   ["data.constructor == 1", {}, "No such key: constructor"],
   ["data.x.y", { data: "[".repeat(2_000) + "]".repeat(2_000) }, "data.x.y"],
-])(
-  "%s, which cannot be answered, is a match with an error and not silence",
-  (expression, fields, why) => {
-    const match = when(expression, fields);
-    expect(match).toMatchObject({ process: "audit", error: { code: "WHEN_FAILED" } });
-    expect(match?.error?.message).toContain("link orders → audit: when");
-    expect(match?.error?.message).toContain(why);
-    expect(match?.error?.message).not.toContain("\n");
-  },
-);
+])("%s, which cannot be answered, is a match with an error and not silence", (expression, fields, why) => {
+  const match = when(expression, fields);
+  expect(match).toMatchObject({ process: "audit", error: { code: "WHEN_FAILED" } });
+  expect(match?.error?.message).toContain("link orders → audit: when");
+  expect(match?.error?.message).toContain(why);
+  expect(match?.error?.message).not.toContain("\n");
+});
 
 test("one link whose expression fails does not disturb the others", () => {
-  const route = routeOf(
-    { to: "a", when: "data.missing" },
-    { to: "b", when: "data.total > 1" },
-    { to: "c" },
-  );
+  const route = routeOf({ to: "a", when: "data.missing" }, { to: "b", when: "data.total > 1" }, { to: "c" });
   expect(route(record())).toEqual([
     { process: "a", error: expect.objectContaining({ code: "WHEN_FAILED" }) },
     { process: "b" },
@@ -127,10 +117,7 @@ test("one link whose expression fails does not disturb the others", () => {
 
 test("data is parsed once an event, and only if an expression asks for it", () => {
   const parse = vi.spyOn(JSON, "parse");
-  routeOf(
-    { to: "a", when: 'location == "raw.orders"' },
-    { to: "b", operations: ["create"] },
-  )(record());
+  routeOf({ to: "a", when: 'location == "raw.orders"' }, { to: "b", operations: ["create"] })(record());
   expect(parse).toHaveBeenCalledTimes(0);
   routeOf(
     { to: "a", when: "data.total > 1" },

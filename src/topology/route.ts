@@ -39,11 +39,7 @@ export function compileLink(spec: LinkSpec): CompiledLink {
 }
 
 /** An empty list would let nothing through, which nobody means by it. */
-function some<T>(
-  list: readonly T[] | undefined,
-  option: string,
-  where: string,
-): readonly T[] | undefined {
+function some<T>(list: readonly T[] | undefined, option: string, where: string): readonly T[] | undefined {
   if (list === undefined || list.length > 0) return list;
   throw new SluiceError(
     "INVALID_OPTIONS",
@@ -56,9 +52,7 @@ function some<T>(
 export function compileRoute(links: readonly CompiledLink[]): Route {
   const entries = links.map((link) => ({ link, match: Object.freeze({ process: link.spec.to }) }));
   const all: readonly Match[] = Object.freeze(entries.map(({ match }) => match));
-  if (
-    links.every((link) => link.operations === null && link.location === null && link.when === null)
-  ) {
+  if (links.every((link) => link.operations === null && link.location === null && link.when === null)) {
     return () => all;
   }
   return (event) => {

@@ -19,10 +19,7 @@ function process(name: string, writes: string[] = []): ProcessNode {
 }
 
 /** Adds what is given; links are `from → to`. */
-function topologyOf(
-  nodes: readonly (InputNode | ProcessNode)[],
-  ...links: (string | LinkSpec)[]
-): Topology {
+function topologyOf(nodes: readonly (InputNode | ProcessNode)[], ...links: (string | LinkSpec)[]): Topology {
   const topology = new Topology();
   for (const node of nodes) {
     if (node.role === "input") topology.addInput(node);
@@ -76,11 +73,7 @@ describe("links", () => {
 
   test.each<[LinkSpec, string, string]>([
     [{ from: "order", to: "enrich" }, "UNKNOWN_NAME", 'named "order"; did you mean "orders"?'],
-    [
-      { from: "orders", to: "enrihc" },
-      "UNKNOWN_NAME",
-      'no process named "enrihc"; did you mean "enrich"?',
-    ],
+    [{ from: "orders", to: "enrihc" }, "UNKNOWN_NAME", 'no process named "enrihc"; did you mean "enrich"?'],
     [{ from: "orders", to: "something else" }, "UNKNOWN_NAME", 'no process named "something else"'],
     [{ from: "enrich", to: "enrich" }, "SELF_LINK", '"enrich"'],
     [{ from: "enrich", to: "enrich", loop: true }, "SELF_LINK", '"enrich"'],
@@ -100,9 +93,7 @@ describe("links", () => {
       operations: ["Insert", "create", "REMOVE"],
       loop: false,
     });
-    expect(topology.links()).toEqual([
-      { from: "orders", to: "enrich", operations: ["create", "delete"] },
-    ]);
+    expect(topology.links()).toEqual([{ from: "orders", to: "enrich", operations: ["create", "delete"] }]);
   });
 });
 
@@ -145,9 +136,7 @@ describe("changes", () => {
 
   test("what is not there cannot be removed or asked for", () => {
     const topology = topologyOf([input("orders"), process("a")]);
-    expect(() => topology.removeNode("order")).toThrow(
-      refused("UNKNOWN_NAME", 'did you mean "orders"?'),
-    );
+    expect(() => topology.removeNode("order")).toThrow(refused("UNKNOWN_NAME", 'did you mean "orders"?'));
     expect(() => topology.removeLink("orders", "a")).toThrow(refused("UNKNOWN_NAME", "orders → a"));
     expect(() => topology.removeLink("nobody", "a")).toThrow(refused("UNKNOWN_NAME"));
     expect(() => topology.route("nobody")).toThrow(refused("UNKNOWN_NAME"));

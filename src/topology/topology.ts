@@ -1,7 +1,8 @@
+import type { Dataset } from "../model/dataset.ts";
 import { SluiceError } from "../model/errors.ts";
 import { checkName } from "../model/name.ts";
 import { didYouMean } from "../model/suggest.ts";
-import { findCycle } from "./cycle.ts";
+import { findCycle, type Flow } from "./cycle.ts";
 import { buildGraph } from "./graph.ts";
 import { compileLink, compileRoute, type CompiledLink } from "./route.ts";
 import type { ComponentNode, Graph, InputNode, LinkSpec, ProcessNode, Route } from "./types.ts";
@@ -15,6 +16,15 @@ export class Topology {
   /** By the name of the source, in the order of adding; a node without links has an empty list. */
   readonly #links = new Map<string, readonly CompiledLink[]>();
   readonly #routes = new Map<string, Route>();
+  /** By the names of datasets, whatever their database. */
+  readonly #readers = new Map<string, Set<InputNode>>();
+  readonly #writers = new Map<string, Set<ProcessNode>>();
+  readonly #flow: Flow = {
+    node: (name) => this.#nodes.get(name),
+    linksFrom: (name) => this.#links.get(name) ?? [],
+    readersOf: (dataset) => this.#readers.get(dataset) ?? [],
+    writersOf: (dataset) => this.#writers.get(dataset) ?? [],
+  };
 
   /** @throws SluiceError INVALID_NAME or DUPLICATE_NAME */
   addInput(node: InputNode): void {
@@ -42,7 +52,7 @@ export class Topology {
     if (this.#nodes.get(to)?.role === "input") throw leadsToInput(from, to);
     if (siblings.some((link) => link.spec.to === to)) throw duplicateLink(from, to);
     const link = compileLink(spec);
-    const path = findCycle({ nodes: this.#nodes, links: this.#specs() }, link.spec);
+    const path = findCycle(this.#flow, link.spec);
     if (path !== undefined) throw cycle(from, to, path);
     this.#links.set(from, [...siblings, link]);
     this.#routes.delete(from);
@@ -51,6 +61,9 @@ export class Topology {
   /** Removes an input or process and every link that leaves or reaches it. @throws SluiceError UNKNOWN_NAME */
   removeNode(name: string): void {
     this.#expect(name, "name", () => true);
+    const node = this.#nodes.get(name);
+    if (node?.role === "input") forget(this.#readers, node.reads, node);
+    if (node?.role === "process") forget(this.#writers, node.writes, node);
     this.#nodes.delete(name);
     this.#links.delete(name);
     for (const [source, links] of this.#links) {
@@ -121,6 +134,8 @@ export class Topology {
     }
     this.#nodes.set(name, node);
     this.#links.set(name, []);
+    if (node.role === "input") note(this.#readers, node.reads, node);
+    else note(this.#writers, node.writes, node);
   }
 
   #expect(name: string, field: string, isCandidate: (node: ComponentNode) => boolean): void {
@@ -131,18 +146,18 @@ export class Topology {
       candidates.map((node) => node.name),
     );
     const what = field === "to" ? "process" : "input or process";
-    throw new SluiceError(
-      "UNKNOWN_NAME",
-      `there is no ${what} named ${JSON.stringify(name)}${hint}`,
-      {
-        details: { name, field },
-      },
-    );
+    throw new SluiceError("UNKNOWN_NAME", `there is no ${what} named ${JSON.stringify(name)}${hint}`, {
+      details: { name, field },
+    });
   }
+}
 
-  #specs(): ReadonlyMap<string, readonly LinkSpec[]> {
-    return new Map([...this.#links].map(([name, links]) => [name, links.map((link) => link.spec)]));
-  }
+function note<N>(index: Map<string, Set<N>>, datasets: readonly Dataset[], node: N): void {
+  for (const { name } of datasets) index.set(name, (index.get(name) ?? new Set<N>()).add(node));
+}
+
+function forget<N>(index: Map<string, Set<N>>, datasets: readonly Dataset[], node: N): void {
+  for (const { name } of datasets) index.get(name)?.delete(node);
 }
 
 function selfLink(name: string): SluiceError {
