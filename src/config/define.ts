@@ -7,6 +7,9 @@ export interface InputTable extends InputSettings {
   readonly name: string;
   readonly type: string;
   readonly reads?: readonly string[];
+  /** What has it was made in code. */
+  readonly handle?: never;
+  readonly fetch?: never;
   readonly [option: string]: unknown;
 }
 
@@ -18,6 +21,9 @@ export interface ProcessTable extends ProcessSettings {
   readonly on?: string | readonly string[];
   readonly reads?: readonly string[];
   readonly writes?: readonly string[];
+  /** What has it was made in code. */
+  readonly run?: never;
+  readonly open?: never;
   readonly [option: string]: unknown;
 }
 
@@ -37,12 +43,9 @@ export interface PipelineDefinition {
   /** A listener of its own for webhook inputs. */
   readonly hooks?: { readonly listen: string };
   /** Made in code, or by their kind. */
-  readonly inputs?: readonly (Input<never> | InputTable)[];
+  readonly inputs?: readonly (Input | InputTable)[];
   /** Made in code, or by their kind. `on` says whose events they take. */
-  readonly processes?: readonly (
-    | (Process<never, never> & { readonly on?: string | readonly string[] })
-    | ProcessTable
-  )[];
+  readonly processes?: readonly ((Process & { readonly on?: string | readonly string[] }) | ProcessTable)[];
   readonly links?: readonly ({ readonly from: string; readonly to: string } & LinkOptions)[];
 }
 
