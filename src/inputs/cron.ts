@@ -5,7 +5,28 @@ import { isoTime } from "../model/event.ts";
 import { defineInput, type InputKind } from "../model/kind.ts";
 import { parseSchedule, type Schedule } from "./cron/schedule.ts";
 
-const options = z.strictObject({
+/** Options of the `cron` input. */
+export interface CronInputOptions {
+  /** Five cron fields (minute, hour, day, month, weekday), six with seconds first, or a nickname such as `@daily`. */
+  readonly schedule: string;
+  /** IANA name of the time zone. Defaults to `UTC`. */
+  readonly timezone?: string | undefined;
+  /** Which of the moments missed while it did not run are made up for. Defaults to `last`. */
+  readonly catchUp?: CatchUp | undefined;
+  /** Most missed moments that are made up for under `all`, the latest ones: 1 to 100,000. Defaults to 1,000. */
+  readonly maxCatchUp?: number | undefined;
+}
+
+export type CatchUp = "none" | "last" | "all";
+
+interface Options {
+  readonly schedule: string;
+  readonly timezone: string;
+  readonly catchUp: CatchUp;
+  readonly maxCatchUp: number;
+}
+
+const options: z.ZodType<Options, CronInputOptions> = z.strictObject({
   schedule: z
     .string()
     .describe("Five cron fields (minute, hour, day, month, weekday), or six with seconds first."),
@@ -21,9 +42,6 @@ const options = z.strictObject({
     .default(1_000)
     .describe("Most missed moments that are made up for under all, the latest ones. Defaults to 1000."),
 });
-
-export type CronInputOptions = z.input<typeof options>;
-type Options = z.output<typeof options>;
 
 /**
  * Emits an event at each moment of a schedule; the moment is the event's `id` and `time`. Each moment is emitted once,

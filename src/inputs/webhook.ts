@@ -1,103 +1,28 @@
-import { z } from "zod";
 import type { Input, InputContext } from "../model/component.ts";
 import { SluiceError } from "../model/errors.ts";
 import { defineInput, type InputKind } from "../model/kind.ts";
-import { isSecret } from "../net/signature.ts";
 import { answerError, answerReceipt, isSendersFault } from "./webhook/answer.ts";
 import { createAuthenticator, standardHeader } from "./webhook/authenticate.ts";
 import { readBody } from "./webhook/body.ts";
 import { createDecoder } from "./webhook/decode.ts";
-import { isPointer } from "./webhook/pointer.ts";
+import { webhookInputOptions, type ResolvedOptions, type WebhookInputOptions } from "./webhook/options.ts";
 
-const secret = z
-  .string()
-  .refine(isSecret, "a secret must not be empty, and must be base64 after whsec_")
-  .describe("What the sender signs with: `whsec_` and base64, or text.");
-const pointer = z.string().refine(isPointer, "must be a JSON Pointer, such as /order/id (RFC 6901)");
-
-const options = z
-  .strictObject({
-    path: z
-      .string()
-      .regex(
-        /^\/(?!\/)[\x21-\x22\x24-\x3e\x40-\x7e]*$/,
-        "must begin with one / and have no query, fragment or spaces",
-      )
-      .refine(
-        (path) => !path.split("/").some((part) => part === "." || part === ".."),
-        "must not hold . or .. as a part",
-      )
-      .describe("Where senders post to."),
-    auth: z
-      .literal("none")
-      .optional()
-      .describe("Says that unsigned requests are taken. There is no default."),
-    secret: secret.optional(),
-    secrets: z
-      .array(secret)
-      .min(1)
-      .optional()
-      .describe("Several secrets, any of which may have signed: for rotation."),
-    scheme: z
-      .enum(["standard", "github"])
-      .default("standard")
-      .describe(
-        "How requests are signed: Standard Webhooks, or GitHub's X-Hub-Signature-256. Defaults to standard.",
-      ),
-    location: z
-      .string()
-      .optional()
-      .describe("The location of events that do not say theirs. Defaults to the path."),
-    pick: z
-      .strictObject({
-        location: pointer,
-        operation: pointer,
-        id: pointer,
-        key: pointer,
-        time: pointer,
-        data: pointer,
-      })
-      .partial()
-      .optional()
-      .describe("JSON Pointers to the event's fields in a body. Without one, data is the whole body."),
-    keepHeaders: z
-      .array(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "must be a name of a header"))
-      .optional()
-      .describe(
-        "Request headers that are kept in the event's headers. Defaults to X-GitHub-Event under github, else none.",
-      ),
-  })
-  .superRefine((given, context) => {
-    const signed = given.secret !== undefined || given.secrets !== undefined;
-    if (signed && given.auth !== undefined) {
-      context.addIssue({
-        code: "custom",
-        path: ["auth"],
-        message: `auth = "none" and a secret exclude each other`,
-      });
-    }
-    if (!signed && given.auth === undefined) {
-      const message = `give a secret, or say auth = "none" to take unsigned requests`;
-      context.addIssue({ code: "custom", path: ["secret"], message });
-    }
-  });
-
-export type WebhookInputOptions = z.input<typeof options>;
+export type { PickedFields, WebhookInputOptions } from "./webhook/options.ts";
 
 /**
  * Takes events by HTTP: our event JSON, CloudEvents 1.0, or any JSON object. Answers 202 once an event is durable, 200
  * for a delivery that was taken before. Deliveries are told apart by `webhook-id`, `X-GitHub-Delivery`, CloudEvents'
  * source and id, or `Idempotency-Key`, whichever comes first, and by the event's `uid`; never by the record's id.
  */
-export const webhookInput: InputKind<WebhookInputOptions, z.output<typeof options>, unknown> = defineInput({
+export const webhookInput: InputKind<WebhookInputOptions, ResolvedOptions, unknown> = defineInput({
   type: "webhook",
   summary: "Takes events by HTTP POST: event JSON, CloudEvents, or any JSON object; signed or not.",
-  options,
+  options: webhookInputOptions,
   secrets: ["secret", "secrets"],
   create: createWebhookInput,
 });
 
-function createWebhookInput(name: string, given: z.output<typeof options>): Input {
+function createWebhookInput(name: string, given: ResolvedOptions): Input {
   const { path, scheme } = given;
   const secrets = [...(given.secrets ?? []), ...(given.secret === undefined ? [] : [given.secret])];
   const authenticate = createAuthenticator(scheme, secrets);

@@ -5,7 +5,7 @@ import { endChildrenOf } from "../child/leftovers.ts";
 import { createTail, limitOutput } from "../child/lines.ts";
 import { runChild, type ChildExit } from "../child/run.ts";
 import type { Process } from "../model/component.ts";
-import { parseDuration } from "../model/duration.ts";
+import { parseDuration, type Duration } from "../model/duration.ts";
 import { PermanentError, SluiceError } from "../model/errors.ts";
 import { formatEvent } from "../model/event.ts";
 import { defineProcess, type ProcessKind, type Surroundings } from "../model/kind.ts";
@@ -13,7 +13,35 @@ import { createMask } from "../model/mask.ts";
 
 const withoutNul = z.string().refine((text) => !text.includes("\0"), "must not hold a NUL character");
 
-const options = z.strictObject({
+/** Options of the `command` process. */
+export interface CommandProcessOptions {
+  /** The program and its arguments. No shell interprets them. */
+  readonly argv: readonly string[];
+  /** Working directory, relative to the config file's folder. Defaults to that folder (in code: the working directory). */
+  readonly cwd?: string | undefined;
+  /** Environment variables, besides PATH, HOME, the locale and what sluice sets. Defaults to none. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Time between SIGTERM and SIGKILL when the command must end. Defaults to 5s. */
+  readonly killAfter?: Duration | undefined;
+  /** Exit codes after which trying again cannot help: 1 to 255. Defaults to none. */
+  readonly permanentExitCodes?: readonly number[] | undefined;
+  /** Lines of output that are kept. Defaults to 10,000. */
+  readonly maxLines?: number | undefined;
+  /** Characters of output that are kept. Defaults to 500,000. */
+  readonly maxCharacters?: number | undefined;
+}
+
+interface Options {
+  readonly argv: readonly string[];
+  readonly cwd?: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  readonly killAfter: Duration;
+  readonly permanentExitCodes: readonly number[];
+  readonly maxLines: number;
+  readonly maxCharacters: number;
+}
+
+const options: z.ZodType<Options, CommandProcessOptions> = z.strictObject({
   argv: z
     .array(withoutNul)
     .min(1)
@@ -44,9 +72,6 @@ const options = z.strictObject({
     .default(500_000)
     .describe("Characters of output that are kept. Defaults to 500000."),
 });
-
-export type CommandProcessOptions = z.input<typeof options>;
-type Options = z.output<typeof options>;
 
 const LONGEST_LINE = 7_500;
 /** Last lines of standard error that an error tells. */

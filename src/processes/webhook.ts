@@ -4,11 +4,17 @@ import { PermanentError, RetryAfter, SluiceError } from "../model/errors.ts";
 import { formatEvent, type Event } from "../model/event.ts";
 import { defineProcess, type ProcessKind } from "../model/kind.ts";
 import { createMask } from "../model/mask.ts";
-import { createAddressGuard } from "../net/address.ts";
+import { createAddressGuard, type AddressGuard } from "../net/address.ts";
 import { createHttpClient, type HttpAnswer } from "../net/client.ts";
 import { readable } from "../net/readable.ts";
 import { parseRetryAfter } from "../net/retry-after.ts";
-import { githubSignature, isSecret, secretKeys, standardSignature } from "../net/signature.ts";
+import {
+  githubSignature,
+  isSecret,
+  secretKeys,
+  standardSignature,
+  type SignatureScheme,
+} from "../net/signature.ts";
 import { checkTarget } from "../net/target.ts";
 
 /** Headers that are ours to set, or the connection's. */
@@ -17,7 +23,37 @@ const RESERVED =
 
 const secret = z.string().refine(isSecret, "a secret must not be empty, and must be base64 after whsec_");
 
-const options = z.strictObject({
+export type WebhookMethod = "POST" | "PUT" | "PATCH" | "DELETE" | "GET";
+
+/** Options of the `webhook` process. */
+export interface WebhookProcessOptions {
+  /** Where events are sent: http or https, without user and password. */
+  readonly url: string;
+  /** Defaults to `POST`. */
+  readonly method?: WebhookMethod | undefined;
+  /** Headers that are sent besides. `Content-Type` defaults to `application/json`. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Signs every call: `whsec_` and base64, or text. Defaults to none. */
+  readonly secret?: string | undefined;
+  /** Several secrets: each signs, for rotation. Defaults to none. */
+  readonly secrets?: readonly string[] | undefined;
+  /** How calls are signed: Standard Webhooks, or GitHub's way. Defaults to `standard`. */
+  readonly scheme?: SignatureScheme | undefined;
+  /** Whether private addresses may be called, or the ranges (CIDR) that may. Defaults to `false`. */
+  readonly allowPrivate?: boolean | readonly string[] | undefined;
+}
+
+interface Options {
+  readonly url: string;
+  readonly method: WebhookMethod;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly secret?: string | undefined;
+  readonly secrets?: readonly string[] | undefined;
+  readonly scheme: SignatureScheme;
+  readonly allowPrivate: boolean | readonly string[];
+}
+
+const options: z.ZodType<Options, WebhookProcessOptions> = z.strictObject({
   url: z.string().describe("Where events are sent: http or https."),
   method: z.enum(["POST", "PUT", "PATCH", "DELETE", "GET"]).default("POST").describe("Defaults to POST."),
   headers: z
@@ -44,9 +80,6 @@ const options = z.strictObject({
     .describe("Whether private addresses may be called, or the ranges that may. Defaults to false."),
 });
 
-export type WebhookProcessOptions = z.input<typeof options>;
-type Options = z.output<typeof options>;
-
 /** How long an attempt may take if nothing else is said. */
 const TIMEOUT = "30s";
 /** Longest delay that is taken from a Retry-After header. */
@@ -71,7 +104,7 @@ export const webhookProcess: ProcessKind<WebhookProcessOptions, Options, unknown
 
 function createWebhookProcess(name: string, given: Options): Process {
   const guard = createAddressGuard(given.allowPrivate);
-  const url = checkUrl(name, () => checkTarget(given.url, guard));
+  const url = checkUrl(given.url, guard);
   const secrets = [...(given.secrets ?? []), ...(given.secret === undefined ? [] : [given.secret])];
   const keys = secrets.flatMap((text) => secretKeys(text, given.scheme).slice(0, 1));
   const client = createHttpClient({ guard });
@@ -168,12 +201,12 @@ function judge(answer: HttpAnswer, what: string, text: string, now: number): voi
   throw new PermanentError(message, { code: "HTTP_STATUS" });
 }
 
-function checkUrl(name: string, check: () => URL): URL {
+function checkUrl(text: string, guard: AddressGuard): URL {
   try {
-    return check();
+    return checkTarget(text, guard);
   } catch (error) {
     if (!(error instanceof SluiceError)) throw error;
     const details = { ...error.details, path: ["url"] };
-    throw new SluiceError(error.code, `webhook "${name}" (url): ${error.message}`, { cause: error, details });
+    throw new SluiceError(error.code, `url: ${error.message}`, { cause: error, details });
   }
 }

@@ -2,9 +2,6 @@ import { SluiceError } from "../../model/errors.ts";
 
 /** Bytes that a body may have. */
 export const MAX_BODY: number = 1024 * 1024;
-/** How deep arrays and objects may be nested: far less than what would overflow a stack further on. */
-const MAX_DEPTH = 1_000;
-
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
@@ -51,7 +48,7 @@ async function readCounting(stream: ReadableStream<Uint8Array> | null): Promise<
   return parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
 }
 
-/** @throws SluiceError BAD_REQUEST if the bytes are not UTF-8, not JSON, or nested too deeply */
+/** @throws SluiceError BAD_REQUEST if the bytes are not UTF-8 or not JSON */
 export function parseJson(body: Uint8Array): unknown {
   if (body.length === 0) throw new SluiceError("BAD_REQUEST", "the body is empty; send a JSON object");
   let text: string;
@@ -60,39 +57,11 @@ export function parseJson(body: Uint8Array): unknown {
   } catch (cause) {
     throw new SluiceError("BAD_REQUEST", "the body is not valid UTF-8", { cause });
   }
-  if (depthOf(text) > MAX_DEPTH) {
-    throw new SluiceError("BAD_REQUEST", `the body is nested more than ${MAX_DEPTH} levels deep`);
-  }
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
     throw new SluiceError("BAD_REQUEST", `the body is not JSON: ${(cause as Error).message}`, { cause });
   }
-}
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-
-/** How many arrays and objects are open at most; brackets inside strings do not count. */
-function depthOf(json: string): number {
-  let depth = 0;
-  let deepest = 0;
-  let inString = false;
-  for (let index = 0; index < json.length; index++) {
-    const character = json.charCodeAt(index);
-    if (inString) {
-      if (character === BACKSLASH) index++;
-      else if (character === QUOTE) inString = false;
-    } else if (character === QUOTE) {
-      inString = true;
-    } else if (character === 0x7b || character === 0x5b) {
-      depth++;
-      if (depth > deepest) deepest = depth;
-    } else if (character === 0x7d || character === 0x5d) {
-      depth--;
-    }
-  }
-  return deepest;
 }
 
 function tooLarge(): SluiceError {

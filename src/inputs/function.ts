@@ -1,0 +1,45 @@
+import { z } from "zod";
+import { findModule, loadExport } from "../child/module.ts";
+import { defineInput, type InputKind } from "../model/kind.ts";
+
+/** Options of the `function` input. */
+export interface FunctionInputOptions {
+  /** The module's file, relative to the config file's folder (in code: the working directory), or a `file:` URL. */
+  readonly module: string;
+  /** Which export is the function `handle(context)`. Defaults to `default`. */
+  readonly export?: string | undefined;
+}
+
+const options: z.ZodType<FunctionInputOptions, FunctionInputOptions> = z.strictObject({
+  module: z
+    .string()
+    .min(1)
+    .describe("The module's file, relative to the config file's folder: TypeScript or JavaScript."),
+  export: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Which export is the function handle(context). Defaults to default."),
+});
+
+/**
+ * Listens by a function `handle(context)` that a module exports. In code there is no need for it: an object
+ * `{ name, handle }` is an input.
+ */
+export const functionInput: InputKind<FunctionInputOptions, FunctionInputOptions, unknown> = defineInput({
+  type: "function",
+  summary: "Listens by a function that a module exports.",
+  options,
+  runsCode: true,
+  create(name, given, { directory }) {
+    findModule(given.module, directory);
+    return {
+      name,
+      type: "function",
+      async handle(context) {
+        const handle = await loadExport({ ...given, export: given.export, directory, method: "handle" });
+        await handle(context);
+      },
+    };
+  },
+});
