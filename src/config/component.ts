@@ -1,5 +1,3 @@
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
 import { z } from "zod";
 import type { Input, Process } from "../model/component.ts";
 import { isSluiceError } from "../model/errors.ts";
@@ -70,7 +68,6 @@ export async function readComponent(
   const isRight =
     common !== undefined && kind !== undefined && own !== undefined && report.issues.length === before;
   if (!isRight) return partial;
-  if (!checkModule(kind, own, what, path, surroundings)) return partial;
   rememberSecrets(kind, own, surroundings.addSecret);
   const component = create(kind, partial.name, own, path, surroundings);
   if (component === undefined) return partial;
@@ -201,24 +198,6 @@ function fromText(kind: AnyKind, options: Fields, isText: (key: string) => boole
   return changed;
 }
 
-const FILE = /^(?:\.{0,2}\/|.*\.[cm]?[jt]s$)/;
-
-/** A kind that runs code names it by `module`; a file that is not there is found now, and not at the first run. */
-function checkModule(
-  kind: AnyKind,
-  options: unknown,
-  what: string,
-  path: Path,
-  { directory, report }: ComponentSurroundings,
-): boolean {
-  const { module } = options as { module?: unknown };
-  if (kind.runsCode !== true || typeof module !== "string" || !FILE.test(module)) return true;
-  if (existsSync(resolve(directory, module))) return true;
-  const message = `${what}: there is no module ${JSON.stringify(module)}; it is looked for from the config file's folder`;
-  report.atValue([...path, "module"], "MODULE_NOT_FOUND", message);
-  return false;
-}
-
 function create(
   kind: AnyKind,
   name: string,
@@ -229,12 +208,13 @@ function create(
   try {
     return kind.create(name, options as never, { directory });
   } catch (error) {
-    if (!isSluiceError(error)) throw error;
-    const { path: inner } = error.details;
-    const place = Array.isArray(inner)
-      ? [...path, ...(inner as Path).map((part, index) => (index === 0 ? toSnakeCase(String(part)) : part))]
-      : path;
-    report.atValue(place, error.code, `${describe(kind.role, name)}: ${error.message}`);
+    const { code, details } = isSluiceError(error)
+      ? error
+      : { code: "INVALID_OPTIONS" as const, details: {} };
+    const inner = Array.isArray(details["path"]) ? (details["path"] as Path) : [];
+    const place = inner.map((part, index) => (index === 0 ? toSnakeCase(String(part)) : part));
+    const { message } = error as Error;
+    report.atValue([...path, ...place], code, `${describe(kind.role, name)}: ${message}`);
     return undefined;
   }
 }

@@ -121,7 +121,7 @@ describe("what is wrong is said with its place", () => {
     [
       "a type that is like none",
       '[[process]]\nname = "b"\ntype = "kubernetes"',
-      `${line(3)}:8: UNKNOWN_TYPE process "b": "kubernetes" is no type of process; there are shell, note, code`,
+      `${line(3)}:8: UNKNOWN_TYPE process "b": "kubernetes" is no type of process; there are shell, note`,
     ],
     [
       "a type of the other role",
@@ -209,9 +209,9 @@ describe("what is wrong is said with its place", () => {
       `${line(5)}:21: MODULE_NOT_FOUND process "b": there is no such folder`,
     ],
     [
-      "a module that is not there",
-      '[[process]]\nname = "b"\ntype = "code"\nmodule = "./enrich.ts"',
-      `${line(4)}:10: MODULE_NOT_FOUND process "b": there is no module "./enrich.ts"; it is looked for from the config file's folder`,
+      "what a kind throws by mistake",
+      '[[process]]\nname = "b"\ntype = "shell"\nargv = ["x"]\nworking_directory = "file:"',
+      `${line(1)}:1: INVALID_OPTIONS process "b": a mistake of the kind's own`,
     ],
     [
       "an option in execution_context",

@@ -9,20 +9,9 @@ test.each([
   expect(parseRate(text)).toEqual(rate);
 });
 
-test.each([
-  "",
-  "0/s",
-  "1.5/s",
-  "-1/s",
-  "10/d",
-  "10 / s",
-  "10/s ",
-  "1e9/s",
-  "9999999999/s",
-  10,
-  null,
-])("%j is no rate", (text) => {
-  expect(() => parseRate(text as string)).toThrow(
-    expect.objectContaining({ code: "INVALID_OPTIONS" }),
-  );
-});
+test.each(["", "0/s", "1.5/s", "-1/s", "10/d", "10 / s", "10/s ", "1e9/s", "9999999999/s", 10, null])(
+  "%j is no rate",
+  (text) => {
+    expect(() => parseRate(text as string)).toThrow(expect.objectContaining({ code: "INVALID_OPTIONS" }));
+  },
+);

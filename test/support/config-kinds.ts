@@ -91,20 +91,6 @@ export const noteProcess: ProcessKind<
   create: (name) => ({ name, type: "note", run: () => undefined }),
 });
 
-const codeOptions = z.strictObject({ module: z.string() });
-
-export const codeProcess: ProcessKind<
-  z.input<typeof codeOptions>,
-  z.output<typeof codeOptions>,
-  unknown
-> = defineProcess({
-  type: "code",
-  summary: "Runs a module.",
-  options: codeOptions,
-  runsCode: true,
-  create: (name) => ({ name, type: "code", run: () => undefined }),
-});
-
 export const registry: Registry = createRegistry({
   inputs: { table: async () => tableInput, hook: async () => hookInput },
   processes: {
