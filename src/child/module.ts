@@ -40,8 +40,7 @@ export async function loadExport(options: ModuleOptions): Promise<Exported> {
   const value = exports[name];
   if (typeof value === "function") return value as Exported;
   const method = (value as Readonly<Record<string, unknown>> | null | undefined)?.[options.method];
-  if (typeof method === "function")
-    return (...values) => (method as Exported).apply(value, values) as unknown;
+  if (typeof method === "function") return (method as Exported).bind(value);
   throw notExported(
     options,
     file,

@@ -117,7 +117,7 @@ function pipe(child: ChildProcess, { input, longestLine, onLine }: ChildOptions)
   child.stdin?.end(input);
   return (["stdout", "stderr"] as const).map((name) => {
     const reader = createLineReader(longestLine, (line) => onLine(line, name));
-    child[name]?.on("data", reader.push);
+    child[name]?.on("data", (bytes: Buffer) => reader.push(bytes));
     child[name]?.on("error", () => undefined);
     return reader;
   });

@@ -8,7 +8,7 @@ export function createMask(secrets: Iterable<string>): (text: string) => string 
   // The longest first, so that one that is part of another leaves nothing of it.
   const values = [...new Set(secrets)]
     .filter((value) => value.length >= SHORTEST)
-    .sort((a, b) => b.length - a.length);
+    .toSorted((a, b) => b.length - a.length);
   if (values.length === 0) return (text) => text;
   return (text) => values.reduce((masked, value) => masked.replaceAll(value, MASK), text);
 }

@@ -10,6 +10,7 @@ import { PermanentError, SluiceError } from "../model/errors.ts";
 import { formatEvent } from "../model/event.ts";
 import { defineProcess, type ProcessKind, type Surroundings } from "../model/kind.ts";
 import { createMask } from "../model/mask.ts";
+import type { LogStream } from "../model/run.ts";
 
 const withoutNul = z.string().refine((text) => !text.includes("\0"), "must not hold a NUL character");
 
@@ -117,7 +118,7 @@ function createCommandProcess(name: string, given: Options, surroundings: Surrou
         traceparent,
         journal: context.journalId,
       };
-      const log = limitOutput(limits, context.log);
+      const log = limitOutput(limits, (line, stream: LogStream) => context.log(line, stream));
       const tail = createTail(TAIL);
       const exit = await runChild({
         argv: given.argv,

@@ -72,6 +72,12 @@ function failure(options: WebhookProcessOptions): Promise<Record<string, unknown
   );
 }
 
+function first(got: readonly Got[]): Got {
+  const [request] = got;
+  if (request === undefined) throw new Error("nothing was sent");
+  return request;
+}
+
 describe("what a webhook process sends", () => {
   test("is the event as JSON, under the run's id, with attempt, fence, trace and hops", async () => {
     const { url, got } = await receiver();
@@ -95,7 +101,7 @@ describe("what a webhook process sends", () => {
       },
     });
     const { location, operation, trigger, uid, time, data, cause } = context.event;
-    expect(JSON.parse(got[0]!.body)).toEqual({
+    expect(JSON.parse(first(got).body)).toEqual({
       location,
       operation,
       id: "1",
@@ -124,17 +130,19 @@ describe("what a webhook process sends", () => {
     const clock = createFakeClock(Date.now());
     const other = `whsec_${Buffer.from("quite another one").toString("base64")}`;
     await run({ url, secrets: [SECRET, other] }, createRunContext({ event: EVENT, clock }));
-    const { headers, body } = got[0]!;
+    const { headers, body } = first(got);
     for (const secret of [SECRET, other]) {
       expect(new Webhook(secret).verify(body, headers as Record<string, string>)).toEqual(JSON.parse(body));
     }
-    expect(() => new Webhook("c29tZXRoaW5n").verify(body, headers as Record<string, string>)).toThrow();
+    expect(() => new Webhook("c29tZXRoaW5n").verify(body, headers as Record<string, string>)).toThrow(
+      "No matching signature found",
+    );
   });
 
   test("is signed in GitHub's way if asked", async () => {
     const { url, got } = await receiver();
     await run({ url, secret: "s3cret", scheme: "github" });
-    const { headers, body } = got[0]!;
+    const { headers, body } = first(got);
     expect(headers["x-hub-signature-256"]).toBe(
       `sha256=${createHmac("sha256", "s3cret").update(body).digest("hex")}`,
     );
@@ -145,7 +153,7 @@ describe("what a webhook process sends", () => {
     const context = createRunContext({ event: EVENT });
     await run({ url }, context);
     await run({ url }, { ...context, attempt: 2 });
-    expect(got[0]!.headers["idempotency-key"]).toBe(got[1]!.headers["idempotency-key"]);
+    expect(got.map(({ headers }) => headers["idempotency-key"])).toEqual([context.run.id, context.run.id]);
   });
 });
 
@@ -154,8 +162,9 @@ describe("an answer to a webhook process", () => {
     receiver((response) => response.writeHead(status, headers).end(body));
 
   test.each([200, 201, 202, 204, 299])("of %i succeeds", async (status) => {
-    const { url } = await answering(status);
+    const { url, got } = await answering(status);
     await run({ url });
+    expect(got).toHaveLength(1);
   });
 
   test.each([408, 425, 429, 500, 502, 503, 599])("of %i is tried again", async (status) => {
@@ -203,10 +212,10 @@ describe("an answer to a webhook process", () => {
     const { url } = await answering(200, {}, `\u001b[31mred\u0000 ${"x".repeat(5_000)}`);
     const { lines } = await run({ url });
     expect(lines).toHaveLength(1);
-    expect(lines[0]!.text).toMatch(
+    expect(lines[0]?.text).toMatch(
       /^POST http:\/\/127\.0\.0\.1:\d+: 200 after \d+ ms\n\ufffd\[31mred\ufffd x+…$/,
     );
-    expect(lines[0]!.text.length).toBeLessThan(2_100);
+    expect(lines[0]?.text.length).toBeLessThan(2_100);
   });
 
   test("does not show secrets that it echoes, nor the address's query", async () => {
@@ -248,7 +257,7 @@ describe("a webhook process that gets no answer", () => {
 
 describe("the options of a webhook process", () => {
   const making = (given: object) => () =>
-    webhookProcess({ name: "n", url: "https://example.com/", ...given } as never);
+    webhookProcess({ name: "n", url: "https://example.com/", ...given });
 
   test.each([
     "http://127.0.0.1/",

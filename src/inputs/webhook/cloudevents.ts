@@ -32,8 +32,7 @@ export function readStructured(body: Readonly<Record<string, unknown>>): CloudEv
   for (const [name, value] of Object.entries(body)) {
     if (name === "data" || name === "data_base64" || value === null) continue;
     if (!NAME.test(name)) throw invalid(`${JSON.stringify(name)} is not a name of an attribute`);
-    if (typeof value === "object") throw invalid(`the attribute ${name} must not be an object or array`);
-    attributes.set(name, String(value));
+    attributes.set(name, attributeText(name, value));
   }
   return toEvent(attributes, structuredData(body, attributes.get("datacontenttype")));
 }
@@ -57,6 +56,12 @@ function structuredData(body: Readonly<Record<string, unknown>>, type: string | 
   } catch (cause) {
     throw new SluiceError("BAD_REQUEST", "data_base64 is not the JSON that datacontenttype says", { cause });
   }
+}
+
+function attributeText(name: string, value: unknown): string {
+  if (typeof value === "string") return value;
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  throw invalid(`the attribute ${name} must be text, a number or a boolean`);
 }
 
 function toEvent(attributes: Attributes, data: unknown): CloudEvent {

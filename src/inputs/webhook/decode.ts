@@ -115,19 +115,11 @@ function isEventJson(object: JsonObject): boolean {
 
 /** The trigger is left out: an event is triggered by the input that takes it. */
 function readEventJson(object: JsonObject): EventInit {
-  const { location, operation, id, uid, time, key, data, headers, cause } = object;
-  const event = {
-    location,
-    ...(operation !== undefined && { operation }),
-    ...(id !== undefined && { id: exactId(id) }),
-    ...(uid !== undefined && { uid }),
-    ...(time !== undefined && { time }),
-    ...(key !== undefined && { key }),
-    ...(data !== undefined && { data }),
-    ...(headers !== undefined && { headers }),
-    ...(cause !== undefined && { cause: checkCause(cause) }),
-  };
-  // Whoever keeps an event checks the types of its fields.
+  const event: Record<string, unknown> = { ...object };
+  delete event["trigger"];
+  if ("id" in event) event["id"] = exactId(event["id"]);
+  if ("cause" in event) event["cause"] = checkCause(event["cause"]);
+  // Whoever keeps an event checks the types of its other fields.
   return event as EventInit;
 }
 
