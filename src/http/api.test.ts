@@ -124,7 +124,7 @@ describe("emitting", () => {
       "POST",
       "/api/v1/inputs/orders/events",
       {},
-      { "sluice-run": run, traceparent },
+      { "x-sluice-run": run, traceparent },
     );
     const { event } = (await call("GET", `/api/v1/events/${body.uid}`)).body;
     expect(event.cause).toMatchObject({ runs: [run], traceparent });

@@ -85,7 +85,7 @@ function parse(json: string): unknown {
 function causeFromEnvironment(): Readonly<Record<string, string>> {
   const { SLUICE_RUN: run, TRACEPARENT: traceparent } = process.env;
   return {
-    ...(run !== undefined && { "sluice-run": run }),
+    ...(run !== undefined && { "x-sluice-run": run }),
     ...(traceparent !== undefined && isTraceparent(traceparent) && { traceparent }),
   };
 }

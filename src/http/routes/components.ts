@@ -7,8 +7,9 @@ import { refuseQuery } from "../query.ts";
 import { findByName, json, list, requireOpen, type Call, type Route } from "../route.ts";
 
 const EVENT_KEYS = ["location", "operation", "id", "uid", "time", "key", "data", "headers"] as const;
-/** Longest key of an idempotent request, in characters. */
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,256}$/;
+
+const HOPS = /^\d{1,6}$/;
 
 function listInputs({ pipeline, search }: Call): Response {
   refuseQuery(search);
@@ -51,12 +52,13 @@ function readIdempotencyKey(request: Request): string | undefined {
 
 /** What caused the event, as a run hands it to the children that it starts and the servers that it calls. */
 function readCause(request: Request): Cause | undefined {
-  const run = request.headers.get("sluice-run");
+  const run = request.headers.get("x-sluice-run");
+  const hops = request.headers.get("x-sluice-hops") ?? "";
   const traceparent = request.headers.get("traceparent");
   const runs = run !== null && parseRunId(run) !== undefined ? [run] : [];
   const traced = traceparent !== null && isTraceparent(traceparent);
   if (runs.length === 0 && !traced) return undefined;
-  return { runs, hops: 0, ...(traced && { traceparent }) };
+  return { runs, hops: HOPS.test(hops) ? Number(hops) : 0, ...(traced && { traceparent }) };
 }
 
 type InputAction = "pause" | "resume" | "restart";
