@@ -208,13 +208,15 @@ function create(
   try {
     return kind.create(name, options as never, { directory });
   } catch (error) {
-    const { code, details } = isSluiceError(error)
-      ? error
-      : { code: "INVALID_OPTIONS" as const, details: {} };
-    const inner = Array.isArray(details["path"]) ? (details["path"] as Path) : [];
+    const known = isSluiceError(error) ? error : undefined;
+    const inner = (known?.details["path"] ?? []) as Path;
     const place = inner.map((part, index) => (index === 0 ? toSnakeCase(String(part)) : part));
     const { message } = error as Error;
-    report.atValue([...path, ...place], code, `${describe(kind.role, name)}: ${message}`);
+    report.atValue(
+      [...path, ...place],
+      known?.code ?? "INVALID_OPTIONS",
+      `${describe(kind.role, name)}: ${message}`,
+    );
     return undefined;
   }
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { SluiceError } from "../../src/model/errors.ts";
-import { defineInput, defineProcess, type InputKind, type ProcessKind } from "../../src/model/kind.ts";
+import { defineInput, defineProcess } from "../../src/model/kind.ts";
 import { createRegistry, type Registry } from "../../src/config/registry.ts";
 
 /* Kinds for the tests of src/config: small, and with one of each thing that a kind can have. */
@@ -11,11 +11,7 @@ const tableOptions = z.strictObject({
   catchUp: z.enum(["none", "last", "all"]).default("none"),
 });
 
-export const tableInput: InputKind<
-  z.input<typeof tableOptions>,
-  z.output<typeof tableOptions>,
-  unknown
-> = defineInput({
+const tableInput = defineInput({
   type: "table",
   summary: "Listens to tables.",
   options: tableOptions,
@@ -25,11 +21,7 @@ export const tableInput: InputKind<
 
 const hookOptions = z.strictObject({ path: z.string(), secrets: z.array(z.string()).optional() });
 
-export const hookInput: InputKind<
-  z.input<typeof hookOptions>,
-  z.output<typeof hookOptions>,
-  unknown
-> = defineInput({
+const hookInput = defineInput({
   type: "hook",
   summary: "Takes events by HTTP.",
   options: hookOptions,
@@ -60,11 +52,7 @@ const shellOptions = z
     });
   });
 
-export const shellProcess: ProcessKind<
-  z.input<typeof shellOptions>,
-  z.output<typeof shellOptions>,
-  unknown
-> = defineProcess({
+const shellProcess = defineProcess({
   type: "shell",
   summary: "Runs a program.",
   options: shellOptions,
@@ -74,17 +62,14 @@ export const shellProcess: ProcessKind<
         details: { path: ["workingDirectory"] },
       });
     }
+    if (options.workingDirectory === "file:") throw new TypeError("a mistake of the kind's own");
     return { name, type: "shell", run: () => undefined };
   },
 });
 
 const noteOptions = z.strictObject({});
 
-export const noteProcess: ProcessKind<
-  z.input<typeof noteOptions>,
-  z.output<typeof noteOptions>,
-  unknown
-> = defineProcess({
+const noteProcess = defineProcess({
   type: "note",
   summary: "Does nothing.",
   options: noteOptions,
@@ -96,6 +81,5 @@ export const registry: Registry = createRegistry({
   processes: {
     shell: async () => shellProcess,
     note: async () => noteProcess,
-    code: async () => codeProcess,
   },
 });
