@@ -39,6 +39,17 @@ export function configError(issues: readonly ConfigIssue[], cause?: unknown): Sl
   });
 }
 
+/** An error about one place of a file. */
+export function fault(
+  file: string,
+  code: ErrorCode,
+  message: string,
+  position = { line: 1, column: 1 },
+  cause?: unknown,
+): SluiceError {
+  return configError([{ file, ...position, code, message }], cause);
+}
+
 /** The issues of an error that `configError` made; `undefined` for any other. */
 export function configIssues(error: unknown): readonly ConfigIssue[] | undefined {
   if (!isSluiceError(error)) return undefined;

@@ -1,10 +1,9 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Position } from "./issue.ts";
-import { Positions } from "./positions.ts";
+import { fault, type Position } from "./issue.ts";
+import { Positions, type Source } from "./positions.ts";
 import { isPlainObject } from "./references.ts";
-import { fault, type Source } from "./source.ts";
 
 /**
  * Runs a module and takes the pipeline that it exports by default. It is code of the pipeline's owner, and runs as

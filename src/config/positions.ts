@@ -59,3 +59,10 @@ export class Positions {
 function idOf(path: Path): string {
   return path.join("\u0000");
 }
+
+/** What a file says, not yet checked, and where it says it. */
+export interface Source {
+  readonly file: string;
+  readonly value: unknown;
+  readonly positions: Positions;
+}

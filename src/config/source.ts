@@ -1,17 +1,11 @@
 import { open } from "node:fs/promises";
 import { extname } from "node:path";
-import type { ErrorCode, SluiceError } from "../model/errors.ts";
-import { configError } from "./issue.ts";
-import { Positions } from "./positions.ts";
+import { fault } from "./issue.ts";
+import { Positions, type Source } from "./positions.ts";
+
+export type { Source } from "./positions.ts";
 
 export type ConfigFormat = "toml" | "yaml" | "json" | "module";
-
-/** What a file says, not yet checked, and where it says it. */
-export interface Source {
-  readonly file: string;
-  readonly value: unknown;
-  readonly positions: Positions;
-}
 
 const FORMATS: Readonly<Record<string, ConfigFormat>> = {
   ".toml": "toml",
@@ -34,17 +28,6 @@ export function formatOf(file: string): ConfigFormat {
   const format = FORMATS[extname(file).toLowerCase()];
   if (format !== undefined) return format;
   throw fault(file, "CONFIG_SYNTAX", `a config file ends in ${Object.keys(FORMATS).join(", ")}`);
-}
-
-/** An error about one place of a file. */
-export function fault(
-  file: string,
-  code: ErrorCode,
-  message: string,
-  position = { line: 1, column: 1 },
-  cause?: unknown,
-): SluiceError {
-  return configError([{ file, ...position, code, message }], cause);
 }
 
 /** Reads a text file. @throws SluiceError CONFIG_NOT_FOUND or CONFIG_SYNTAX, with issues */

@@ -9,9 +9,8 @@ import {
   type Document,
   type YAMLError,
 } from "yaml";
-import { configError } from "./issue.ts";
-import { Positions, type Path } from "./positions.ts";
-import { fault, type Source } from "./source.ts";
+import { configError, fault } from "./issue.ts";
+import { Positions, type Path, type Source } from "./positions.ts";
 
 /** How many nodes all aliases together may stand for: enough for shared settings, too few for a bomb. */
 const ALIAS_LIMIT = 100;
