@@ -61,6 +61,10 @@ export async function readComponent(
   const before = report.issues.length;
   const given = Object.entries(fields).filter(([key]) => Object.hasOwn(shape, key));
   const common = read<Fields>(z.strictObject(shape), Object.fromEntries(given), { report, path, what });
+  if (fields["operation"] !== undefined && fields["operations"] !== undefined && role === "input") {
+    const message = `${what}: operation and operations mean the same; write one of them`;
+    report.atKey([...path, "operations"], "INVALID_OPTIONS", message);
+  }
   const kind = await findKind(role, fields["type"], path, what, surroundings);
   const own = kind === undefined ? undefined : readOptions(kind, fields, path, what, report);
   const partial = lenient(role, fields, path);

@@ -176,7 +176,7 @@ describe("what is wrong is said with its place", () => {
     [
       "a table of one process",
       '[link]\nfrom = "a"',
-      `${line(1)}:1: INVALID_OPTIONS link is a list: write [[link]], with two brackets`,
+      `${line(1)}:1: INVALID_OPTIONS link is a list; in TOML, write [[link]] with two brackets`,
     ],
     [
       "options of a kind",
@@ -212,6 +212,11 @@ describe("what is wrong is said with its place", () => {
       "what a kind throws by mistake",
       '[[process]]\nname = "b"\ntype = "shell"\nargv = ["x"]\nworking_directory = "file:"',
       `${line(1)}:1: INVALID_OPTIONS process "b": a mistake of the kind's own`,
+    ],
+    [
+      "two spellings of one key",
+      '[[input]]\nname = "h"\ntype = "hook"\npath = "/h"\noperation = "create"\noperations = ["update"]',
+      `${line(6)}:1: INVALID_OPTIONS input "h": operation and operations mean the same; write one of them`,
     ],
     [
       "an option in execution_context",
@@ -261,7 +266,10 @@ describe("what is wrong is said with its place", () => {
   test.each<[string, string]>([
     ['nam = "x"', 'c.toml:1:1: UNKNOWN_KEY there is no key "nam"; did you mean "name"?'],
     ["[[inputs]]", 'c.toml:1:1: UNKNOWN_KEY there is no key "inputs"; did you mean "[[input]]"?'],
-    ['input = "x"', "c.toml:1:1: INVALID_OPTIONS input is a list: write [[input]], with two brackets"],
+    [
+      'input = "x"',
+      "c.toml:1:1: INVALID_OPTIONS input is a list; in TOML, write [[input]] with two brackets",
+    ],
     ["input = [1]", "c.toml:1:10: INVALID_OPTIONS input: expected a table of keys and values"],
     ['name = "a b"', 'c.toml:1:8: INVALID_NAME name: the pipeline has the name "a b"'],
     ['journal = "postgres://x"', 'c.toml:1:11: INVALID_OPTIONS journal: expected "memory:" or "sqlite:PATH"'],

@@ -130,7 +130,11 @@ function readTop(value: Fields, report: Report): Top {
   for (const part of PARTS) {
     const list = value[part];
     if (list === undefined || Array.isArray(list)) continue;
-    report.atKey([part], "INVALID_OPTIONS", `${part} is a list: write [[${part}]], with two brackets`);
+    report.atKey(
+      [part],
+      "INVALID_OPTIONS",
+      `${part} is a list; in TOML, write [[${part}]] with two brackets`,
+    );
   }
   const found: Partial<Record<TopKey, unknown>> = {};
   for (const key of Object.keys(TOP) as TopKey[]) {
