@@ -34,12 +34,13 @@ export async function capture(
   context: InputContext,
   options: ResolvedOptions,
   actions: readonly Action[],
+  queryTimeout: number = QUERY_TIMEOUT,
 ): Promise<void> {
   const { clock, log, signal } = context;
   while (!signal.aborted) {
     const state = { provenFrom: Number.POSITIVE_INFINITY };
     try {
-      await runSession(context, options, actions, state);
+      await runSession(context, options, actions, queryTimeout, state);
     } catch (error) {
       const wasProven = clock.monotonic() - state.provenFrom >= PROVEN;
       if (!isSluiceError(error, "SOURCE_UNAVAILABLE") || !wasProven) throw error;
@@ -52,13 +53,14 @@ async function runSession(
   context: InputContext,
   options: ResolvedOptions,
   actions: readonly Action[],
+  queryTimeout: number,
   state: { provenFrom: number },
 ): Promise<void> {
   const address = parseAddress(options.connectionString);
   const client = await connect({
     connectionString: options.connectionString,
     applicationName: `sluice ${context.pipeline}/${context.name}`,
-    queryTimeout: QUERY_TIMEOUT,
+    queryTimeout,
   });
   let loss: Error | undefined;
   client.on("error", (error) => {

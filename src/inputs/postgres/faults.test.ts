@@ -1,0 +1,130 @@
+import { createServer, connect as connectTcp, type AddressInfo, type Socket } from "node:net";
+import { afterAll, describe, expect, test } from "vitest";
+import { eventually, openClient, startInput } from "../../../test/support/postgres-input.ts";
+import { postgresForTests } from "../../../test/support/postgres.ts";
+import { systemClock } from "../../engine/system.ts";
+import { checkOptions } from "../../model/kind.ts";
+import { createInputContext } from "../../testing/context.ts";
+import { createSignal } from "../../testing/signal.ts";
+import { postgresInput } from "./index.ts";
+import { capture } from "./session.ts";
+
+const { server, reason } = await postgresForTests();
+afterAll(() => server?.stop());
+
+describe.skipIf(server === undefined)(`an outbox whose server fails ${reason ?? ""}`, () => {
+  test(
+    "restarted and crashed again and again under load: what was committed arrives once, nothing else",
+    { timeout: 60_000 },
+    async () => {
+      const url = (await server?.createDatabase()) as string;
+      const setup = await openClient(url);
+      await setup.query("create table t (id int primary key)");
+      await setup.end();
+      const seen = new Map<string, string>();
+      const emitted: string[] = [];
+      const errors: unknown[] = [];
+      let isOver = false;
+      const isReady = createSignal();
+
+      // What the supervisor does: start it anew.
+      const supervised = (async () => {
+        while (!isOver) {
+          const running = startInput(url, { tables: ["t"], pollInterval: "300ms", context: { seen } });
+          void running.context.isReady.wait().then(() => isReady.set());
+          const watcher = setInterval(() => isOver && running.context.stop(), 20);
+          await running.ended.catch((error: unknown) => errors.push(error));
+          clearInterval(watcher);
+          emitted.push(...running.context.emitted.map((event) => event.id));
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+      })();
+
+      await isReady.wait();
+      const committed = new Set<string>();
+      const writers = Array.from({ length: 3 }, async (_, writer) => {
+        for (let i = 0; !isOver; i += 1) {
+          const client = await openClient(url).catch(() => undefined);
+          try {
+            for (; client !== undefined && !isOver; i += 1) {
+              const id = String(writer * 1_000_000 + i);
+              await client.query("insert into t values ($1)", [id]);
+              committed.add(id);
+            }
+          } catch {
+            // The server went away: whether that row was committed is told by the table at the end.
+          }
+          await client?.end().catch(() => undefined);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      });
+
+      for (const mode of ["fast", "immediate", "fast", "immediate"] as const) {
+        await new Promise((resolve) => setTimeout(resolve, 700));
+        await server?.restart(mode);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const client = await openClient(url);
+      await eventually(
+        async () => {
+          const { rows } = await client.query(
+            "select relname from pg_class where relname like 'outbox_%' and relkind = 'r'",
+          );
+          return (await client.query(`select count(*)::int as n from sluice.${rows[0].relname}`)).rows[0]
+            .n as number;
+        },
+        (count) => count < 5,
+        20_000,
+      );
+      isOver = true;
+      await Promise.all(writers);
+      // One more reader takes what the last writers left.
+      await supervised;
+      const last = startInput(url, { tables: ["t"], context: { seen } });
+      const { rows } = await client.query("select id::text from t");
+      await eventually(
+        () => emitted.length + last.context.emitted.length,
+        (count) => count >= rows.length,
+      );
+      await last.stop();
+      emitted.push(...last.context.emitted.map((event) => event.id));
+      await client.end();
+
+      const inTable = rows.map((row) => row.id as string);
+      expect(emitted.toSorted()).toEqual(inTable.toSorted());
+      expect([...committed].filter((id) => !inTable.includes(id))).toEqual([]);
+      expect(errors.every((error) => (error as { code: string }).code === "SOURCE_UNAVAILABLE")).toBe(true);
+      expect(inTable.length).toBeGreaterThan(200);
+    },
+  );
+
+  test("a connection that falls silent is noticed at the next heartbeat", async () => {
+    const direct = new URL((await server?.createDatabase()) as string);
+    const sockets: Socket[] = [];
+    let isSilent = false;
+    const proxy = createServer((near) => {
+      const far = connectTcp(Number(direct.port), "127.0.0.1");
+      sockets.push(near, far);
+      near.on("data", (chunk) => !isSilent && far.write(chunk)).on("error", () => undefined);
+      far.on("data", (chunk) => !isSilent && near.write(chunk)).on("error", () => undefined);
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+    const through = new URL(direct);
+    through.port = String((proxy.address() as AddressInfo).port);
+
+    const context = createInputContext({ clock: systemClock });
+    const options = checkOptions(
+      postgresInput,
+      { connectionString: through.href, tables: ["t"], pollInterval: "200ms" },
+      "in",
+    );
+    const ended = capture(context, options, ["insert"], 500);
+    await context.isReady.wait();
+    isSilent = true;
+    const from = performance.now();
+    await expect(ended).rejects.toMatchObject({ code: "SOURCE_UNAVAILABLE" });
+    expect(performance.now() - from).toBeLessThan(5_000);
+    for (const socket of sockets) socket.destroy();
+    proxy.close();
+  });
+});
