@@ -47,8 +47,18 @@ describe("emit", () => {
 
   test("every field of the event can be given", async () => {
     const { uid } = await shop.json<{ uid: string }>([
-      "emit", "orders", "--location", "raw.orders", "--operation", "INSERT", "--id", "7"],
-      "--key", "customer-1", "--data", '{"total":9}',
+      "emit",
+      "orders",
+      "--location",
+      "raw.orders",
+      "--operation",
+      "INSERT",
+      "--id",
+      "7",
+      "--key",
+      "customer-1",
+      "--data",
+      '{"total":9}',
     ]);
     const { event } = await shop.json<Journey>(["show", uid]);
     expect(event).toMatchObject({
