@@ -18,7 +18,9 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 async function snippet(page: string, fence: string, containing: string): Promise<string> {
   const text = await readFile(join(root, page), "utf8");
   const blocks = [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)];
-  const found = blocks.find(([, language, body]) => language === fence && body?.includes(containing) === true);
+  const found = blocks.find(
+    ([, language, body]) => language === fence && body?.includes(containing) === true,
+  );
   if (found?.[2] === undefined) throw new Error(`${page} has no ${fence} block with ${containing}`);
   return found[2];
 }
@@ -43,7 +45,7 @@ test("the component that CONTRIBUTING walks through counts, and goes on where it
   };
   const clock = createFakeClock();
   const context = createInputContext({ clock });
-  const listening = counterInput({ name: "counter", every: "2s" }).handle(context as never);
+  const listening = counterInput({ name: "counter", every: "2s" }).handle(context);
   for (let count = 1; count <= 3; count++) {
     await clock.advance(2_000);
     await context.waitFor(count);

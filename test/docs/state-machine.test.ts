@@ -15,12 +15,14 @@ test("the diagram draws the transitions of the code", () => {
 });
 
 test("the table lists the transitions of the code", () => {
-  expect(matches(/^\| ([a-z]+) \| ([a-z]+) \| .+ \|$/gm).filter((row) => row !== "from → to")).toEqual(inCode);
+  expect(matches(/^\| ([a-z]+) \| ([a-z]+) \| .+ \|$/gm).filter((row) => row !== "from → to")).toEqual(
+    inCode,
+  );
 });
 
 test("diagram and table begin with the same states", () => {
-  const drawn = [...page.matchAll(/^ {2}\[\*\] --> ([a-z]+)$/gm)].map(([, to]) => to).toSorted();
-  const listed = [...page.matchAll(/^\| \(new\) \| ([a-z]+) \|/gm)].map(([, to]) => to).toSorted();
+  const drawn = [...page.matchAll(/^ {2}\[\*\] --> ([a-z]+)$/gm)].map(([, to]) => String(to)).toSorted();
+  const listed = [...page.matchAll(/^\| \(new\) \| ([a-z]+) \|/gm)].map(([, to]) => String(to)).toSorted();
   expect(drawn).toEqual(listed);
   expect(drawn).toEqual(["dead", "queued", "waiting"]);
 });
