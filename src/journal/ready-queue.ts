@@ -46,6 +46,13 @@ export class ReadyQueue<Item extends Keyed> {
     return first;
   }
 
+  /** In no order. */
+  *[Symbol.iterator](): Generator<Item, void, undefined> {
+    for (let i = 0; i < this.#count; i += 1)
+      yield this.#ring[(this.#head + i) & (this.#ring.length - 1)] as Item;
+    yield* this.#returned;
+  }
+
   clear(): void {
     this.#count = 0;
     this.#resize(SMALLEST);

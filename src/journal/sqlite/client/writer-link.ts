@@ -1,0 +1,97 @@
+import { Worker } from "node:worker_threads";
+import { SluiceError } from "../../../model/errors.ts";
+import { fromPlainError } from "../failure.ts";
+import type { FromWriter, Hello, ToWriter, WriterData } from "../layout.ts";
+
+type Handler = (reply: FromWriter) => void;
+
+/** The main thread's end of the writer: every message is answered by one, in order. */
+export class WriterLink {
+  readonly #worker: Worker;
+  readonly #path: string;
+  readonly #expected: { readonly onReply: Handler; readonly onLost: (error: SluiceError) => void }[] = [];
+  #first = 0;
+  #lost: SluiceError | undefined;
+  readonly #exited: Promise<void>;
+
+  private constructor(worker: Worker, path: string) {
+    this.#worker = worker;
+    this.#path = path;
+    worker.on("message", (reply: FromWriter) => this.#next()?.onReply(reply));
+    worker.on("error", (error) => this.#lose(error instanceof Error ? error : new Error(String(error))));
+    this.#exited = new Promise((resolve) => {
+      worker.on("exit", () => {
+        this.#lose(new Error("its thread ended"));
+        resolve();
+      });
+    });
+  }
+
+  /** Starts the thread; resolves once it owns the journal. @throws SluiceError what opening it threw */
+  static start(data: WriterData): Promise<{ link: WriterLink; hello: Extract<Hello, { type: "hello" }> }> {
+    const self = import.meta.url;
+    const thread = new URL(`../writer/thread${self.slice(self.lastIndexOf("."))}`, self);
+    const link = new WriterLink(
+      new Worker(thread, { workerData: data, name: "sluice-journal-writer" }),
+      data.path,
+    );
+    return new Promise((resolve, reject) => {
+      link.#expected.push({
+        onReply: (reply) => {
+          const hello = reply as unknown as Hello;
+          if (hello.type === "hello") resolve({ link, hello });
+          else reject(fromPlainError(hello.error));
+        },
+        onLost: reject,
+      });
+    });
+  }
+
+  send(message: ToWriter, onReply: Handler, onLost: (error: SluiceError) => void): void {
+    if (this.#lost !== undefined) {
+      onLost(this.#lost);
+      return;
+    }
+    this.#expected.push({ onReply, onLost });
+    this.#worker.postMessage(message);
+  }
+
+  ask<Value>(message: ToWriter): Promise<Value> {
+    return new Promise((resolve, reject) => {
+      this.send(
+        message,
+        (reply) => {
+          if (reply.type === "failed") reject(fromPlainError(reply.error));
+          else resolve((reply as { value?: unknown }).value as Value);
+        },
+        reject,
+      );
+    });
+  }
+
+  /** Closes the journal's file, then ends the thread. */
+  async close(): Promise<void> {
+    if (this.#lost === undefined) await this.ask({ type: "close" });
+    await this.#exited;
+  }
+
+  #next(): { readonly onReply: Handler; readonly onLost: (error: SluiceError) => void } | undefined {
+    const next = this.#expected[this.#first++];
+    if (this.#first === this.#expected.length) {
+      this.#expected.length = 0;
+      this.#first = 0;
+    }
+    return next;
+  }
+
+  #lose(cause: Error): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = new SluiceError(
+      "JOURNAL_IO",
+      `the writer of journal ${this.#path} is gone: ${cause.message}; start anew`,
+      { cause },
+    );
+    for (let waiting = this.#next(); waiting !== undefined; waiting = this.#next())
+      waiting.onLost(this.#lost);
+  }
+}

@@ -1,0 +1,44 @@
+import { SluiceError, isSluiceError, type ErrorCode } from "../../model/errors.ts";
+
+/** Primary result codes (https://www.sqlite.org/rescode.html). */
+const CODES: Readonly<Record<number, ErrorCode>> = {
+  11: "JOURNAL_DAMAGED", // CORRUPT
+  26: "JOURNAL_DAMAGED", // NOTADB
+  13: "JOURNAL_FULL", // FULL
+  10: "JOURNAL_IO", // IOERR
+};
+
+const ADVICE: Readonly<Partial<Record<ErrorCode, string>>> = {
+  JOURNAL_DAMAGED: "the file is damaged: stop, keep a copy of it, and restore a backup",
+  JOURNAL_FULL: "there is no space left: free some, and work goes on by itself",
+  JOURNAL_IO: "the disk refused to read or write: look at the system's log",
+};
+
+/** Anything that SQLite or the file system threw, as an error of ours that says what to do. */
+export function toJournalError(error: unknown, path: string): SluiceError {
+  if (isSluiceError(error)) return error;
+  const { errcode, code, message } = error as { errcode?: number; code?: string; message?: string };
+  const primary = typeof errcode === "number" ? errcode & 0xff : 0;
+  const space = code === "ENOSPC" || code === "EDQUOT";
+  const kind = space ? "JOURNAL_FULL" : (CODES[primary] ?? "JOURNAL_IO");
+  return new SluiceError(kind, `journal ${path}: ${message ?? String(error)}; ${ADVICE[kind]}`, {
+    cause: error,
+    details: { path, ...(typeof errcode === "number" && { errcode }) },
+  });
+}
+
+/** An error in a form that crosses threads. */
+export interface PlainError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+export function toPlainError(error: unknown, path: string): PlainError {
+  const { code, message, details } = toJournalError(error, path);
+  return { code, message, details };
+}
+
+export function fromPlainError({ code, message, details }: PlainError): SluiceError {
+  return new SluiceError(code, message, { details: { ...details } });
+}
