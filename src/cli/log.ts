@@ -16,8 +16,8 @@ export function createLogger(redact: (text: string) => string): Logger {
   );
 }
 
-/** `07:21:39.123 info  message  key=value` */
-function forPeople(line: string): string {
+/** `07:21:39.123 info  message  key=value`, whatever a line of the log holds. */
+export function forPeople(line: string): string {
   const { level, time, msg, err, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const parts = Object.entries({ ...fields, ...(err !== undefined && { error: messageOf(err) }) })
     .map(([key, value]) => `${key}=${typeof value === "string" ? value : toSafeJson(value)}`)

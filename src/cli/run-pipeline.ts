@@ -25,8 +25,9 @@ export async function runPipeline(file: string, { json }: { readonly json: boole
   try {
     await using running = await start(pipeline, logger);
     const { http, hooks } = running.servers;
-    if (json) printJson({ ready: true, http, ...(pipeline.hooks !== null && { hooks }) });
-    logger.info({ http, hooks, journal: pipeline.journal }, `${pipeline.name} is running`);
+    const apart = pipeline.hooks === null ? {} : { hooks };
+    if (json) printJson({ ready: true, http, ...apart });
+    logger.info({ http, ...apart, journal: pipeline.journal }, `${pipeline.name} is running`);
     const signal = await signalled;
     logger.info({ signal }, `${pipeline.name} is stopping`);
   } catch (error) {
