@@ -321,7 +321,7 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   async #stop(grace: number): Promise<void> {
-    await this.#starting?.catch(() => undefined);
+    if (this.#state === "starting") await this.#starting?.catch(() => undefined);
     if (this.#runtime === undefined) return;
     this.#become("stopping");
     try {

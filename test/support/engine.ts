@@ -2,6 +2,8 @@ import type { EventInit } from "../../src/model/event.ts";
 import type { Input, InputContext } from "../../src/model/component.ts";
 import type { SluiceError } from "../../src/model/errors.ts";
 import type { Random } from "../../src/model/uid.ts";
+import type { Journal, JournalDriver } from "../../src/journal/journal.ts";
+import type { Work } from "../../src/journal/work.ts";
 import { createMemoryJournal } from "../../src/journal/memory/journal.ts";
 import { Orchestrator, type EngineOptions } from "../../src/engine/orchestrator.ts";
 import { createFakeClock, type FakeClock } from "../../src/testing/clock.ts";
@@ -52,6 +54,32 @@ export function createTestPipeline(options: Partial<EngineOptions> & { seed?: nu
     turn: () => clock.advance(0),
     stop,
     [Symbol.asyncDispose]: stop,
+  };
+}
+
+/**
+ * A journal in memory that outlives its owners: what one leaves behind, the next one finds. Only what is handed back
+ * is due again, so a run that an owner forgot stays out of reach.
+ */
+export function createKeptJournal(): JournalDriver {
+  let opened: Promise<Journal> | undefined;
+  return {
+    location: "memory:",
+    async open(surroundings) {
+      const journal = await (opened ??= createMemoryJournal().open(surroundings));
+      return { ...journal, close: async () => undefined };
+    },
+  };
+}
+
+/** Wraps a journal's work: what `change` answers takes the place of the journal's own. */
+export function withWork(driver: JournalDriver, change: (work: Work) => Partial<Work>): JournalDriver {
+  return {
+    location: driver.location,
+    async open(surroundings) {
+      const journal = await driver.open(surroundings);
+      return { ...journal, work: { ...journal.work, ...change(journal.work) } };
+    },
   };
 }
 
