@@ -39,7 +39,13 @@ export interface PipelineDefinition {
   readonly grace?: Duration;
   readonly retention?: Omit<PipelineRetention, "maxSize"> & { readonly maxSize?: number | string };
   /** The API and the page. Defaults to none. */
-  readonly http?: { readonly listen?: string; readonly token?: string; readonly changes?: boolean };
+  readonly http?: {
+    readonly listen?: string;
+    readonly token?: string;
+    /** Names it is also called by, behind a proxy for example. */
+    readonly hosts?: readonly string[];
+    readonly changes?: boolean;
+  };
   /** A listener of its own for webhook inputs. */
   readonly hooks?: { readonly listen: string };
   /** Made in code, or by their kind. */

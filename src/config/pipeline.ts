@@ -45,6 +45,8 @@ export interface PipelineRetention {
 
 export interface PipelineHttp extends Listen {
   readonly token?: string;
+  /** Names it is also called by, behind a proxy for example. */
+  readonly hosts?: readonly string[];
   /** Whether the API may change the pipeline. */
   readonly changes: boolean;
 }

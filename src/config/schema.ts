@@ -82,6 +82,14 @@ export const TOP: Readonly<Record<TopKey, z.ZodType>> = {
         .min(1, "expected a token, not an empty text")
         .meta({ description: "Bearer token of the API; needed off loopback" })
         .optional(),
+      hosts: z
+        .array(
+          z
+            .string()
+            .regex(/^[a-z0-9._-]+$/i, 'expected a host name without a port, such as "sluice.internal"'),
+        )
+        .meta({ description: "Names it is also called by, behind a proxy for example. Defaults to none" })
+        .optional(),
       changes: z
         .boolean()
         .meta({ description: "Whether the API may change the pipeline. Defaults to false" })

@@ -146,7 +146,7 @@ function readTop(value: Fields, report: Report): Top {
   return {
     ...(rest as Pick<Top, "name" | "journal" | "concurrency" | "grace">),
     retention: toRetention(retention as Record<string, string | number> | undefined),
-    http: toHttp(http as (Fields & { listen: string; token?: string; changes: boolean }) | undefined, report),
+    http: toHttp(http as RawHttp | undefined, report),
     hooks: hooks === undefined ? null : parseListen((hooks as { listen: string }).listen),
   };
 }
@@ -161,10 +161,11 @@ function toRetention(retention: Record<string, string | number> = {}): PipelineR
   return size === undefined ? durations : { ...durations, maxSize: parseSize(size) };
 }
 
-function toHttp(
-  http: { listen: string; token?: string; changes: boolean } | undefined,
-  report: Report,
-): PipelineHttp | null {
+interface RawHttp extends Omit<PipelineHttp, keyof Listen> {
+  readonly listen: string;
+}
+
+function toHttp(http: RawHttp | undefined, report: Report): PipelineHttp | null {
   if (http === undefined) return null;
   const listen = parseListen(http.listen);
   if (http.token === undefined && !isLoopback(listen.host)) {
@@ -174,8 +175,8 @@ function toHttp(
       `http: ${JSON.stringify(http.listen)} can be reached from outside; set a token, or listen on 127.0.0.1`,
     );
   }
-  const { token, changes } = http;
-  return { ...listen, changes, ...(token !== undefined && { token }) };
+  const { listen: _, ...rest } = http;
+  return { ...listen, ...rest };
 }
 
 async function readComponents(
