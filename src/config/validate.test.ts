@@ -312,6 +312,13 @@ describe("what is wrong is said with its place", () => {
     expect(error?.slice(0, expected.length)).toBe(expected);
   });
 
+  test("an API may be called by other names, which are hosts without a port", async () => {
+    expect(await errorsIn('[http]\nhosts = ["sluice.internal"]')).toEqual([]);
+    expect(await errorsIn('[http]\nhosts = ["sluice.internal:80"]')).toEqual([
+      expect.stringMatching(/^c\.toml:2:\d+: INVALID_OPTIONS http, hosts/),
+    ]);
+  });
+
   test.each(["0.0.0.0:80", "[::]:80", "example.org:80"])("a token lets %s be listened on", async (listen) => {
     expect(await errorsIn(`[http]\nlisten = "${listen}"\ntoken = "secret"`)).toEqual([]);
   });
