@@ -14,7 +14,7 @@ prototype.visitStatement = function (statement) {
 
 /** For each room of the house, the rooms (or single files) that it may import besides itself. */
 const PORTS = ["journal/work.ts", "journal/history.ts", "journal/coordination.ts", "journal/journal.ts"];
-/** What the orchestrator shows; `orchestrator.history` is the port itself. */
+/** What the orchestrator shows. `orchestrator.journal` and `.history` are ports themselves: their types belong to it. */
 const ENGINE_FACE = [
   "engine/orchestrator.ts",
   "engine/handles.ts",
@@ -30,7 +30,7 @@ const ROOMS = {
   net: ["model/"],
   child: ["model/"],
   config: ["model/", "topology/", ...ENGINE_FACE],
-  http: ["model/", ...ENGINE_FACE, "journal/history.ts"],
+  http: ["model/", ...ENGINE_FACE, "journal/history.ts", "journal/journal.ts"],
   observe: ["model/", ...ENGINE_FACE],
 };
 const SHARED_BY_KINDS = ["model/", "postgres/", "net/", "child/"];

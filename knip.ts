@@ -13,7 +13,7 @@ const published = targets
 const config: KnipConfig = {
   entry: [
     ...published,
-    "src/**/*.worker.ts",
+    "src/**/thread.ts",
     "scripts/*.ts",
     "examples/*/*.ts",
     "bench/sample.ts",
