@@ -3,10 +3,10 @@ import type { EmitOptions, Input, InputContext, Receipt } from "../model/compone
 import { isPermanentError, SluiceError, toErrorRecord, type ErrorRecord } from "../model/errors.ts";
 import { isoTime, type EventInit } from "../model/event.ts";
 import { inputChanged } from "./diagnostics.ts";
+import type { InputHost } from "./input-host.ts";
 import { backOff } from "./retry-policy.ts";
 import type { InputRow, InputState } from "./rows.ts";
 import type { ResolvedInputSettings } from "./settings.ts";
-import type { InputHost } from "./supervisor.ts";
 
 const RESTART = { initial: 1_000, max: 60_000, factor: 2 };
 /** An input that ran this long had recovered: its back-off starts anew. */

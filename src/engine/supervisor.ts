@@ -1,27 +1,8 @@
-import type { Clock } from "../model/clock.ts";
-import type { ComponentState, EmitOptions, Input, Receipt } from "../model/component.ts";
-import type { EventInit } from "../model/event.ts";
-import type { Logger } from "../model/logger.ts";
-import type { Random } from "../model/uid.ts";
-import type { Lease } from "../journal/coordination.ts";
-import type { ErrorStream } from "./error-stream.ts";
+import type { Input } from "../model/component.ts";
+import type { InputHost } from "./input-host.ts";
 import type { InputRow } from "./rows.ts";
 import type { ResolvedInputSettings } from "./settings.ts";
 import { SupervisedInput } from "./supervised-input.ts";
-
-/** What all inputs of an engine have in common. */
-export interface InputHost {
-  readonly pipeline: string;
-  readonly journalId: string;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly errors: ErrorStream;
-  logger(input: string): Logger;
-  state(owner: string): ComponentState;
-  lease(name: string, signal: AbortSignal): Promise<Lease | undefined>;
-  emit(input: string, event: EventInit, options?: EmitOptions): Promise<Receipt>;
-  emitAll(input: string, events: readonly EventInit[], options?: EmitOptions): Promise<Receipt[]>;
-}
 
 /** Starts inputs, keeps them going, and knows how each is. */
 export class Supervisor {
