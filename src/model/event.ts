@@ -97,7 +97,7 @@ export function toEventRecord(init: EventInit, trigger: string, now: number, new
     trigger,
     location: init.location === undefined ? trigger : checkText(init.location, "location"),
     operation: parseOperation(init.operation),
-    id: id === undefined ? uid : typeof id === "string" ? id : checkId(id),
+    id: id === undefined ? uid : typeof id === "string" ? checkText(id, "id") : checkId(id),
     key: init.key === undefined ? null : checkText(init.key, "key"),
     time: init.time === undefined ? now : checkTime(init.time),
     data: data === undefined ? null : toJson(data),
@@ -163,9 +163,11 @@ export function checkUid(value: unknown): string {
   throw invalid("uid", value, "a UUID such as 0193c0de-0000-7000-8000-000000000000");
 }
 
+/** A journal keeps these as text, in UTF-8: half of a surrogate pair would come back as another character. */
 function checkText(value: unknown, field: string): string {
-  if (typeof value === "string") return value;
-  throw invalid(field, value, "a string");
+  if (typeof value !== "string") throw invalid(field, value, "a string");
+  if (!value.isWellFormed()) throw invalid(field, value, "text without lone surrogates");
+  return value;
 }
 
 function checkId(value: unknown): string {
