@@ -60,11 +60,15 @@ export interface InputContext<Data = unknown> {
    * Rejects if the journal cannot take it (SluiceError JOURNAL_FULL, JOURNAL_IO, JOURNAL_BACKLOG) or if the
    * event is none (INVALID_EVENT); nothing was kept then.
    */
-  emit(event: EventInit<Data>, options?: EmitOptions): Promise<Receipt>;
+  emit(this: void, event: EventInit<Data>, options?: EmitOptions): Promise<Receipt>;
   /** As `emit`, for many in one commit: all are durable when it resolves, or none is. */
-  emitAll(events: readonly EventInit<Data>[], options?: Pick<EmitOptions, "state">): Promise<Receipt[]>;
+  emitAll(
+    this: void,
+    events: readonly EventInit<Data>[],
+    options?: Pick<EmitOptions, "state">,
+  ): Promise<Receipt[]>;
   /** Says that it listens now. Only needed by inputs whose `announcesReady` is set. */
-  ready(): void;
+  ready(this: void): void;
 }
 
 /** A long-running listener. */
@@ -127,15 +131,19 @@ export interface RunContext<Emits = unknown> {
    */
   readonly journalId?: string;
   /** Keeps a line in the run's log. */
-  log(text: string, stream?: LogStream): void;
+  log(this: void, text: string, stream?: LogStream): void;
   /** Says how far it is: shown live, and kept in the run's log. */
-  progress(done: number, total?: number, text?: string): void;
+  progress(this: void, done: number, total?: number, text?: string): void;
   /**
    * Emits an event along the links that leave this process. It is held and committed with the run's
    * success, all or nothing; with `now` it is committed at once, deduplicated per run and `key`.
    */
-  emit(event: EventInit<Emits>, options?: { readonly now?: false }): void;
-  emit(event: EventInit<Emits>, options: { readonly now: true; readonly key: string }): Promise<Receipt>;
+  emit(this: void, event: EventInit<Emits>, options?: { readonly now?: false }): void;
+  emit(
+    this: void,
+    event: EventInit<Emits>,
+    options: { readonly now: true; readonly key: string },
+  ): Promise<Receipt>;
 }
 
 /** A job that runs once for an event. */
