@@ -2,12 +2,12 @@ import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
 import { chmod, chown, cp, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import pg from "pg";
+import { freePort } from "./free-port.ts";
 
 const run = promisify(execFile);
 /** Not "sluice": a schema that is called like the user comes first in its search path. */
@@ -171,10 +171,12 @@ async function copyCluster(binaries: Binaries, owner: Owner, directory: string, 
     });
   }
   await mkdir(directory, { recursive: true });
-  await cp(join(template, "data"), data, { recursive: true });
   await give(directory, owner);
-  if (owner.uid !== undefined) await run("chown", ["-R", `${owner.uid}:${owner.gid}`, data]);
-  await chmod(data, 0o700);
+  await placeOnce(data, async (to) => {
+    await cp(join(template, "data"), to, { recursive: true });
+    if (owner.uid !== undefined) await run("chown", ["-R", `${owner.uid}:${owner.gid}`, to]);
+    await chmod(to, 0o700);
+  });
 }
 
 /** Fills a folder under another name and moves it into place, so that nobody ever sees half of it. */
@@ -265,15 +267,4 @@ async function unreachable(path: string): Promise<string | undefined> {
 
 async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined)) !== undefined;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 }
