@@ -120,7 +120,7 @@ describe.skipIf(server === undefined)(`what the capture sees ${reason ?? ""}`, (
       "delete from t where id = 2",
     );
     expect(events.map((event) => event.id)).toEqual(["1", "2", "3", "4", "5", "6", "7", "2"]);
-    expect((events[1]?.data as { body: string }).body).toHaveLength(2_097_152);
+    expect(events[1]?.data).toMatchObject({ body: expect.stringMatching(/^[0-9a-f]{2097152}$/) });
   });
 
   test("TRUNCATE is one delete of everything", async () => {

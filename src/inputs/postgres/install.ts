@@ -108,11 +108,11 @@ export async function refuseForeignJournal(
   const { rows } = await client.query("select journal from sluice.subscriptions where name = $1", [
     subscription.name,
   ]);
-  const owner = rows[0]?.["journal"];
+  const owner = rows[0]?.["journal"] as string | undefined;
   if (owner === undefined || owner === journal) return;
   throw new SluiceError(
     "SUBSCRIPTION_OWNED",
-    `subscription "${subscription.name}" belongs to journal ${String(owner)}, not to this one (${journal}); give this input a subscription of its own, or, if that journal is gone for good, set takeover = true`,
+    `subscription "${subscription.name}" belongs to journal ${owner}, not to this one (${journal}); give this input a subscription of its own, or, if that journal is gone for good, set takeover = true`,
     { details: { subscription: subscription.name, owner, journal } },
   );
 }

@@ -12,6 +12,9 @@ import { postgresForTests } from "../../../test/support/postgres.ts";
 import { SluiceError } from "../../model/errors.ts";
 import type { InputContext } from "../../model/component.ts";
 import type { Event } from "../../model/event.ts";
+import { systemClock } from "../../engine/system.ts";
+import { inputConformance } from "../../testing/inputs/conformance.ts";
+import { postgresInput } from "./index.ts";
 import { createInputContext } from "../../testing/context.ts";
 import { uninstallSubscription } from "./uninstall.ts";
 
@@ -53,6 +56,21 @@ describe.skipIf(server === undefined)(`how the outbox is read ${reason ?? ""}`, 
   };
   const idsOf = (events: readonly Event[]): number[] =>
     events.map((event) => Number(event.id)).toSorted((a, b) => a - b);
+
+  test.each(
+    inputConformance({
+      async create() {
+        let id = 1_000;
+        return {
+          input: postgresInput({ name: "conforming", connectionString: url, tables: ["t"] }),
+          context: { clock: systemClock },
+          tell: () => client.query("insert into t values ($1, 1)", [id++]),
+        };
+      },
+    }),
+  )("$name", async ({ run }) => {
+    await expect(run()).resolves.toBeUndefined();
+  });
 
   test("eight writers that commit in any order and roll back at will: every committed row once, none other", async () => {
     const running = await capture({ batchSize: 50, operations: ["create"] });
@@ -137,7 +155,7 @@ describe.skipIf(server === undefined)(`how the outbox is read ${reason ?? ""}`, 
     };
     const first = await capture({ override: { emitAll } });
     await client.query("insert into t select i, 0 from generate_series(1, 10) i");
-    await expect(first.ended).rejects.toThrow();
+    await expect(first.ended).rejects.toThrow("killed after");
     expect(await outboxSize()).toBe(10);
     const second = await capture({ context: { seen } });
     await eventually(outboxSize, (size) => size === 0);
@@ -146,12 +164,12 @@ describe.skipIf(server === undefined)(`how the outbox is read ${reason ?? ""}`, 
     expect(journal.emitted).toHaveLength(10);
   });
 
-  test("nothing leaves the outbox while the journal refuses, and all of it arrives afterwards", async () => {
+  test("nothing leaves the outbox while the journal is too busy, and all of it arrives afterwards", async () => {
     let refuse = true;
     const running = await capture({
       context: {
         beforeEmit: () => {
-          if (refuse) throw new SluiceError("JOURNAL_FULL", "no space left");
+          if (refuse) throw new SluiceError("JOURNAL_BACKLOG", "too much is waiting");
         },
       },
     });

@@ -22,7 +22,7 @@ export interface ReaderOptions {
 const BATCH_BYTES = 4 * 1_024 * 1_024;
 /** Shortest and longest pause between looks while a writer that will not wake us is under way. */
 const POLL = { shortest: 1, longest: 25 };
-/** How long to wait before emitting again what a full journal has refused. */
+/** How long to wait before emitting again what a busy journal has refused. */
 const REFUSED_PAUSE = 1_000;
 
 /**
@@ -82,7 +82,7 @@ export async function readOutbox(options: ReaderOptions): Promise<void> {
   await batch.end("commit");
 }
 
-/** @returns `false` if the journal is full or too busy: nothing was kept. */
+/** @returns `false` if the journal is too busy: nothing was kept. That is no failure: the rows wait where they are. */
 async function emitAll(
   context: InputContext,
   events: Parameters<InputContext["emitAll"]>[0],
@@ -91,7 +91,7 @@ async function emitAll(
     await context.emitAll(events);
     return true;
   } catch (error) {
-    if (!isSluiceError(error, "JOURNAL_FULL") && !isSluiceError(error, "JOURNAL_BACKLOG")) throw error;
+    if (!isSluiceError(error, "JOURNAL_BACKLOG")) throw error;
     context.log.warn(
       { input: context.name, code: error.code },
       `the outbox waits for the journal: ${error.message}`,
@@ -118,7 +118,7 @@ function createBatchReader(client: PgClient, { outbox }: Subscription, size: num
   let isOpen = false;
   const send = (text: string): Promise<PgResult | PgResult[]> => {
     const query: PgQuery = { text, rowMode: "array" };
-    return client.query(query) as Promise<PgResult | PgResult[]>;
+    return client.query(query);
   };
   return {
     async read() {

@@ -7,6 +7,7 @@ import type { Process, RunContext } from "../../model/component.ts";
 import { isPermanentError } from "../../model/errors.ts";
 import type { EventInit } from "../../model/event.ts";
 import { createRunContext, type TestRunContext } from "../../testing/context.ts";
+import { processConformance } from "../../testing/processes/conformance.ts";
 import { sqlProcess, type SqlProcessOptions } from "./index.ts";
 
 const { server, reason } = await postgresForTests();
@@ -41,6 +42,26 @@ describe.skipIf(server === undefined)(`sql processes ${reason ?? ""}`, () => {
     createRunContext({ event, attempt, process: "land" });
   const rowsOf = async (text = "select * from t order by id"): Promise<Record<string, unknown>[]> =>
     (await client.query(text)).rows;
+
+  test.each(
+    processConformance({
+      create: () => ({
+        process: sql({
+          statements: [
+            "insert into t (id) values (:uid)",
+            "select 1 / :data.divisor::int",
+            "select pg_sleep(:data.seconds::int)",
+          ],
+        }),
+        succeeds: { data: { divisor: 1, seconds: 0 } },
+        fails: { data: { divisor: 0, seconds: 0 } },
+        lasts: { data: { divisor: 1, seconds: 60 } },
+        effects: async ({ id }) => (await client.query("select 1 from t where cause = $1", [id])).rows.length,
+      }),
+    }),
+  )("$name", async ({ run }) => {
+    await expect(run()).resolves.toBeUndefined();
+  });
 
   test("bind the event's values, so that nothing in them is ever SQL, and no digit is lost", async () => {
     const process = sql({ statement: "insert into t (id, n, data) values (:id, :data.total, :data)" });
@@ -90,7 +111,7 @@ describe.skipIf(server === undefined)(`sql processes ${reason ?? ""}`, () => {
     const first = contextOf({ id: "1" });
     await process.run(first.event, first);
     const again = { ...first, signal: first.signal, attempt: 2, fence: 2 } as RunContext;
-    await Promise.all(Array.from({ length: 4 }, () => process.run(first.event, again)));
+    await Promise.all(Array.from({ length: 4 }, async () => process.run(first.event, again)));
     expect(await rowsOf()).toHaveLength(1);
     expect(await rowsOf("select run_id, fence from sluice.applied")).toEqual([
       { run_id: first.run.id, fence: "1" },

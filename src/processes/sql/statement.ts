@@ -100,7 +100,7 @@ function toText(value: unknown, path: readonly string[]): string | null {
   if (path.length === 1 && path[0] === "data") return JSON.stringify(value);
   if (value === null) return null;
   if (typeof value === "string") return value;
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  return JSON.stringify(value);
 }
 
 function readPath(root: string, rest: string): string[] {
