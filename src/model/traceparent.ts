@@ -12,7 +12,8 @@ export function isTraceparent(text: string): boolean {
 /** A new span in the trace of `parent`; without a valid parent, a new trace that is not sampled. */
 export function childTraceparent(parent: string | undefined, random: Random): string {
   const match = parent === undefined || !isTraceparent(parent) ? null : TRACEPARENT.exec(parent);
-  const trace = match?.[1] ?? hexadecimal(random, 8) + hexadecimal(random, 8) + hexadecimal(random, 8) + odd(random);
+  const trace =
+    match?.[1] ?? hexadecimal(random, 8) + hexadecimal(random, 8) + hexadecimal(random, 8) + odd(random);
   return `00-${trace}-${hexadecimal(random, 8)}${odd(random)}-${match?.[3] ?? "00"}`;
 }
 

@@ -84,9 +84,9 @@ describe("a listener for errors", () => {
     pipeline.orchestrator.onError(() => {
       throw new Error("a bad listener");
     });
-    pipeline.orchestrator.onError((async () => {
+    pipeline.orchestrator.onError(async () => {
       throw new Error("a bad async listener");
-    }) as () => void);
+    });
     pipeline.orchestrator.onError((error) => void heard.push(error.code));
     await pipeline.orchestrator.start();
     await pipeline.turn();

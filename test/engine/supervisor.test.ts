@@ -48,7 +48,7 @@ describe("an input that throws", () => {
       expect(pipeline.row()).toMatchObject({ state: "running" });
     }
     expect(pipeline.errors.map(({ code, details }) => [code, details["input"]])).toEqual(
-      Array(4).fill(["INPUT_FAILED", "watched"]),
+      Array.from({ length: 4 }, () => ["INPUT_FAILED", "watched"]),
     );
   });
 
