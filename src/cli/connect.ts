@@ -78,7 +78,7 @@ async function openJournal(place: Place): Promise<Client | undefined> {
     where: `journal ${journal}`,
     transport: inProcess(api.fetch),
     isStopped: true,
-    close: () => pipeline.close(),
+    close: async () => pipeline.close(),
   });
 }
 

@@ -12,45 +12,55 @@ import type { Place, PlacedComponent } from "./locate.ts";
 
 /** Stands in for a pipeline that is not running: reads its journal, and opens it as its owner only to write. */
 export interface StoppedPipeline extends ApiPipeline {
-  close(): Promise<void>;
+  close(): void;
 }
 
-/** @throws SluiceError JOURNAL_DAMAGED, JOURNAL_UNSUPPORTED … */
+/** @throws SluiceError JOURNAL_DAMAGED, JOURNAL_VERSION … */
 export async function openStopped(
   path: string,
   { name = "", components }: Pick<Place, "name" | "components">,
 ): Promise<StoppedPipeline> {
-  const history = await openHistory(path);
+  const journal = openHistory(path);
+  const { history, paused } = journal;
+  const counters = await history.counters();
+  const open = Object.values(counters.runs).reduce((sum, runs) => sum + openRuns(runs), 0);
   const ordered = new Set(
     components.filter((component) => component.ordered).map((component) => component.name),
   );
+  const stateOf = (component: string): "paused" | "stopped" => (paused.has(component) ? "paused" : "stopped");
 
   const operate = <T>(work: (operator: Operator, journal: Journal) => Promise<T>): Promise<T> =>
-    withOwnJournal(path, (journal) =>
-      work(new Operator(journal.work, journal.history, (process) => ordered.has(process)), journal),
+    withOwnJournal(path, (owned) =>
+      work(new Operator(owned.work, owned.history, (process) => ordered.has(process)), owned),
     );
   const switchTo = async (type: "pause" | "resume", component: string): Promise<void> => {
-    await operate((_, journal) => journal.work.commit({ control: [{ type, name: component }] }));
+    await operate((_, owned) => owned.work.commit({ control: [{ type, name: component }] }));
   };
-  const counters = await history.counters();
-  const open = Object.values(counters.runs).reduce((sum, runs) => sum + openRuns(runs), 0);
 
   return {
     name,
     state: "stopped",
     history,
     journal: {
-      id: null,
+      id: journal.id,
       epoch: null,
       capabilities: { durable: true, shared: false },
       health: () => ({ ok: true }),
       openRuns: () => open,
     },
-    inputs: () => namesOf(components, "input", inputsOf(counters)).map(inputRow),
+    inputs: () =>
+      namesOf(components, "input", inputsOf(counters)).map((component) => ({
+        ...component,
+        state: stateOf(component.name),
+        restarts: 0,
+        lastEventAt: null,
+        lastError: null,
+        silent: false,
+      })),
     processes: async () =>
       namesOf(components, "process", Object.keys(counters.runs)).map((component) => ({
         ...component,
-        state: "stopped" as const,
+        state: stateOf(component.name),
         concurrency: 0,
         running: 0,
         abandoned: 0,
@@ -65,7 +75,7 @@ export async function openStopped(
     replay: (runs, options) => operate((operator) => operator.replay(runs, options?.data)),
     replayAll: (filter, options) =>
       operate((operator) => operator.replayAll(filter, options?.dryRun === true)),
-    close: () => history.close(),
+    close: () => journal.close(),
   };
 }
 
@@ -108,13 +118,8 @@ function inputsOf({ events, runs }: Counters): readonly string[] {
   return Object.keys(events).filter((name) => !Object.hasOwn(runs, name));
 }
 
-function inputRow({ name, type }: Named): ReturnType<ApiPipeline["inputs"]>[number] {
-  return { name, type, state: "stopped", restarts: 0, lastEventAt: null, lastError: null, silent: false };
-}
-
 function openRuns(runs: Readonly<Partial<Record<RunState, number>>>): number {
-  return Object.entries(runs).reduce(
-    (sum, [state, count]) => sum + (isFinal(state as RunState) ? 0 : count),
-    0,
-  );
+  let open = 0;
+  for (const [state, count] of Object.entries(runs)) if (!isFinal(state as RunState)) open += count;
+  return open;
 }
