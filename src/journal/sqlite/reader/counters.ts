@@ -1,0 +1,40 @@
+import type { RunState } from "../../../model/run.ts";
+import type { Counters } from "../../history.ts";
+import { RUNNING, STATE_NAMES } from "../../run-code.ts";
+import { EVENTS_COUNTER } from "../writer/counters.ts";
+import type { Reader, Taken } from "./reader.ts";
+
+/** Reads what the writer counts; what is taken is moved from its state on disk to `running`. */
+export function readCounters(reader: Reader, taken: Taken): Counters {
+  const events: Record<string, number> = {};
+  const runs: Record<string, Partial<Record<RunState, number>>> = {};
+
+  function add(process: string, code: number, by: number): void {
+    const states = (runs[process] ??= {});
+    const state = STATE_NAMES[code] as RunState;
+    const count = (states[state] ?? 0) + by;
+    if (count === 0) delete states[state];
+    else states[state] = count;
+  }
+
+  for (const [kind, name, count] of reader.all("select kind, name, count from counters where count <> 0") as [
+    number,
+    number,
+    number,
+  ][]) {
+    if (kind === EVENTS_COUNTER) events[reader.nameOf(name)] = count;
+    else if (kind < RUNNING) add(reader.nameOf(name), kind, count);
+  }
+  for (const { key, fence } of taken.values()) {
+    const [row] = reader.all("select process, state, fence from runs where id = ?", key) as [
+      number,
+      number,
+      number,
+    ][];
+    if (row === undefined || row[1] > 1 || row[2] >= fence) continue;
+    const process = reader.nameOf(row[0]);
+    add(process, row[1], -1);
+    add(process, RUNNING, 1);
+  }
+  return { events, runs };
+}
