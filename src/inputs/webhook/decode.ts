@@ -120,7 +120,7 @@ function readEventJson(object: JsonObject): EventInit {
   if ("id" in event) event["id"] = exactId(event["id"]);
   if ("cause" in event) event["cause"] = checkCause(event["cause"]);
   // Whoever keeps an event checks the types of its other fields.
-  return event as EventInit;
+  return event;
 }
 
 /** What a pointer does not find gets its default; without a pointer for it, `data` is the whole body. */
@@ -131,7 +131,7 @@ function picked(pointers: readonly (readonly [Field, Pointer])[], object: JsonOb
     if (field === "data") event["data"] = value ?? null;
     else if (value !== undefined && value !== null) event[field] = pickedField(field, value);
   }
-  return event as EventInit;
+  return event;
 }
 
 function pickedField(field: Field, value: unknown): unknown {
