@@ -84,6 +84,7 @@ describe("a listener for errors", () => {
     pipeline.orchestrator.onError(() => {
       throw new Error("a bad listener");
     });
+    // oxlint-disable-next-line typescript/no-misused-promises -- a listener that should not be one
     pipeline.orchestrator.onError(async () => {
       throw new Error("a bad async listener");
     });
