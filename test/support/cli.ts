@@ -48,7 +48,7 @@ const MODULES: Readonly<Record<string, string>> = {
   "land.ts": `export default async (event, context) => {
     const { fail, wait, log } = event.data ?? {};
     if (log !== undefined) context.log(log);
-    if (wait === true) await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
+    if (wait === true) await new Promise((_, reject) => context.signal.addEventListener("abort", () => reject(context.signal.reason)));
     if (fail !== undefined) throw new Error(fail);
     context.emit({ location: "enriched.orders", operation: "create", id: event.id, data: { landed: true } });
   };`,
