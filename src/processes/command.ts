@@ -101,7 +101,7 @@ function createCommandProcess(name: string, given: Options, surroundings: Surrou
     name,
     type: "command",
     async open({ journalId, epoch, log }) {
-      const ended = await endChildrenOf({ journalId, epoch });
+      const ended = await endChildrenOf({ journalId, epoch, grace: killAfter });
       if (ended.length > 0) {
         const pids = ended.map(({ pid }) => pid);
         log.warn({ process: name, pids }, "ended child processes that an earlier owner of the journal left");
