@@ -25,12 +25,9 @@ const HELP = `npm start -- [--orders N] [--kill] [--stay]
   --stay      goes on running in the end, so that you can look around
 `;
 const WAYS_TO_LOOK = `
-The pipeline goes on running; Ctrl-C stops it. In another terminal:
-
+Look around, now and later:
   npx sluice status --config examples/orders/sluice.toml
-  npx sluice runs --state dead --config examples/orders/sluice.toml
-  curl URL/api/v1/processes
-`;
+  npx sluice runs --state dead --config examples/orders/sluice.toml`;
 /** Nothing arriving for so long, in milliseconds, means that something is wrong. */
 const PATIENCE = 60_000;
 
@@ -87,8 +84,11 @@ async function main(): Promise<boolean> {
   await untilAllArrived({ pipeline, shop, progress, crashAfter: kill ? orders / 2 : Infinity });
   const agree = await printReport({ url: pipeline.url, warehouse, ledger: readLedger(LEDGER) });
 
+  console.log(WAYS_TO_LOOK);
   if (stay) {
-    console.log(WAYS_TO_LOOK.replaceAll("URL", pipeline.url));
+    console.log(
+      `The API is at ${pipeline.url}/api/v1, the warehouse at ${environment.WAREHOUSE_URL}. Ctrl-C stops all.`,
+    );
     await Promise.race([once(signal, "abort"), pipeline.failed]);
   }
   return agree;

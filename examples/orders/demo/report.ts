@@ -60,7 +60,7 @@ async function printJourney(ledger: readonly LedgerEntry[]): Promise<void> {
     .filter(({ flaw }) => flaw === null)
     .toSorted((a, b) => b.version - a.version || a.order.localeCompare(b.order));
   if (first === undefined) return;
-  title(`One order's journey, as told by: npx sluice show ${first.uid}`);
+  title(`One order's journey: npx sluice show ${first.uid} --config examples/orders/sluice.toml`);
   const show = [CLI, "show", String(first.uid), "--config", CONFIG];
   await once(spawn(process.execPath, show, { stdio: "inherit" }), "exit");
 }
