@@ -109,3 +109,19 @@ test("a journal that is none is damaged, and left as it is", async () => {
   expect(code).toBe(1);
   expect(statSync(broken).size).toBe(37 * 200);
 });
+
+test("a command on a pipeline that died does not hide its death from the next start", async () => {
+  const deadly = workspace(PIPELINE);
+  try {
+    deadly.write("land.ts", "export default () => process.exit(9);");
+    const running = await deadly.run();
+    await deadly.sluice(["emit", "orders"]);
+    expect(await running.ended).toMatchObject({ code: 9 });
+    expect(await deadly.sluice(["pause", "report"])).toMatchObject({ code: 0 });
+    const again = await deadly.sluice(["run"]);
+    expect(again.stderr).toContain("the last stop was not clean");
+    expect(again.code).toBe(9);
+  } finally {
+    await deadly.remove();
+  }
+});

@@ -88,7 +88,8 @@ export type ToWriter =
   | { readonly type: "clamp"; readonly now: number }
   | { readonly type: "hops"; readonly uids: readonly string[] }
   | { readonly type: "state"; readonly owner: string; readonly key: string }
-  | { readonly type: "close" };
+  /** `cleanly`: what the last owner's death may have left running was looked after. */
+  | { readonly type: "close"; readonly cleanly: boolean };
 
 /** How far due retries were read. */
 export interface RetryPosition {

@@ -43,6 +43,7 @@ export class Client implements Work, CommitListener {
   readonly #path: string;
   readonly #onChange: (change: Change) => void;
   readonly #stoppedCleanly: boolean;
+  #admitted = false;
   readonly #names: Names;
   readonly #bars = new Bars();
   readonly #commits: Commits;
@@ -123,6 +124,7 @@ export class Client implements Work, CommitListener {
   }
 
   admit(): void {
+    this.#admitted = true;
     this.windows.admit();
   }
 
@@ -251,7 +253,7 @@ export class Client implements Work, CommitListener {
   async #close(): Promise<void> {
     this.windows.close(this.#closed());
     await this.#commits.drained();
-    await this.#link.close();
+    await this.#link.close(this.#stoppedCleanly || this.#admitted);
   }
 
   #closed(): SluiceError {

@@ -70,8 +70,8 @@ export class WriterLink {
   }
 
   /** Closes the journal's file, then ends the thread. */
-  async close(): Promise<void> {
-    if (this.#lost === undefined) await this.ask({ type: "close" });
+  async close(cleanly: boolean): Promise<void> {
+    if (this.#lost === undefined) await this.ask({ type: "close", cleanly });
     await this.#exited;
   }
 

@@ -40,7 +40,7 @@ function answer(message: Exclude<ToWriter, unknown[]>): FromWriter {
       return { type: "answer", value: row === undefined ? undefined : { value: row[0], version: row[1] } };
     }
     case "close":
-      writer.close();
+      writer.close(message.cleanly);
       return { type: "closed" };
   }
 }

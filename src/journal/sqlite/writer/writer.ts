@@ -123,9 +123,12 @@ export class Writer {
     return row === undefined ? null : (row[0] as number);
   }
 
-  /** Says that nothing was left undone, then closes. */
-  close(): void {
-    if (!this.#broken) {
+  /**
+   * Says that nothing was left undone, then closes. Who opened the journal after an unclean stop and did not start its
+   * suspects (an operator's command, a start that was cut short) leaves them to the next owner.
+   */
+  close(cleanly: boolean): void {
+    if (cleanly && !this.#broken) {
       this.#inTransaction(() => {
         this.#database.exec(
           "delete from strikes; insert into meta values ('stopped', 'cleanly') on conflict do update set value = excluded.value",
