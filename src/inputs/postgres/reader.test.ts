@@ -133,6 +133,20 @@ describe.skipIf(server === undefined)(`how the outbox is read ${reason ?? ""}`, 
     expect(running.context.emitted.map((event) => event.id)).toEqual(["2", "3", "1"]);
   });
 
+  test("a transaction that stays open while the reader goes far beyond it is still found, first of all", async () => {
+    const running = await capture({ pollInterval: "100ms" });
+    const slow = await connection();
+    await slow.query("begin; insert into t values (1, 1)");
+    for (let id = 2; id <= 60; id += 1) {
+      await client.query("insert into t values ($1, 2)", [id]);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await running.context.waitFor(59);
+    await slow.query("insert into t values (61, 1); commit");
+    await running.context.waitFor(61);
+    expect(running.context.emitted.slice(59).map((event) => event.id)).toEqual(["1", "61"]);
+  });
+
   test("a sleeping reader is woken by the commit, long before it would look by itself", async () => {
     const running = await capture({ pollInterval: "1h" });
     for (let id = 1; id <= 20; id += 1) {

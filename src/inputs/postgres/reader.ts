@@ -3,6 +3,7 @@ import { sleep } from "../../model/clock.ts";
 import type { InputContext } from "../../model/component.ts";
 import { isSluiceError } from "../../model/errors.ts";
 import type { PgClient, PgQuery, PgResult } from "../../postgres/driver.ts";
+import { createHorizon, type Horizon } from "./horizon.ts";
 import type { RowData } from "./options.ts";
 import { OUTBOX_COLUMNS, toEventInit, type OutboxRow } from "./rows.ts";
 import { createShapes } from "./shapes.ts";
@@ -22,6 +23,8 @@ export interface ReaderOptions {
 const BATCH_BYTES = 4 * 1_024 * 1_024;
 /** Shortest and longest pause between looks while a writer that will not wake us is under way. */
 const POLL = { shortest: 1, longest: 25 };
+/** Whatever the role's or the database's default is. */
+const BEGIN = "begin isolation level read committed read write";
 /** How long to wait before emitting again what a busy journal has refused. */
 const REFUSED_PAUSE = 1_000;
 
@@ -41,7 +44,8 @@ export async function readOutbox(options: ReaderOptions): Promise<void> {
   const { clock, signal } = context;
   const shapes = createShapes(client, clock);
   const waker = createWaker(client, clock, signal);
-  const batch = createBatchReader(client, subscription, batchSize);
+  const horizon = createHorizon(client);
+  const batch = createBatchReader(client, subscription, horizon, batchSize);
   let holdsLock = false;
   let reads = 0;
   let pause = POLL.shortest;
@@ -51,6 +55,7 @@ export async function readOutbox(options: ReaderOptions): Promise<void> {
     if (clock.monotonic() >= maintainAt) {
       await batch.end("commit");
       maintainAt = clock.monotonic() + (await options.maintain());
+      await horizon.ask();
     }
     waker.reset();
     const rows = await batch.read();
@@ -107,12 +112,17 @@ interface BatchReader {
   end(how: "commit" | "rollback"): Promise<void>;
 }
 
-function createBatchReader(client: PgClient, { outbox }: Subscription, size: number): BatchReader {
+function createBatchReader(
+  client: PgClient,
+  { outbox }: Subscription,
+  horizon: Horizon,
+  size: number,
+): BatchReader {
   // Everything up to the last row of the head is in the head: one statement sees one state of the table.
-  const remove = `delete from ${outbox} where seq <= (
+  const remove = (floor: string): string => `delete from ${outbox} where seq > ${floor} and seq <= (
       select max(seq) from (
         select seq, sum(bytes) over (order by seq rows unbounded preceding) - bytes as before
-        from (select seq, bytes from ${outbox} order by seq limit ${size}) head
+        from (select seq, bytes from ${outbox} where seq > ${floor} order by seq limit ${size}) head
       ) sized where before < ${BATCH_BYTES}
     ) returning ${OUTBOX_COLUMNS}`;
   let isOpen = false;
@@ -122,10 +132,12 @@ function createBatchReader(client: PgClient, { outbox }: Subscription, size: num
   };
   return {
     async read() {
-      const results = await send(`${isOpen ? "commit; " : ""}begin; ${remove}`);
+      const results = await send(`${isOpen ? "commit; " : ""}${BEGIN}; ${remove(horizon.floor)}`);
       isOpen = true;
       const last = (results as PgResult[]).at(-1) as PgResult;
-      return inOrder(last.rows as unknown as OutboxRow[]);
+      const rows = inOrder(last.rows as unknown as OutboxRow[]);
+      horizon.saw(rows[0]?.[0], rows.at(-1)?.[0]);
+      return rows;
     },
     async end(how) {
       if (!isOpen) return;

@@ -91,7 +91,7 @@ async function useConnection(
   const { journalId, name, pipeline } = context;
   const subscription = subscriptionOf(options.subscription ?? `${pipeline}/${name}`);
   const tables = distinct(options.tables.map(parseTable));
-  await client.query(KEEPALIVES);
+  await client.query(SESSION_SETTINGS);
   await installSubscription(client, subscription);
   if (!(await becomeReader(context, client, subscription, options.takeover))) return;
   await claimSubscription(client, subscription, journalId, options.takeover);
@@ -116,8 +116,13 @@ async function useConnection(
   });
 }
 
-/** They let the server notice that we are gone, so that another reader may follow. */
-const KEEPALIVES = `
+/**
+ * The keepalives let the server notice that we are gone, so that another reader may follow. The path keeps functions
+ * that others have made from being taken for the server's own.
+ */
+const SESSION_SETTINGS = `
+  set search_path = pg_catalog, pg_temp;
+  set default_transaction_read_only = off;
   set tcp_keepalives_idle = 10;
   set tcp_keepalives_interval = 5;
   set tcp_keepalives_count = 3`;
