@@ -48,7 +48,7 @@ export async function restartCarefully(options: CarefulRestartOptions): Promise<
     tried.set(suspect.process, count + 1);
     await tryAlone(suspect, options);
   }
-  work.admit();
+  await work.admit();
 }
 
 async function tryAlone(suspect: Suspect, options: CarefulRestartOptions): Promise<void> {

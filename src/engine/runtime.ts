@@ -175,7 +175,7 @@ export class Runtime {
       }
     } catch (error) {
       errors.reportThrown(error, "JOURNAL_IO", "the careful restart was cut short");
-      work.admit();
+      await work.admit().catch(() => undefined);
     }
     if (!this.#stopping.signal.aborted) this.dispatcher.start();
   }

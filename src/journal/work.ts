@@ -41,8 +41,11 @@ export interface Work {
    */
   takeSuspect(run: RunKey): Promise<Claim | undefined>;
 
-  /** Hands the remaining suspects back to `take`: the careful phase is over. */
-  admit(): void;
+  /**
+   * Hands the remaining suspects back to `take`: the careful phase is over. Resolves once no run is marked as the
+   * only one that is starting: from then on a death is nobody's deed.
+   */
+  admit(): Promise<void>;
 
   /**
    * How many hops lie before each of these events (`cause.hops` of the event, 0 if it has no cause), as far as they

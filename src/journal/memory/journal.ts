@@ -185,7 +185,7 @@ function openMemoryJournal({ clock, random, logger }: JournalSurroundings): Jour
 
     suspects: async () => [],
     takeSuspect: async () => undefined,
-    admit: () => undefined,
+    admit: async () => undefined,
     async hops(uids) {
       return new Map(
         uids.flatMap((uid) => {

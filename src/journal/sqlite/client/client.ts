@@ -123,9 +123,13 @@ export class Client implements Work, CommitListener {
     return read === undefined ? undefined : this.windows.hold(read.run);
   }
 
-  admit(): void {
+  async admit(): Promise<void> {
     this.#admitted = true;
-    this.windows.admit();
+    try {
+      if (!this.#stoppedCleanly) await this.#link.ask({ type: "unmark" });
+    } finally {
+      this.windows.admit();
+    }
   }
 
   hops(uids: readonly string[]): Promise<ReadonlyMap<string, number>> {

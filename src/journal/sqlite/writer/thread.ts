@@ -26,6 +26,8 @@ function answer(message: Exclude<ToWriter, unknown[]>): FromWriter {
       return { type: "answer", value: suspects(writer, message.concurrency, message.now) };
     case "mark":
       return { type: "answer", value: writer.write(() => mark(writer, message.run)) };
+    case "unmark":
+      return { type: "answer", value: writer.write(() => writer.statements.unmark.run()) };
     case "clamp":
       return {
         type: "answer",
