@@ -12,12 +12,12 @@ for (const name of FAILPOINTS) {
         processes: [{ name: "a" }, { name: "b", takes: 1 }, { name: "ordered", order: "key" }],
       });
       await hosted.start({ name, nth });
-      await hosted.load(16, () => hosted.sent >= 400);
+      await hosted.load(2_000, () => hosted.sent >= 400);
       const died = await hosted.exited();
       expect(died.signal, `it died at pass ${nth}`).toBe("SIGKILL");
 
       await hosted.start();
-      await hosted.load(16, () => hosted.sent >= 600);
+      await hosted.load(2_000, () => hosted.sent >= 600);
       await hosted.finish(20_000);
       expect(hosted.ledger.missing(hosted.processes)).toEqual([]);
       expect(hosted.ledger.problems).toEqual([]);

@@ -10,6 +10,7 @@ import type { FromHost, HostOptions } from "./protocol.ts";
 
 const HOST = new URL("./host.ts", import.meta.url);
 const KEYS = 20;
+const IN_FLIGHT = 40;
 
 /** A host that is killed and started anew, the client that loads it, and the ledger that holds it to its word. */
 export class Hosted implements AsyncDisposable {
@@ -67,10 +68,13 @@ export class Hosted implements AsyncDisposable {
     for (const event of again) this.#send(event);
   }
 
-  /** Keeps `inFlight` events under way until `until` says that it is enough. */
-  async load(inFlight: number, until: () => boolean): Promise<void> {
+  /** Emits up to `rate` events a second, at most 40 unacknowledged, until `until` says that it is enough. */
+  async load(rate: number, until: () => boolean): Promise<void> {
+    const began = performance.now();
+    let emitted = 0;
     while (!until() && this.isAlive) {
-      while (this.#inFlight < inFlight) this.#emitNext();
+      const due = ((performance.now() - began) / 1_000) * rate;
+      for (; emitted < due && this.#inFlight < IN_FLIGHT; emitted += 1) this.#emitNext();
       await delay(1);
     }
   }

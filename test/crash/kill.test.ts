@@ -19,7 +19,7 @@ test(
       await hosted.start();
       const life = 150 + Math.random() * 400;
       const until = performance.now() + life;
-      await hosted.load(40, () => performance.now() >= until);
+      await hosted.load(300, () => performance.now() >= until);
       await hosted.kill();
     }
     await hosted.start();

@@ -8,7 +8,7 @@ describe("SIGTERM under load", () => {
       processes: [{ name: "quick" }, { name: "slow", takes: 100 }, { name: "longer", takes: 60_000 }],
     });
     await hosted.start();
-    await hosted.load(30, () => hosted.sent >= 300);
+    await hosted.load(1_000, () => hosted.sent >= 300);
     const asked = performance.now();
     hosted.signal("SIGTERM");
     const { code } = await hosted.exited();
@@ -35,7 +35,7 @@ describe("SIGTERM under load", () => {
       processes: [{ name: "deaf", takes: 600_000, deaf: true }],
     });
     await hosted.start();
-    await hosted.load(4, () => hosted.ledger.runs.size > 0);
+    await hosted.load(100, () => hosted.ledger.runs.size > 0);
     hosted.signal("SIGTERM");
     const again = setInterval(() => hosted.signal("SIGTERM"), 100);
     const { code } = await hosted.exited();
