@@ -4,7 +4,7 @@ import { maskedView, type Pipeline } from "../config/pipeline.ts";
 import { Orchestrator } from "../engine/orchestrator.ts";
 import { createApi } from "../http/api.ts";
 import type { Listener } from "../http/listen.ts";
-import { listenOnOwnerSocket } from "../http/owner-socket.ts";
+import { listenOnOwnerSocket } from "../http/owner-listener.ts";
 import { serve, type Servers } from "../http/serve.ts";
 import { journalFrom } from "../journal/open.ts";
 import type { Logger } from "../model/logger.ts";

@@ -15,7 +15,8 @@ import { text } from "node:stream/consumers";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Listener } from "./listen.ts";
-import { checkPrivateFolder, findOwnerSocket, listenOnOwnerSocket, ownerSocketPath } from "./owner-socket.ts";
+import { listenOnOwnerSocket } from "./owner-listener.ts";
+import { checkPrivateFolder, findOwnerSocket, ownerSocketPath } from "./owner-socket.ts";
 
 let folder: string;
 let journal: string;

@@ -1,12 +1,10 @@
 import { createHash } from "node:crypto";
-import { chmod, lstat, mkdir, unlink } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
 import { realpathSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { SluiceError } from "../model/errors.ts";
-import type { FetchHandler } from "./api.ts";
-import { listen, type Listener } from "./listen.ts";
 
 /** `sockaddr_un` holds 108 bytes on Linux and 104 on macOS (unix(7)), with a NUL at the end. */
 const LONGEST_PATH = 100;
@@ -24,40 +22,12 @@ export function ownerSocketPath(journalPath: string): string {
 }
 
 /** The same for every name that leads to the journal. */
-function realPath(path: string): string {
+export function realPath(path: string): string {
   try {
     return realpathSync(path);
   } catch {
     return resolve(path);
   }
-}
-
-/**
- * Serves a handler to who may open the journal's own files: mode 0600. A socket that a dead owner left is
- * removed, but only once nobody answered it.
- *
- * @throws SluiceError LISTENER_FAILED
- */
-export async function listenOnOwnerSocket(fetch: FetchHandler, journalPath: string): Promise<Listener> {
-  const path = ownerSocketPath(journalPath);
-  if (dirname(path) !== dirname(realPath(journalPath))) await makePrivateFolder(dirname(path));
-  await removeStale(path);
-  const listener = await restricted(() => listen(fetch, { path }));
-  await chmod(path, 0o600);
-  return listener;
-}
-
-/** Binding makes the file; with this mask it is never open to others, not even for a moment. */
-function restricted<T>(bind: () => Promise<T>): Promise<T> {
-  let mask: number;
-  try {
-    mask = process.umask(0o177);
-  } catch {
-    return bind(); // A worker thread may not set it.
-  }
-  const bound = bind();
-  process.umask(mask);
-  return bound;
 }
 
 /** @throws SluiceError LISTENER_FAILED if the folder is somebody else's, who could then pose as the owner */
@@ -74,24 +44,6 @@ export async function checkPrivateFolder(folder: string): Promise<void> {
   );
 }
 
-async function makePrivateFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await checkPrivateFolder(folder);
-}
-
-async function removeStale(path: string): Promise<void> {
-  const status = await lstat(path).catch(() => undefined);
-  if (status === undefined) return;
-  if (!status.isSocket()) throw inTheWay(path, "is in the way of the owner's socket; remove it");
-  if (await answers(path))
-    throw inTheWay(path, "is answered by another process, though this one owns the journal");
-  await unlink(path);
-}
-
-function inTheWay(path: string, why: string): SluiceError {
-  return new SluiceError("LISTENER_FAILED", `${path} ${why}`, { details: { address: path } });
-}
-
 /**
  * The socket of the process that owns a journal; `undefined` if nobody answers there.
  *
@@ -106,7 +58,7 @@ export async function findOwnerSocket(journalPath: string): Promise<string | und
 }
 
 /** Whether somebody listens at a socket. */
-function answers(path: string): Promise<boolean> {
+export function answers(path: string): Promise<boolean> {
   return new Promise((settle) => {
     const socket = connect(path);
     socket.once("connect", () => {
