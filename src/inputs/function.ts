@@ -31,6 +31,9 @@ export const functionInput: InputKind<FunctionInputOptions, FunctionInputOptions
   summary: "Listens by a function that a module exports.",
   options,
   runsCode: true,
+  async check(given, { directory }) {
+    await loadExport({ ...given, export: given.export, directory, method: "handle" });
+  },
   create(name, given, { directory }) {
     findModule(given.module, directory);
     return {

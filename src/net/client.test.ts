@@ -167,3 +167,23 @@ describe("an outgoing call", () => {
     expect([text(first.body), text(second.body), calls]).toEqual(["ok", "ok", 3]);
   });
 });
+
+describe("looking whether somebody listens", () => {
+  test("asks nothing of them", async () => {
+    let calls = 0;
+    const port = await serve(() => calls++);
+    await expect(client().reach(`http://127.0.0.1:${port}/`)).resolves.toBeUndefined();
+    expect(calls).toBe(0);
+  });
+
+  test("says who does not, and refuses private addresses", async () => {
+    const server = createTcpServer();
+    const port = await listen(server);
+    await new Promise((resolve) => server.close(resolve));
+    await expect(client().reach(`http://127.0.0.1:${port}/`)).rejects.toMatchObject({ code: "NETWORK" });
+    const resolve = async (): Promise<ResolvedAddress[]> => [{ address: "10.0.0.1", family: 4 }];
+    await expect(client({ resolve }).reach("https://intranet.example/")).rejects.toMatchObject({
+      code: "PRIVATE_ADDRESS",
+    });
+  });
+});

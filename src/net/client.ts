@@ -6,7 +6,7 @@ import {
   type IncomingMessage,
 } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import type { LookupFunction } from "node:net";
+import { connect, type LookupFunction } from "node:net";
 import type { Clock } from "../model/clock.ts";
 import { isPermanentError, PermanentError, SluiceError } from "../model/errors.ts";
 import type { AddressGuard } from "./address.ts";
@@ -54,12 +54,19 @@ export interface HttpClient {
    * SluiceError NETWORK if there was no answer; the signal's reason if it aborts before there is one.
    */
   request(call: HttpCall): Promise<HttpAnswer>;
+  /**
+   * Looks whether somebody listens where a URL points to, without asking anything of them.
+   *
+   * @throws as `request` does
+   */
+  reach(url: string): Promise<void>;
   /** Closes the connections that are kept open. */
   close(): void;
 }
 
 const MAX_BODY = 64 * 1024;
 const BODY_TIMEOUT = 5_000;
+const CONNECT_TIMEOUT = 10_000;
 
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   const { guard, resolve = resolveAll, maxBody = MAX_BODY, bodyTimeout = BODY_TIMEOUT } = options;
@@ -95,11 +102,26 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
 
   return {
     request,
+    reach: (url) => reach(checkTarget(url, guard), lookup),
     close() {
       httpAgent.destroy();
       httpsAgent.destroy();
     },
   };
+}
+
+function reach(url: URL, lookup: LookupFunction): Promise<void> {
+  const port = Number(url.port) || (url.protocol === "https:" ? 443 : 80);
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, lookup, timeout: CONNECT_TIMEOUT });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once("timeout", () => socket.destroy(new Error(`no connection after ${CONNECT_TIMEOUT} ms`)));
+    socket.once("error", (error) => reject(describe(error, url)));
+  });
 }
 
 /** A kept connection turned out to be closed. */
@@ -108,11 +130,11 @@ class StaleConnection extends Error {}
 function head(call: HttpCall, sent: ClientRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     sent.once("response", resolve);
-    sent.once("close", () => reject(describe(new Error("the connection was closed"), call)));
+    sent.once("close", () => reject(describe(new Error("the connection was closed"), new URL(call.url))));
     sent.on("error", (error: NodeJS.ErrnoException) => {
       if (call.signal.aborted) reject(call.signal.reason as Error);
       else if (sent.reusedSocket && error.code === "ECONNRESET") reject(new StaleConnection());
-      else reject(describe(error, call));
+      else reject(describe(error, new URL(call.url)));
     });
     sent.end(call.body);
   });
@@ -180,10 +202,9 @@ function resolveAll(hostname: string): Promise<readonly ResolvedAddress[]> {
   return resolveName(hostname, { all: true });
 }
 
-function describe(error: NodeJS.ErrnoException, call: HttpCall): Error {
+function describe(error: NodeJS.ErrnoException, { origin }: URL): Error {
   if (isPermanentError(error)) return error;
   const [first] = error instanceof AggregateError ? (error.errors as Error[]) : [];
-  const { origin } = new URL(call.url);
   return new SluiceError("NETWORK", `no answer from ${origin}: ${first?.message ?? error.message}`, {
     cause: error,
     details: { origin, reason: error.code },

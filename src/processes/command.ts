@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { childEnvironment } from "../child/environment.ts";
+import { findExecutable } from "../child/executable.ts";
 import { endChildrenOf } from "../child/leftovers.ts";
 import { createTail, limitOutput } from "../child/lines.ts";
 import { runChild, type ChildExit } from "../child/run.ts";
@@ -89,6 +90,9 @@ export const commandProcess: ProcessKind<CommandProcessOptions, Options, unknown
   secrets: ["env"],
   runsCode: true,
   create: createCommandProcess,
+  async check({ argv, cwd, env }, { directory }) {
+    findExecutable(argv[0] ?? "", resolve(directory, cwd ?? "."), env["PATH"] ?? process.env["PATH"] ?? "");
+  },
 });
 
 function createCommandProcess(name: string, given: Options, surroundings: Surroundings): Process {

@@ -33,6 +33,9 @@ export const functionProcess: ProcessKind<FunctionProcessOptions, FunctionProces
     summary: "Runs a function that a module exports.",
     options,
     runsCode: true,
+    async check(given, { directory }) {
+      await loadExport({ ...given, export: given.export, directory, method: "run" });
+    },
     create(name, given, { directory }) {
       findModule(given.module, directory);
       let loaded: Exported | undefined;

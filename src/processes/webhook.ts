@@ -100,6 +100,9 @@ export const webhookProcess: ProcessKind<WebhookProcessOptions, Options, unknown
   options,
   secrets: ["secret", "secrets", "headers"],
   create: createWebhookProcess,
+  async check({ url, allowPrivate }) {
+    await createHttpClient({ guard: createAddressGuard(allowPrivate) }).reach(url);
+  },
 });
 
 function createWebhookProcess(name: string, given: Options): Process {
