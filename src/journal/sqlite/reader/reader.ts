@@ -131,7 +131,7 @@ export class Reader {
 
   deadLetters(): DeadLetterGroup[] {
     const groups = this.all(
-      "select process, code, count(*), max(id) from runs indexed by runs_failed where state = 4 group by process, code order by 3 desc, 4 desc",
+      "select process, code, count(*), max(id) from runs indexed by runs_failed where state >= 4 and state = 4 group by process, code order by 3 desc, 4 desc",
     );
     return groups.map(([, , count, newest]) => {
       const run = this.runByKey(newest as number);
