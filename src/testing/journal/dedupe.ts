@@ -64,13 +64,25 @@ export function testDedupe(subject: JournalSubject): void {
       const t = await tests.open();
       await t.emit();
       const emission = { trigger: "work", to: ["next"], dedupe: "e1" };
-      expect(await t.settle(await t.takeOne(), SUCCEEDED, [t.append(emission), t.append(emission)])).toBe("settled");
+      expect(await t.settle(await t.takeOne(), SUCCEEDED, [t.append(emission), t.append(emission)])).toBe(
+        "settled",
+      );
       expect(await t.takeAll("next")).toHaveLength(1);
     });
 
     it("keeps keys of any text apart", async () => {
       const t = await tests.open();
-      const keys = ["", " ", "a", "A", "a\u0000b", "a\u0000c", "ä", "a'; drop table runs; --", "x".repeat(10_000)];
+      const keys = [
+        "",
+        " ",
+        "a",
+        "A",
+        "a\u0000b",
+        "a\u0000c",
+        "ä",
+        "a'; drop table runs; --",
+        "x".repeat(10_000),
+      ];
       for (const dedupe of keys) {
         const { append } = await t.commit({ append: [t.append({ dedupe })] });
         expect(append[0]?.duplicate, JSON.stringify(dedupe.slice(0, 20))).toBe(false);

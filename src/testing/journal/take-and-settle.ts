@@ -146,7 +146,9 @@ export function testTakeAndSettle(subject: JournalSubject): void {
       let turn = 0;
       while (t.journal.openRuns() > 0) {
         const claims = await t.take("work", 211);
-        const settles = claims.map((claim) => t.outcome(claim, turn++ % 5 === 0 ? RELEASED : { type: "succeeded" }));
+        const settles = claims.map((claim) =>
+          t.outcome(claim, turn++ % 5 === 0 ? RELEASED : { type: "succeeded" }),
+        );
         for (const settle of settles) {
           if (settle.outcome.type === "succeeded") expect(uids.delete(settle.claim.event.uid)).toBe(true);
         }

@@ -1,7 +1,17 @@
 import { afterEach, expect } from "vitest";
 import type { Change } from "../../journal/coordination.ts";
 import type { Journal, Retention } from "../../journal/journal.ts";
-import type { Append, Claim, Commit, CommitResult, Control, ControlResult, Outcome, RunSeed, Settle } from "../../journal/work.ts";
+import type {
+  Append,
+  Claim,
+  Commit,
+  CommitResult,
+  Control,
+  ControlResult,
+  Outcome,
+  RunSeed,
+  Settle,
+} from "../../journal/work.ts";
 import type { ErrorRecord } from "../../model/errors.ts";
 import type { EventRecord } from "../../model/event.ts";
 import { silentLogger, type Logger } from "../../model/logger.ts";
@@ -110,10 +120,21 @@ export class JournalTester {
 
   outcome(claim: Claim, outcome: Outcome = SUCCEEDED, emitted?: readonly Append[]): Settle {
     const now = this.clock.now();
-    return { claim, startedAt: now, finishedAt: now, version: 1, outcome, ...(emitted !== undefined && { emitted }) };
+    return {
+      claim,
+      startedAt: now,
+      finishedAt: now,
+      version: 1,
+      outcome,
+      ...(emitted !== undefined && { emitted }),
+    };
   }
 
-  async settle(claim: Claim, outcome: Outcome = SUCCEEDED, emitted?: readonly Append[]): Promise<"settled" | "stale"> {
+  async settle(
+    claim: Claim,
+    outcome: Outcome = SUCCEEDED,
+    emitted?: readonly Append[],
+  ): Promise<"settled" | "stale"> {
     const { settle } = await this.commit({ settle: [this.outcome(claim, outcome, emitted)] });
     return settle[0] as "settled" | "stale";
   }
@@ -169,13 +190,20 @@ export class JournalTests {
   }
 
   /** Closes the journal and opens it again. */
-  async reopen(place: JournalPlace, tester: JournalTester, options: OpenOptions = {}): Promise<JournalTester> {
+  async reopen(
+    place: JournalPlace,
+    tester: JournalTester,
+    options: OpenOptions = {},
+  ): Promise<JournalTester> {
     await tester.journal.close();
     return this.open(place, { clock: tester.clock, ...options });
   }
 
   /** Opens what would be left if the owner's process died now. */
-  async afterCrash(place: JournalPlace, tester: JournalTester): Promise<{ place: JournalPlace; t: JournalTester }> {
+  async afterCrash(
+    place: JournalPlace,
+    tester: JournalTester,
+  ): Promise<{ place: JournalPlace; t: JournalTester }> {
     const left = await place.crash();
     this.#places.add(left);
     return { place: left, t: await this.open(left, { clock: tester.clock }) };

@@ -1,0 +1,267 @@
+import { describe, expect, it } from "vitest";
+import type { Claim, ControlResult } from "../../journal/work.ts";
+import { formatRunId } from "../../model/run.ts";
+import type { JournalSubject } from "./subject.ts";
+import { DEAD, FAILURE, JournalTests } from "./tester.ts";
+
+const NOWHERE = "00000000-0000-7000-8000-000000000000";
+
+/** What operators ask for. */
+export function testControl(subject: JournalSubject): void {
+  describe("control", () => {
+    const tests = new JournalTests(subject);
+
+    describe("cancel", () => {
+      it("ends a queued run, which then nobody gets", async () => {
+        const t = await tests.open();
+        const [first, second] = (await t.emitMany(2)) as [string, string];
+        const run = formatRunId(first, "work");
+        expect(await t.cancel(run)).toMatchObject({ ok: true, run });
+        expect((await t.takeNow()).map((claim) => claim.event.uid)).toEqual([second]);
+        expect(await t.journal.history.run(run)).toMatchObject({
+          state: "cancelled",
+          error: { code: "CANCELLED" },
+        });
+        expect(t.journal.openRuns()).toBe(1);
+      });
+
+      it("hands out no run from the moment of the call", async () => {
+        const t = await tests.open();
+        const uid = await t.emit();
+        const cancelling = t.cancel(formatRunId(uid, "work"));
+        expect(await t.takeNow()).toEqual([]);
+        await cancelling;
+      });
+
+      it("ends a retrying run", async () => {
+        const t = await tests.open();
+        const uid = await t.emit();
+        await t.retry(await t.takeOne(), 1_000);
+        await t.cancel(formatRunId(uid, "work"));
+        await t.clock.advance(2_000);
+        expect(await t.takeNow()).toEqual([]);
+        expect(await t.stateOf(uid)).toBe("cancelled");
+      });
+
+      it("tells the attempt of a taken run to end, and refuses its outcome", async () => {
+        const t = await tests.open();
+        const uid = await t.emit();
+        const claim = await t.takeOne();
+        await t.cancel(formatRunId(uid, "work"));
+        await t.barrier();
+        expect(t.changes).toContainEqual({
+          type: "cancelled",
+          process: "work",
+          fence: claim.fence,
+          message: "not wanted",
+        });
+        expect(await t.settle(claim)).toBe("stale");
+        expect(await t.stateOf(uid)).toBe("cancelled");
+        const attempts = await t.journal.history.attempts(formatRunId(uid, "work"));
+        expect(attempts).toMatchObject([{ attempt: 1, outcome: "cancelled", fence: claim.fence }]);
+      });
+
+      it("refuses a run that is over, and one that is not there", async () => {
+        const t = await tests.open();
+        const uid = await t.emit();
+        await t.settle(await t.takeOne());
+        expect(await t.cancel(formatRunId(uid, "work"))).toMatchObject({ ok: false, why: "state" });
+        expect(await t.stateOf(uid)).toBe("succeeded");
+        for (const run of [`${uid}/other`, `${uid}/work~1`, `${NOWHERE}/work`, "nonsense", ""]) {
+          expect(await t.cancel(run), run).toMatchObject({ ok: false, why: "not_found" });
+        }
+      });
+    });
+
+    describe("replay", () => {
+      it("opens a dead run under its id, its attempts counted anew", async () => {
+        const t = await tests.open();
+        const uid = await t.emit();
+        const run = formatRunId(uid, "work");
+        await t.retry(await t.takeOne(), 0);
+        await t.clock.advance(1);
+        await t.settle(await t.takeOne(), DEAD);
+        expect(await t.control({ type: "replay", run })).toEqual({ ok: true, run, runs: 1 });
+        expect(t.journal.openRuns()).toBe(1);
+        const claim = await t.takeOne();
+        expect(claim).toMatchObject({ attempt: 1, replay: 0, replayOf: null, event: { uid } });
+        await t.settle(claim);
+        expect(await t.journal.history.run(run)).toMatchObject({ state: "succeeded", error: null });
+      });
+
+      it("opens a cancelled run under its id", async () => {
+        const t = await tests.open();
+        const uid = await t.emit();
+        await t.cancel(formatRunId(uid, "work"));
+        await t.control({ type: "replay", run: formatRunId(uid, "work") });
+        expect(await t.takeNow()).toHaveLength(1);
+      });
+
+      it("makes a new run of a succeeded one", async () => {
+        const t = await tests.open();
+        const uid = await t.emit();
+        await t.settle(await t.takeOne());
+        const run = formatRunId(uid, "work");
+        for (let n = 1; n <= 3; n += 1) {
+          const made = formatRunId(uid, "work", n);
+          expect(await t.control({ type: "replay", run })).toEqual({ ok: true, run: made, runs: 1 });
+          const claim = await t.takeOne();
+          expect(claim).toMatchObject({ replay: n, replayOf: run, attempt: 1 });
+          await t.settle(claim);
+          expect(await t.journal.history.run(made)).toMatchObject({ state: "succeeded", replayOf: run });
+        }
+      });
+
+      it("replays a replay", async () => {
+        const t = await tests.open();
+        const uid = await t.emit();
+        await t.settle(await t.takeOne());
+        await t.control({ type: "replay", run: formatRunId(uid, "work") });
+        await t.settle(await t.takeOne());
+        const result = await t.control({ type: "replay", run: formatRunId(uid, "work", 1) });
+        expect(result).toMatchObject({ run: formatRunId(uid, "work", 2) });
+        expect((await t.takeOne()).replayOf).toBe(formatRunId(uid, "work", 1));
+      });
+
+      it("takes another payload, in a new run", async () => {
+        const t = await tests.open();
+        const uid = await t.emit({ data: '{"total":-1}' });
+        await t.settle(await t.takeOne(), DEAD);
+        const run = formatRunId(uid, "work");
+        await t.control({ type: "replay", run, data: '{"total":1}' });
+        expect(await t.takeOne()).toMatchObject({
+          replay: 1,
+          replayOf: run,
+          event: { uid, data: '{"total":1}' },
+        });
+        expect(await t.stateOf(uid)).toBe("dead");
+        expect(await t.journal.history.event(uid)).toMatchObject({ data: { total: -1 } });
+      });
+
+      it("refuses an open run, and one that is not there", async () => {
+        const t = await tests.open();
+        const uid = await t.emit();
+        const run = formatRunId(uid, "work");
+        expect(await t.control({ type: "replay", run })).toMatchObject({ ok: false, why: "state" });
+        await t.takeOne();
+        expect(await t.control({ type: "replay", run })).toMatchObject({ ok: false, why: "state" });
+        const missing = await t.control({ type: "replay", run: formatRunId(NOWHERE, "work") });
+        expect(missing).toMatchObject({ ok: false, why: "not_found" });
+      });
+
+      it("replays many at once, each handed out once", async () => {
+        const t = await tests.open();
+        const uids = await t.emitMany(1_500);
+        const claims = await t.takeAll();
+        await t.commit({ settle: claims.map((claim) => t.outcome(claim, DEAD)) });
+        await t.emitMany(10);
+        const control = uids.map((uid) => ({ type: "replay" as const, run: formatRunId(uid, "work") }));
+        const results = (await t.commit({ control })).control;
+        expect(results.every((result) => result.ok)).toBe(true);
+        const again = (await t.takeAll()).map((claim) => claim.event.uid);
+        expect(again).toHaveLength(1_510);
+        expect(new Set(again).size).toBe(1_510);
+      });
+    });
+
+    describe("route", () => {
+      it("makes a run of an old event for a process that had none", async () => {
+        const t = await tests.open();
+        const uid = await t.emit();
+        const result = await t.control({ type: "route", event: uid, seed: { process: "late" } });
+        expect(result).toMatchObject({ ok: true, run: formatRunId(uid, "late") });
+        expect((await t.takeOne("late")).event.uid).toBe(uid);
+      });
+
+      it("refuses a process that has a run, and an event that is not there", async () => {
+        const t = await tests.open();
+        const uid = await t.emit();
+        const seed = { process: "work" };
+        expect(await t.control({ type: "route", event: uid, seed })).toMatchObject({
+          ok: false,
+          why: "state",
+        });
+        expect(await t.control({ type: "route", event: NOWHERE, seed })).toMatchObject({
+          ok: false,
+          why: "not_found",
+        });
+      });
+    });
+
+    it("cancels every open run of a process, and no other", async () => {
+      const t = await tests.open();
+      await t.emitMany(4, () => ({ to: ["gone", "stays"] }));
+      await t.emitMany(3, () => ({ key: "k", to: [{ process: "gone", key: "k" }] }));
+      const taken = (await t.takeOne("gone")) as Claim;
+      const result = await t.control({ type: "cancelOpen", process: "gone", reason: FAILURE });
+      expect(result).toEqual({ ok: true, runs: 7 });
+      await t.barrier();
+      expect(t.changes).toContainEqual({
+        type: "cancelled",
+        process: "gone",
+        fence: taken.fence,
+        message: FAILURE.message,
+      });
+      expect(await t.settle(taken)).toBe("stale");
+      expect(await t.takeNow("gone")).toEqual([]);
+      expect(await t.takeNow("stays")).toHaveLength(4);
+      await t.emit({ to: ["gone"] });
+      expect(await t.takeNow("gone")).toHaveLength(1);
+    });
+
+    it("sets an open run aside", async () => {
+      const t = await tests.open();
+      const uid = await t.emit();
+      const claim = await t.takeOne();
+      const error = { code: "CRASHED_HOST", message: "it killed the host" };
+      const result = await t.control({ type: "setAside", run: claim.key, error });
+      expect(result).toMatchObject({ ok: true, run: formatRunId(uid, "work") });
+      expect(await t.settle(claim)).toBe("stale");
+      expect(await t.journal.history.run(formatRunId(uid, "work"))).toMatchObject({ state: "dead", error });
+      expect(await t.control({ type: "setAside", run: claim.key, error })).toMatchObject({
+        ok: false,
+        why: "state",
+      });
+    });
+
+    it("pauses and resumes names, and tells of it", async () => {
+      const t = await tests.open();
+      await t.control({ type: "pause", name: "work" });
+      expect(t.journal.coordination.paused()).toEqual(new Set(["work"]));
+      await t.control({ type: "resume", name: "work" });
+      expect(t.journal.coordination.paused()).toEqual(new Set());
+      await t.barrier();
+      const told = t.changes.filter((change) => change.type === "paused" || change.type === "resumed");
+      expect(told).toEqual([
+        { type: "paused", name: "work" },
+        { type: "resumed", name: "work" },
+      ]);
+    });
+
+    it("answers each control by itself, in order", async () => {
+      const t = await tests.open();
+      const uid = await t.emit();
+      const run = formatRunId(uid, "work");
+      const reason = FAILURE;
+      const { control } = await t.commit({
+        control: [
+          { type: "cancel", run, reason },
+          { type: "cancel", run, reason },
+          { type: "replay", run },
+        ],
+      });
+      expect(control.map((result: ControlResult) => result.ok)).toEqual([true, false, true]);
+      expect(await t.takeNow()).toHaveLength(1);
+    });
+
+    if (!subject.capabilities.durable) return;
+
+    it("remembers over a restart what is paused", async () => {
+      const place = await tests.place();
+      const before = await tests.open(place);
+      await before.control({ type: "pause", name: "work" });
+      const t = await tests.reopen(place, before);
+      expect(t.journal.coordination.paused()).toEqual(new Set(["work"]));
+    });
+  });
+}

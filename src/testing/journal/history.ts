@@ -1,0 +1,292 @@
+import { describe, expect, it } from "vitest";
+import type { Page, PageQuery } from "../../journal/history.ts";
+import type { Claim } from "../../journal/work.ts";
+import { formatRunId } from "../../model/run.ts";
+import type { JournalSubject } from "./subject.ts";
+import { DEAD, expectCode, FAILURE, JournalTests } from "./tester.ts";
+
+/** Reads a list to its end, page by page. */
+async function readAll<Row>(read: (query: PageQuery) => Promise<Page<Row>>, limit: number): Promise<Row[]> {
+  const rows: Row[] = [];
+  let cursor: string | undefined;
+  for (;;) {
+    const page: Page<Row> = await read({ limit, ...(cursor !== undefined && { cursor }) });
+    expect(page.items.length).toBeLessThanOrEqual(limit);
+    rows.push(...page.items);
+    if (page.next === null) return rows;
+    cursor = page.next;
+  }
+}
+
+/** What people read. */
+export function testHistory(subject: JournalSubject): void {
+  describe("history", () => {
+    const tests = new JournalTests(subject);
+
+    it("shows an event as it was emitted, without what is only the default", async () => {
+      const t = await tests.open();
+      const time = Date.UTC(2026, 4, 1, 12);
+      const plain = await t.emit({ id: "1", time });
+      const cause = { runs: ["elsewhere"], hops: 3, traceparent: "00-x" };
+      const full = await t.emit({ id: "2", key: "k", time, data: '{"a":[1]}', headers: '{"h":"v"}', cause });
+      const common = {
+        location: "raw.orders",
+        operation: "create",
+        trigger: "orders",
+        time: "2026-05-01T12:00:00.000Z",
+      };
+      expect(await t.journal.history.event(plain)).toEqual({ ...common, id: "1", uid: plain });
+      expect(await t.journal.history.event(full)).toEqual({
+        ...common,
+        id: "2",
+        uid: full,
+        key: "k",
+        data: { a: [1] },
+        headers: { h: "v" },
+        cause,
+      });
+    });
+
+    it("keeps every operation, and an id that is the uid", async () => {
+      const t = await tests.open();
+      for (const operation of ["create", "read", "update", "delete", "unknown"] as const) {
+        const { uid, ...rest } = t.event({ operation });
+        await t.emit({ ...rest, uid, id: uid });
+        expect(await t.journal.history.event(uid)).toMatchObject({ operation, id: uid });
+        expect((await t.takeOne()).event).toMatchObject({ operation, id: uid });
+      }
+    });
+
+    it("knows nothing of what is not there", async () => {
+      const t = await tests.open();
+      const { history } = t.journal;
+      for (const uid of ["00000000-0000-7000-8000-000000000000", "nonsense", ""]) {
+        expect(await history.event(uid)).toBeUndefined();
+        expect(await history.journey(uid)).toBeUndefined();
+        expect(await history.run(`${uid}/work`)).toBeUndefined();
+        expect(await history.attempts(`${uid}/work`)).toEqual([]);
+        expect(await history.logs(`${uid}/work`)).toEqual({ items: [], next: null });
+        expect(await history.runs({ event: uid })).toEqual({ items: [], next: null });
+      }
+    });
+
+    it("lists events newest first, page by page, all or of one trigger", async () => {
+      const t = await tests.open();
+      const uids = await t.emitMany(25, (index) => ({ trigger: index % 3 === 0 ? "a" : "b" }));
+      const all = await readAll((query) => t.journal.history.events(query), 7);
+      expect(all.map((event) => event.uid)).toEqual(uids.toReversed());
+      const some = await readAll((query) => t.journal.history.events({ ...query, trigger: "a" }), 2);
+      expect(some.map((event) => event.uid)).toEqual(uids.filter((_, index) => index % 3 === 0).toReversed());
+      expect((await t.journal.history.events({ trigger: "none" })).items).toEqual([]);
+    });
+
+    it("goes on from a page where it ended, though new rows came", async () => {
+      const t = await tests.open();
+      const uids = await t.emitMany(4);
+      const first = await t.journal.history.events({ limit: 2 });
+      await t.emitMany(3);
+      const second = await t.journal.history.events({ limit: 2, cursor: first.next as string });
+      expect([...first.items, ...second.items].map((event) => event.uid)).toEqual(uids.toReversed());
+      expect(second.next).toBeNull();
+    });
+
+    it("lists runs newest first, by state, process and event", async () => {
+      const t = await tests.open();
+      const uids = await t.emitMany(6, () => ({ to: ["a", "b"] }));
+      const claims = (await t.take("a", 4)) as [Claim, Claim, Claim, Claim];
+      await t.commit({ settle: [t.outcome(claims[0]), t.outcome(claims[1], DEAD)] });
+      await t.retry(claims[2], 60_000);
+      const ids = async (query: object) =>
+        (await readAll((page) => t.journal.history.runs({ ...query, ...page }), 2)).map((run) => run.id);
+      const run = (index: number, process: string) => formatRunId(uids[index] as string, process);
+      expect(await ids({ process: "a" })).toEqual([5, 4, 3, 2, 1, 0].map((index) => run(index, "a")));
+      expect(await ids({ event: uids[0] })).toHaveLength(2);
+      expect(await ids({ state: "succeeded" })).toEqual([run(0, "a")]);
+      expect(await ids({ state: "dead" })).toEqual([run(1, "a")]);
+      expect(await ids({ state: "retrying" })).toEqual([run(2, "a")]);
+      expect(await ids({ state: "running" })).toEqual([run(3, "a")]);
+      expect(await ids({ state: "queued", process: "a" })).toEqual([run(5, "a"), run(4, "a")]);
+      expect(await ids({ state: "queued" })).toHaveLength(8);
+      expect(await ids({ state: "dead", process: "b" })).toEqual([]);
+      expect(await ids({ state: "waiting" })).toEqual([]);
+      expect(await ids({ state: "running", event: uids[3], process: "a" })).toEqual([run(3, "a")]);
+      expect(await ids({ process: "none" })).toEqual([]);
+      expect(await ids({})).toHaveLength(12);
+    });
+
+    it("shows a run through its life", async () => {
+      const t = await tests.open();
+      const uid = await t.emit();
+      const id = formatRunId(uid, "work");
+      const show = () => t.journal.history.run(id);
+      const nothing = { dueAt: null, startedAt: null, finishedAt: null, error: null, replayOf: null };
+      expect(await show()).toEqual({
+        id,
+        event: uid,
+        process: "work",
+        state: "queued",
+        attempts: 0,
+        ...nothing,
+      });
+      const start = new Date(t.clock.now()).toISOString();
+      const claim = await t.takeOne();
+      expect(await show()).toMatchObject({
+        state: "running",
+        attempts: 1,
+        startedAt: start,
+        finishedAt: null,
+      });
+      await t.retry(claim, 1_000);
+      expect(await show()).toMatchObject({ state: "retrying", attempts: 1, error: FAILURE });
+      await t.clock.advance(1_000);
+      await t.settle(await t.takeOne());
+      const end = new Date(t.clock.now()).toISOString();
+      expect(await show()).toMatchObject({
+        state: "succeeded",
+        attempts: 2,
+        startedAt: end,
+        finishedAt: end,
+        error: null,
+      });
+    });
+
+    it("shows every attempt of a run, the one under way too", async () => {
+      const t = await tests.open();
+      const id = formatRunId(await t.emit(), "work");
+      const first = await t.takeOne();
+      await t.retry(first, 1);
+      await t.clock.advance(1);
+      const second = await t.takeOne();
+      const outcomes = async () =>
+        (await t.journal.history.attempts(id)).map(({ attempt, outcome, fence }) => [
+          attempt,
+          outcome,
+          fence,
+        ]);
+      expect(await outcomes()).toEqual([
+        [1, "failed", first.fence],
+        [2, "running", second.fence],
+      ]);
+      await t.commit({ settle: [{ ...t.outcome(second), version: 7 }] });
+      expect(await outcomes()).toEqual([
+        [1, "failed", first.fence],
+        [2, "succeeded", second.fence],
+      ]);
+      expect((await t.journal.history.attempts(id))[1]).toMatchObject({ version: 7, error: null });
+    });
+
+    it("tells an abandoned attempt from a failed one", async () => {
+      const t = await tests.open();
+      const id = formatRunId(await t.emit(), "work");
+      await t.settle(await t.takeOne(), { type: "dead", error: FAILURE, abandoned: true });
+      expect(await t.journal.history.attempts(id)).toMatchObject([{ outcome: "abandoned", error: FAILURE }]);
+    });
+
+    it("keeps log lines in their order, page by page", async () => {
+      const t = await tests.open();
+      const id = formatRunId(await t.emit(), "work");
+      const claim = await t.takeOne();
+      for (let i = 0; i < 5; i += 1) {
+        const logs = [0, 1].map((n) => ({
+          claim,
+          time: t.clock.now(),
+          stream: n === 0 ? ("stdout" as const) : ("stderr" as const),
+          text: `${i}.${n} ä\u0000`,
+        }));
+        await t.commit({ logs });
+      }
+      const lines = await readAll((query) => t.journal.history.logs(id, query), 3);
+      expect(lines.map((line) => line.text)).toEqual(
+        [0, 1, 2, 3, 4].flatMap((i) => [`${i}.0 ä\u0000`, `${i}.1 ä\u0000`]),
+      );
+      expect(lines[1]).toEqual({
+        time: new Date(t.clock.now()).toISOString(),
+        attempt: 1,
+        stream: "stderr",
+        text: "0.1 ä\u0000",
+      });
+    });
+
+    it("takes log lines together with the outcome", async () => {
+      const t = await tests.open();
+      const id = formatRunId(await t.emit(), "work");
+      const claim = await t.takeOne();
+      await t.commit({ settle: [t.outcome(claim)], logs: [{ claim, time: 0, stream: "log", text: "done" }] });
+      expect((await t.journal.history.logs(id)).items).toMatchObject([{ text: "done" }]);
+    });
+
+    it("follows an event to what its runs caused", async () => {
+      const t = await tests.open();
+      const uid = await t.emit({ to: ["work", "other"] });
+      const id = formatRunId(uid, "work");
+      const caused = { trigger: "work", to: [], cause: { runs: [id, "not one of ours"], hops: 1 } };
+      await t.settle(await t.takeOne(), { type: "succeeded" }, [t.append(caused), t.append(caused)]);
+      const later = await t.emit({ ...caused, trigger: "captured" });
+      const journey = await t.journal.history.journey(uid);
+      expect(journey?.event.uid).toBe(uid);
+      expect(journey?.runs.map((run) => run.process)).toEqual(["work", "other"]);
+      expect(journey?.caused.map((event) => event.trigger)).toEqual(["work", "work", "captured"]);
+      expect(journey?.caused.at(-1)).toMatchObject({
+        uid: later,
+        cause: { runs: [id, "not one of ours"], hops: 1 },
+      });
+    });
+
+    it("knows the hops of events, as soon as they are committed", async () => {
+      const t = await tests.open();
+      const first = await t.emit();
+      const committing = t.emit({ cause: { runs: [formatRunId(first, "work")], hops: 4 } });
+      const unknown = "00000000-0000-7000-8000-000000000000";
+      const second = await committing;
+      expect(await t.journal.work.hops([first, second, unknown])).toEqual(
+        new Map([
+          [first, 0],
+          [second, 4],
+        ]),
+      );
+    });
+
+    it("groups dead runs by process and code, the largest group first", async () => {
+      const t = await tests.open();
+      await t.emitMany(3, () => ({ to: ["a"] }));
+      await t.emit({ to: ["b"] });
+      for (const claim of await t.take("a", 3)) await t.settle(claim, DEAD);
+      await t.settle(await t.takeOne("b"), { type: "dead", error: { code: "TIMEOUT", message: "slow" } });
+      const groups = await t.journal.history.deadLetters();
+      expect(groups.map(({ process, error, count }) => [process, error.code, count])).toEqual([
+        ["a", "RUN_FAILED", 3],
+        ["b", "TIMEOUT", 1],
+      ]);
+      expect(groups[0]?.newest).toMatchObject({ process: "a", state: "dead" });
+    });
+
+    it("counts events per trigger and runs per state", async () => {
+      const t = await tests.open();
+      await t.emitMany(5, (index) => ({ dedupe: `d${index}` }));
+      await t.emit({ dedupe: "d0" });
+      await t.emitMany(2, () => ({ trigger: "keyed", key: "k", to: [{ process: "work", key: "k" }] }));
+      const claims = (await t.take("work", 4)) as [Claim, Claim, Claim, Claim];
+      await t.commit({ settle: [t.outcome(claims[0]), t.outcome(claims[1], DEAD)] });
+      await t.retry(claims[2], 60_000);
+      expect(await t.journal.history.counters()).toEqual({
+        events: { orders: 5, keyed: 2 },
+        runs: { work: { queued: 2, waiting: 1, running: 1, retrying: 1, succeeded: 1, dead: 1 } },
+      });
+    });
+
+    it("refuses a query that is none", async () => {
+      const t = await tests.open();
+      await t.emitMany(3);
+      const { history } = t.journal;
+      for (const limit of [0, -1, 1.5, 1_001, 1e9, Number.NaN])
+        await expectCode(history.events({ limit }), "INVALID_QUERY");
+      for (const cursor of ["", "x", "999", "../etc", "bm9uZQ", "\u0000"]) {
+        await expectCode(history.events({ cursor }), "INVALID_QUERY");
+        await expectCode(history.runs({ cursor }), "INVALID_QUERY");
+      }
+      const { next } = await history.events({ limit: 1 });
+      await expectCode(history.runs({ cursor: next as string }), "INVALID_QUERY");
+      await expectCode(history.runs({ state: "lost" as never }), "INVALID_QUERY");
+    });
+  });
+}
