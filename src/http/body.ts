@@ -1,4 +1,4 @@
-import { SluiceError } from "../model/errors.ts";
+import { isSluiceError, SluiceError } from "../model/errors.ts";
 import { didYouMean } from "../model/suggest.ts";
 import { badRequest } from "./problem.ts";
 
@@ -65,10 +65,14 @@ async function readBody(request: Request): Promise<Uint8Array> {
   if (request.body === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of request.body as AsyncIterable<Uint8Array>) {
-    length += chunk.byteLength;
-    if (length > BODY_LIMIT) throw tooLarge();
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request.body as AsyncIterable<Uint8Array>) {
+      length += chunk.byteLength;
+      if (length > BODY_LIMIT) throw tooLarge();
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw isSluiceError(error) ? error : badRequest("the body broke off");
   }
   return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, length);
 }

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startPipeline } from "../../test/support/api.ts";
 import type { Orchestrator } from "../engine/orchestrator.ts";
@@ -50,6 +53,58 @@ test("a run's id travels percent-encoded over a real connection", async () => {
     const answer = await fetch(`${http}/api/v1/runs/${uid}%2Fland`);
     expect(await answer.json()).toMatchObject({ id: `${uid}/land` });
     expect((await fetch(`${http}/api/v1/runs/${uid}/land`)).status).toBe(404);
+  });
+});
+
+test("a body without end is answered 413 and cut off, and one that breaks off is nobody's fault inside", async () => {
+  const errors: unknown[] = [];
+  await serving({ http: loopback, onError: (error) => errors.push(error) }, async ({ http }) => {
+    const port = Number(new URL(http as string).port);
+    const head = [
+      "POST /api/v1/inputs/orders/events HTTP/1.1",
+      "Host: localhost",
+      "Content-Type: application/json",
+      "Transfer-Encoding: chunked",
+      "",
+      "",
+    ].join("\r\n");
+
+    const endless = connect(port, "127.0.0.1");
+    endless.on("error", () => undefined);
+    const chunk = `10000\r\n${" ".repeat(0x10000)}\r\n`;
+    const closed = new Promise((resolve) => endless.once("close", resolve));
+    endless.write(head);
+    const pump = (): void => {
+      while (endless.writable && endless.write(chunk));
+    };
+    endless.on("drain", pump);
+    pump();
+    const [answer] = (await once(endless, "data")) as [Buffer];
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 413 /);
+    await closed;
+
+    const broken = connect(port, "127.0.0.1");
+    await once(broken, "connect");
+    broken.write(`${head}5\r\n{"a":`, () => broken.destroy());
+    await once(broken, "close");
+    expect((await fetch(`${http}/healthz`)).status).toBe(200);
+  });
+  expect(errors).toEqual([]);
+});
+
+test("a path that climbs is only a path that does not exist", async () => {
+  await serving({ http: loopback }, async ({ http }) => {
+    const port = Number(new URL(http as string).port);
+    for (const path of [
+      "/../../etc/passwd",
+      "/api/v1/..%2f..%2fetc/passwd",
+      "/api/v1/runs/../../../x",
+      "/%2e%2e/x",
+    ]) {
+      const socket = connect(port, "127.0.0.1");
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+      expect(await text(socket)).toMatch(/^HTTP\/1\.1 404 /);
+    }
   });
 });
 
