@@ -114,13 +114,13 @@ function readOptions(): { orders: number; kill: boolean; stay: boolean } {
 
 /** Two at a time would share a folder. The lock is the kernel's: it goes when this process does, however it goes. */
 function holdLock(): () => void {
-  const lock = new DatabaseSync(join(DATA, "lock"));
   try {
+    const lock = new DatabaseSync(join(DATA, "lock"));
     lock.exec("begin exclusive");
-  } catch {
-    throw new Error(`the example runs already, in ${DATA}`);
+    return () => lock.close();
+  } catch (cause) {
+    throw new Error(`${DATA} cannot be had; does the example run already? (${String(cause)})`, { cause });
   }
-  return () => lock.close();
 }
 
 async function removeLastRun(): Promise<void> {

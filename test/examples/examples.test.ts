@@ -58,7 +58,10 @@ describe.skipIf(server === undefined)(`orders${reason === undefined ? "" : ` (${
     const first = orders("--orders", "100000");
     await vi.waitUntil(() => first.said().includes("landed"), { timeout: 30_000 });
     const { code, stderr } = await orders("--orders", "1").ended;
-    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("runs already") });
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringContaining("does the example run already?"),
+    });
     first.child.kill("SIGINT");
     await first.ended;
   });
@@ -71,7 +74,7 @@ describe.skipIf(server === undefined)(`orders${reason === undefined ? "" : ` (${
     const running = orders("--orders", "100000");
     await vi.waitUntil(() => running.said().includes("landed"), { timeout: 30_000 });
     const others = await companions(running);
-    expect(others.length).toBeGreaterThanOrEqual(4);
+    expect(others.length).toBeGreaterThanOrEqual(3);
     running.child.kill(signal);
     const { code } = await running.ended;
     expect(code).toBe(expected);
@@ -105,7 +108,8 @@ async function aChangedOrder(): Promise<LedgerEntry | undefined> {
 /** Pipeline, shop, PostgreSQL and the guard of that: all that runs because the example does. */
 async function companions({ child }: Started): Promise<number[]> {
   const children = execFileSync("ps", ["-o", "pid=", "--ppid", String(child.pid)], { encoding: "utf8" });
-  const server = await readFile(join(DATA, "postgres/data/postmaster.pid"), "utf8");
+  // As root below a closed home its data is elsewhere; the guard that ends it is among the children then, too.
+  const server = await readFile(join(DATA, "postgres/data/postmaster.pid"), "utf8").catch(() => "");
   return [...children.split("\n"), server.split("\n")[0]].map(Number).filter((pid) => pid > 0);
 }
 

@@ -110,6 +110,7 @@ function title(text: string): void {
 
 /** Numbers to the right, text to the left. */
 function printTable(head: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
+  if (rows.length === 0) return console.log("  none");
   const columns = head.map((name, index) => {
     const cells = rows.map((row) => String(row[index]));
     return {
