@@ -234,7 +234,9 @@ describe("what a child leaves behind", () => {
   });
 
   test("does not hold up the run when it has left the group and keeps the pipes", async () => {
-    const child = run(["setsid", "--fork", "sh", "-c", "echo pid $$; exec sleep 60"]);
+    const child = shell(
+      `setsid --fork sh -c 'echo pid $$; : > escaped; exec sleep 60'; while [ ! -e escaped ]; do sleep 0.01; done`,
+    );
     const escaped = Number((await child.line("pid")).slice(4));
     expect(await child.exit).toMatchObject({ code: 0 });
     process.kill(escaped, "SIGKILL");
