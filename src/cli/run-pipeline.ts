@@ -22,6 +22,7 @@ export async function runPipeline(file: string, { json }: { readonly json: boole
   const pipeline = await load(file);
   const logger = createLogger(pipeline.redact);
   const signalled = untilSignalled();
+  outliveRejections(logger);
   try {
     await using running = await start(pipeline, logger);
     const { http, hooks } = running.servers;
@@ -100,6 +101,13 @@ function untilSignalled(): Promise<NodeJS.Signals> {
         resolve(signal);
       });
     }
+  });
+}
+
+/** A promise that a component forgot must not end the work of all the others. */
+function outliveRejections(logger: Logger): void {
+  process.on("unhandledRejection", (error) => {
+    logger.error({ err: error }, "a promise was rejected that nobody waited for");
   });
 }
 

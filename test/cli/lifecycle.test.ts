@@ -84,6 +84,17 @@ function socketOf({ folder }: Workspace): string {
   return join(folder, ".sluice/journal.db.sock");
 }
 
+test("a promise that a component forgot ends neither the pipeline nor its run", async () => {
+  shop = workspace(PIPELINE);
+  shop.write("land.ts", 'export default () => void Promise.reject(new Error("forgotten"));');
+  const running = await shop.run();
+  const { uid } = await shop.json<{ uid: string }>(["emit", "orders"]);
+  await until(async () => (await shop.sluice(["show", uid])).stdout.includes("land succeeded"));
+  const { code, stderr } = await running.stop();
+  expect(code).toBe(0);
+  expect(stderr).toContain("forgotten");
+});
+
 test("a port in use is a failure, and nothing has been started", async () => {
   const server = createServer();
   await once(server.listen(0, "127.0.0.1"), "listening");

@@ -110,6 +110,7 @@ describe("reading", () => {
       inputs: [{ name: "orders", type: "function", state: "running", restarts: 0, lastError: null }],
       processes: [{ name: "land" }, { name: "report" }],
     });
+    expect(status).toMatchObject({ pipeline: { config: { name: "shop", http: { token: "***" } } } });
     const { stdout } = await shop.sluice(["status"]);
     expect(stdout).toMatch(/^shop is running, \d+ runs? open$/m);
     expect(stdout).toMatch(/^orders +function +running/m);
