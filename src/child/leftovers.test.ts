@@ -12,9 +12,13 @@ const fence = (epoch: number, counter = 1): string => String(epoch * 2 ** 32 + c
 let journals = 0;
 const newJournal = (): string => `test-${process.pid}-${journals++}`;
 
-async function start(journal: string, epoch: number, script = "exec sleep 60"): Promise<ChildProcess> {
+async function start(
+  journal: string,
+  epoch: number,
+  script = "echo ready; exec sleep 60",
+): Promise<ChildProcess> {
   const env = { PATH: process.env["PATH"], SLUICE_JOURNAL: journal, SLUICE_FENCE: fence(epoch) };
-  const child = spawn("/bin/sh", ["-c", `echo ready; ${script}`], {
+  const child = spawn("/bin/sh", ["-c", script], {
     env,
     stdio: ["ignore", "pipe", "ignore"],
   });
@@ -45,7 +49,7 @@ describe.runIf(process.platform === "linux")("the children that earlier epochs o
 
   test("are found wherever they went: in another session, without their parent", async () => {
     const journal = newJournal();
-    const child = await start(journal, 1, "setsid --fork sleep 60");
+    const child = await start(journal, 1, "echo ready; setsid --fork sleep 60");
     await once(child, "exit");
     const ended = await endChildrenOf({ journalId: journal, epoch: 2 });
     expect(ended).toHaveLength(1);
@@ -54,7 +58,7 @@ describe.runIf(process.platform === "linux")("the children that earlier epochs o
 
   test("get SIGKILL if they ignore SIGTERM", async () => {
     const journal = newJournal();
-    const child = await start(journal, 1, "trap '' TERM; while :; do sleep 0.05; done");
+    const child = await start(journal, 1, "trap '' TERM; echo ready; while :; do sleep 0.05; done");
     const exit = once(child, "exit");
     await endChildrenOf({ journalId: journal, epoch: 2, grace: 50 });
     expect(await exit).toEqual([null, "SIGKILL"]);

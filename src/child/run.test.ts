@@ -223,10 +223,9 @@ describe("what a child leaves behind", () => {
 
   test("is ended when it ignores SIGTERM", async () => {
     const child = shell(
-      `(trap '' TERM; echo pid $(sh -c 'echo $PPID'); while :; do sleep 0.05; done) & sleep 0.05`,
-      {
-        killAfter: 50,
-      },
+      `(trap '' TERM; echo pid $(sh -c 'echo $PPID'); : > trapped; while :; do sleep 0.05; done) &
+       while [ ! -e trapped ]; do sleep 0.01; done`,
+      { killAfter: 50 },
     );
     const grandchild = Number((await child.line("pid")).slice(4));
     expect(await child.exit).toMatchObject({ code: 0, leftovers: true });
