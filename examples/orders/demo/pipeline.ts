@@ -50,11 +50,15 @@ async function launch(environment: NodeJS.ProcessEnv, log: string): Promise<Runn
     env: { ...process.env, ...environment },
   });
   child.stderr.pipe(createWriteStream(log, { flags: "a" }));
+  let lastWords = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    lastWords = `${lastWords}${String(chunk)}`.slice(-1_000);
+  });
 
   let isWanted = true;
-  const ended = once(child, "exit");
+  const ended = once(child, "close");
   const failed = ended.then(() => {
-    if (isWanted) throw new Error(`the pipeline has ended by itself; its log is in ${log}`);
+    if (isWanted) throw new Error(`the pipeline has ended by itself. The end of ${log}:\n${lastWords}`);
     return new Promise<never>(() => undefined);
   });
   failed.catch(() => undefined);

@@ -77,13 +77,17 @@ function printCheck({ ledger, stages, sales, raw }: Compared): boolean {
   const taken = acknowledged(ledger);
   const refused = ledger.filter(({ status }) => status >= 400).length;
   const again = ledger.length - refused - taken.length;
+  const unanswered = ledger.reduce((sum, { calls }) => sum + calls - 1, 0);
   const orders = new Set(taken.map(({ order }) => order)).size;
   const invalid = taken.filter(({ flaw }) => flaw !== null).length;
   const expected = expectedSales(ledger);
   const wrong = differences(expected, sales);
 
   title("The shop's own ledger against the warehouse");
-  console.log(`  ${ledger.length} calls: ${taken.length} taken, ${again} taken before, ${refused} refused`);
+  console.log(
+    `  ${ledger.length} deliveries: ${taken.length} taken, ${again} taken before, ${refused} refused`,
+  );
+  if (unanswered > 0) console.log(`  ${unanswered} calls had no answer, and were made again`);
   const checks = [
     check(taken.length === stages.land.succeeded, `${taken.length} taken, ${stages.land.succeeded} landed`),
     check(orders === raw, `${orders} different orders, ${raw} in raw.orders`),
