@@ -33,7 +33,7 @@ export function resolveProcessSettings(
 ): Readonly<ResolvedProcessSettings> {
   return naming(`process "${name}"`, () => ({
     concurrency: checkConcurrency(settings.concurrency ?? 8),
-    timeout: optionalDuration(settings.timeout),
+    timeout: positiveDuration(settings.timeout, "timeout"),
     grace: optionalDuration(settings.grace),
     retry: resolveRetryPolicy(settings.retry),
     ordered: oneOf(settings.order ?? "none", ["none", "key"], "order") === "key",
@@ -47,7 +47,7 @@ export function resolveProcessSettings(
 export function resolveInputSettings(name: string, settings: InputSettings): Readonly<ResolvedInputSettings> {
   return naming(`input "${name}"`, () => ({
     operations: settings.operations && new Set(settings.operations.map(parseOperation)),
-    expectEvery: optionalDuration(settings.expectEvery),
+    expectEvery: positiveDuration(settings.expectEvery, "expectEvery"),
     enabled: settings.enabled ?? true,
   }));
 }
@@ -63,6 +63,13 @@ export function checkConcurrency(value: number): number {
 
 function optionalDuration(value: Duration | undefined): number | undefined {
   return value === undefined ? undefined : parseDuration(value);
+}
+
+/** Nothing could ever end, or be heard, within no time: whoever writes 0 means something else. */
+function positiveDuration(value: Duration | undefined, key: string): number | undefined {
+  const duration = optionalDuration(value);
+  if (duration !== 0) return duration;
+  throw new SluiceError("INVALID_DURATION", `${key} must be longer than 0; leave it out for none`);
 }
 
 function oneOf(value: string, allowed: readonly string[], key: string): string {
