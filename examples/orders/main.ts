@@ -70,7 +70,7 @@ async function main(): Promise<boolean> {
 
   progress.say("starting the pipeline: sluice run sluice.toml");
   const environment = {
-    PORT: String(await freePort(8787)),
+    PORT: String(await freePort(stay ? 8787 : 0)),
     SHOP_SECRET: `whsec_${randomBytes(24).toString("base64")}`,
     WAREHOUSE_URL: server.connectionString("warehouse"),
   };
