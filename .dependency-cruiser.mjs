@@ -35,7 +35,7 @@ const ROOMS = {
 };
 const SHARED_BY_KINDS = ["model/", "postgres/", "net/", "child/"];
 
-const TEST = "\\.test(-d)?\\.ts$";
+const TEST = "\\.test(-d|-helper)?\\.ts$";
 const literal = (path) => path.replaceAll(".", "\\.");
 const among = (paths) => paths.map((path) => `^src/${literal(path)}`);
 
