@@ -34,11 +34,13 @@ export function openHistory(path: string): ReadOnlyJournal {
       history: createHistory(async (method, argument, query) => read({ method, argument, query, taken: [] })),
       paused: new Set(names.map((row) => row["name"] as string)),
       check() {
-        const lines = database
-          .prepare("pragma integrity_check")
-          .all()
-          .map((row) => String(row["integrity_check"]));
-        return lines.filter((line) => line !== "ok");
+        try {
+          const rows = database.prepare("pragma integrity_check").all();
+          return rows.map((row) => String(row["integrity_check"])).filter((line) => line !== "ok");
+        } catch (error) {
+          // It may be too damaged even to be checked.
+          return [(error as Error).message];
+        }
       },
       close: () => database.close(),
     };

@@ -17,7 +17,7 @@ export function testRecovery(subject: JournalSubject): void {
     it("suspects nothing after a clean start", async () => {
       const t = await tests.open();
       expect(await suspectsOf(t)).toEqual([]);
-      t.journal.work.admit();
+      await t.journal.work.admit();
       await t.emit();
       expect(await t.takeNow()).toHaveLength(1);
     });
@@ -54,7 +54,7 @@ export function testRecovery(subject: JournalSubject): void {
       const suspects = await suspectsOf(t);
       const others = uids.length - suspects.length;
       expect(await t.takeNow()).toHaveLength(others);
-      t.journal.work.admit();
+      await t.journal.work.admit();
       expect(await t.takeNow()).toHaveLength(suspects.length);
     });
 
@@ -66,7 +66,7 @@ export function testRecovery(subject: JournalSubject): void {
       await suspectsOf(t);
       const taking = t.take();
       await t.barrier();
-      t.journal.work.admit();
+      await t.journal.work.admit();
       expect(await taking).toHaveLength(1);
     });
 
@@ -80,7 +80,7 @@ export function testRecovery(subject: JournalSubject): void {
       const claim = await t.journal.work.takeSuspect(suspect!.run);
       expect(claim).toMatchObject({ attempt: 1, process: "work", event: { uid, data: "1" } });
       expect(await t.journal.work.takeSuspect(suspect!.run)).toBeUndefined();
-      t.journal.work.admit();
+      await t.journal.work.admit();
       expect(await t.takeNow()).toEqual([]);
       expect(await t.settle(claim!)).toBe("settled");
       expect(await t.journal.work.takeSuspect(suspect!.run)).toBeUndefined();

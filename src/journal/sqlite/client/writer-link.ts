@@ -32,7 +32,7 @@ export class WriterLink {
     const self = import.meta.url;
     const thread = new URL(`../writer/thread${self.slice(self.lastIndexOf("."))}`, self);
     const link = new WriterLink(
-      new Worker(thread, { workerData: data, name: "sluice-journal-writer" }),
+      new Worker(thread, { workerData: data, name: "sluice-journal-writer", execArgv: [] }),
       data.path,
     );
     return new Promise((resolve, reject) => {

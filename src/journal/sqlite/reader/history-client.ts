@@ -42,7 +42,7 @@ export function createHistoryClient(
   function start(): Worker {
     const self = import.meta.url;
     const thread = new URL(`./thread${self.slice(self.lastIndexOf("."))}`, self);
-    const started = new Worker(thread, { workerData: path, name: "sluice-journal-reader" });
+    const started = new Worker(thread, { workerData: path, name: "sluice-journal-reader", execArgv: [] });
     started.on("message", ({ id, value, error }: ReaderReply) => {
       const one = waiting.get(id);
       waiting.delete(id);
