@@ -3,6 +3,8 @@ import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import type { Page } from "../../src/journal/history.ts";
+import type { RunRow } from "../../src/model/run.ts";
 import { PIPELINE, until, workspace, type Workspace } from "../support/cli.ts";
 
 let shop: Workspace;
@@ -51,8 +53,8 @@ test.each(["SIGTERM", "SIGINT"] as const)("%s is a clean stop", async (signal) =
 test("a stop gives what runs its grace time, then hands it back", async () => {
   shop = workspace(PIPELINE.replace('grace = "2s"', 'grace = "50ms"'));
   const running = await shop.run();
-  const { uid } = await shop.json<{ uid: string }>(["emit", "orders", "--data", '{"wait":true}']);
-  await until(async () => (await shop.sluice(["runs"])).stdout.includes("running"));
+  const { uid } = await shop.api<{ uid: string }>("POST", "inputs/orders/events", { data: { wait: true } });
+  await isRunning();
   expect(await running.stop()).toMatchObject({ code: 0 });
   expect(await shop.json(["runs"])).toMatchObject({
     items: [{ id: `${uid}/land`, state: "queued", attempts: 0 }],
@@ -63,8 +65,8 @@ test("a process that hears no signal holds up a stop for the grace time and no l
   shop = workspace(PIPELINE.replace('grace = "2s"', 'grace = "50ms"'));
   shop.write("land.ts", "export default () => new Promise((resolve) => setTimeout(resolve, 60_000));");
   const running = await shop.run();
-  await shop.json(["emit", "orders"]);
-  await until(async () => (await shop.sluice(["runs"])).stdout.includes("running"));
+  await shop.api("POST", "inputs/orders/events", {});
+  await isRunning();
   expect(await running.stop()).toMatchObject({ code: 0 });
 });
 
@@ -72,13 +74,20 @@ test("a second signal ends it at once", async () => {
   shop = workspace(PIPELINE.replace('grace = "2s"', 'grace = "60s"'));
   shop.write("land.ts", "export default () => new Promise((resolve) => setTimeout(resolve, 60_000));");
   const running = await shop.run();
-  await shop.json(["emit", "orders"]);
-  await until(async () => (await shop.sluice(["runs"])).stdout.includes("running"));
+  await shop.api("POST", "inputs/orders/events", {});
+  await isRunning();
   running.child.kill("SIGTERM");
   await until(async () => !existsSync(socketOf(shop)));
   expect(running.child.exitCode).toBeNull();
   expect(await running.stop("SIGTERM")).toMatchObject({ code: 143 });
 });
+
+async function isRunning(): Promise<void> {
+  await until(async () => {
+    const { items } = await shop.api<Page<RunRow>>("GET", "runs?state=running");
+    return items.length === 1;
+  });
+}
 
 function socketOf({ folder }: Workspace): string {
   return join(folder, ".sluice/journal.db.sock");
@@ -88,8 +97,11 @@ test("a promise that a component forgot ends neither the pipeline nor its run", 
   shop = workspace(PIPELINE);
   shop.write("land.ts", 'export default () => void Promise.reject(new Error("forgotten"));');
   const running = await shop.run();
-  const { uid } = await shop.json<{ uid: string }>(["emit", "orders"]);
-  await until(async () => (await shop.sluice(["show", uid])).stdout.includes("land succeeded"));
+  await shop.api("POST", "inputs/orders/events", {});
+  await until(async () => {
+    const { items } = await shop.api<Page<RunRow>>("GET", "runs?state=succeeded");
+    return items.length === 1;
+  });
   const { code, stderr } = await running.stop();
   expect(code).toBe(0);
   expect(stderr).toContain("forgotten");

@@ -16,15 +16,15 @@ beforeAll(async () => {
 afterAll(() => shop.remove());
 
 async function emit(data: object): Promise<string> {
-  const { uid } = await shop.json<{ uid: string }>(["emit", "orders", "--data", JSON.stringify(data)]);
+  const { uid } = await shop.api<{ uid: string }>("POST", "inputs/orders/events", { data });
   return uid;
 }
 
-/** Waits until a run of the event has come to a state. */
+/** Waits until a run has come to a state. */
 async function reached(run: string, state: string): Promise<void> {
   await until(async () => {
-    const page = await shop.json<Page<RunRow>>(["runs", "--event", run.slice(0, 36)]);
-    return page.items.some((row) => row.id === run && row.state === state);
+    const row = await shop.api<Partial<RunRow>>("GET", `runs/${encodeURIComponent(run)}`);
+    return row.state === state;
   });
 }
 
@@ -150,7 +150,11 @@ describe("reading", () => {
 
   test("show follows an event through all stages", async () => {
     const uid = await emit({ total: 9 });
-    await until(async () => (await shop.sluice(["show", uid])).stdout.includes("report succeeded"));
+    await until(async () => {
+      const { caused } = await shop.api<Journey>("GET", `events/${uid}`);
+      const next = await shop.api<Page<RunRow>>("GET", `runs?event=${caused[0]?.uid ?? uid}`);
+      return next.items[0]?.process === "report" && next.items[0].state === "succeeded";
+    });
     const { stdout } = await shop.sluice(["show", uid]);
     expect(stdout.split("\n").map((line) => line.replace(/\d+ ms/, "n ms"))).toEqual([
       expect.stringMatching(`^unknown orders/${uid}  .*  from orders, event ${uid}$`),

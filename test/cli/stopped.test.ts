@@ -15,12 +15,12 @@ beforeAll(async () => {
   shop = workspace(PIPELINE);
   journal = join(shop.folder, ".sluice/journal.db");
   const running = await shop.run();
-  const emit = async (data: string): Promise<string> =>
-    (await shop.json<{ uid: string }>(["emit", "orders", "--data", data])).uid;
-  dead = `${await emit('{"fail":"no","log":"tried"}')}/land`;
-  done = `${await emit("{}")}/land`;
+  const emit = async (data: object): Promise<string> =>
+    (await shop.api<{ uid: string }>("POST", "inputs/orders/events", { data })).uid;
+  dead = `${await emit({ fail: "no", log: "tried" })}/land`;
+  done = `${await emit({})}/land`;
   await until(async () => {
-    const { items } = await shop.json<Page<RunRow>>(["runs"]);
+    const { items } = await shop.api<Page<RunRow>>("GET", "runs");
     return items.length === 3 && items.every((run) => run.state === "dead" || run.state === "succeeded");
   });
   expect(await running.stop()).toMatchObject({ code: 0 });
@@ -86,7 +86,7 @@ test("what is replayed and paused meanwhile holds once the pipeline runs again",
 
   const running = await shop.run();
   await until(async () => {
-    const { items } = await shop.json<Page<RunRow>>(["runs", "--event", dead.slice(0, 36)]);
+    const { items } = await shop.api<Page<RunRow>>("GET", `runs?event=${dead.slice(0, 36)}`);
     return items[0]?.state === "dead";
   });
   const { stdout } = await shop.sluice(["status"]);

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { request, type IncomingMessage } from "node:http";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,6 +29,8 @@ export interface Workspace {
   sluice(argv: readonly string[], options?: SluiceOptions): Promise<Ended>;
   /** Runs a command that must succeed, and reads its one JSON value. */
   json<Value>(argv: readonly string[], options?: SluiceOptions): Promise<Value>;
+  /** Asks the owner of the journal directly, for what a test only needs on its way: no process is started for it. */
+  api<Value>(method: "GET" | "POST", path: string, body?: unknown): Promise<Value>;
   /** Starts `sluice run --json`, and waits until it is ready. */
   run(options?: SluiceOptions & { readonly argv?: readonly string[] }): Promise<Running>;
   /** Ends what runs, and removes the folder. */
@@ -103,6 +106,14 @@ export function workspace(config: string = PIPELINE): Workspace {
       const { code, stdout, stderr } = await sluice([...argv, "--json"], options);
       if (code !== 0) throw new Error(`sluice ${argv.join(" ")} ended with ${code}: ${stderr}`);
       return JSON.parse(stdout) as Value;
+    },
+    async api<Value>(method: "GET" | "POST", path: string, body?: unknown): Promise<Value> {
+      const socketPath = join(folder, ".sluice/journal.db.sock");
+      const headers = { "content-type": "application/json" };
+      const sent = request({ socketPath, method, path: `/api/v1/${path}`, headers, agent: false });
+      sent.end(body === undefined ? undefined : JSON.stringify(body));
+      const [response] = (await once(sent, "response")) as [IncomingMessage];
+      return JSON.parse(await text(response)) as Value;
     },
     async run({ argv = [], ...options } = {}) {
       const child = start(["run", "--json", ...argv], options);
