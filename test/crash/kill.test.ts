@@ -1,53 +1,10 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { expect, test } from "vitest";
-import { Orchestrator } from "../../src/index.ts";
-import { Hosted } from "./hosted.ts";
+import { test } from "vitest";
+import { killUnderLoad, longestTime } from "./kill-under-load.ts";
 
-const KILLS = process.env["SLUICE_TEST_LONG"] === undefined ? 12 : 200;
+const KILLS = 12;
 
 test(
-  `an orchestrator killed ${KILLS} times under load loses nothing, and runs nothing twice without a kill`,
-  async () => {
-    await using hosted = await Hosted.make({
-      processes: [
-        { name: "quick" },
-        { name: "slow", takes: 15 },
-        { name: "ordered", order: "key", takes: 2 },
-      ],
-    });
-    for (let kill = 0; kill < KILLS; kill += 1) {
-      await hosted.start();
-      const life = 150 + Math.random() * 400;
-      const until = performance.now() + life;
-      await hosted.load(300, () => performance.now() >= until);
-      await hosted.kill();
-    }
-    await hosted.start();
-    await hosted.finish(60_000);
-    await delay(200);
-    await hosted.kill("SIGTERM");
-
-    const { ledger } = hosted;
-    const runs = ledger.runs.size;
-    process.stdout.write(
-      `${KILLS} kills, ${ledger.acknowledged.size} events acknowledged, ${runs} runs, ` +
-        `${ledger.missing(hosted.processes).length} lost, ${ledger.extraAttempts()} extra attempts\n`,
-    );
-    expect(ledger.missing(hosted.processes)).toEqual([]);
-    expect(ledger.problems).toEqual([]);
-    expect(ledger.refused.size).toBe(0);
-    expect(ledger.acknowledged.size).toBe(hosted.sent);
-    await everyRunSucceeded(hosted);
-  },
-  KILLS * 3_000 + 120_000,
+  "an orchestrator killed again and again under load loses nothing, and runs nothing twice without a kill",
+  () => killUnderLoad(KILLS),
+  longestTime(KILLS),
 );
-
-async function everyRunSucceeded(hosted: Hosted): Promise<void> {
-  await using orchestrator = new Orchestrator({ journal: `sqlite:${hosted.journal}` });
-  await orchestrator.start();
-  const { runs } = await orchestrator.history.counters();
-  const all = hosted.processes.map((name) =>
-    Object.entries(runs[name] ?? {}).filter(([, count]) => count !== 0),
-  );
-  expect(all).toEqual(hosted.processes.map(() => [["succeeded", hosted.sent]]));
-}
