@@ -11,14 +11,15 @@ export function createSizeWatch(
   { log, name }: InputContext,
   client: PgClient,
   { name: subscription, outbox }: Subscription,
+  first: number = FIRST_WARNING,
 ): () => Promise<void> {
-  let threshold = FIRST_WARNING;
+  let threshold = first;
   return async () => {
     const { rows } = await client.query(
       `select pg_total_relation_size('${outbox}')::float8 as bytes, exists (select 1 from ${outbox}) as waits`,
     );
     const { bytes, waits } = rows[0] as { bytes: number; waits: boolean };
-    if (bytes < FIRST_WARNING) threshold = FIRST_WARNING;
+    if (bytes < first) threshold = first;
     // An empty outbox may be large on disk until it is vacuumed.
     if (!waits || bytes < threshold) return;
     log.warn(
