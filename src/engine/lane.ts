@@ -88,6 +88,8 @@ export class Lane {
   }
 
   resume(): void {
+    // The signal of a wait that is under way must stay the one that a pause or a stop aborts.
+    if (!this.#paused) return;
     this.#paused = false;
     this.#taking = new AbortController();
     this.#signalRoom();
