@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import type { Claim, ControlResult } from "../../journal/work.ts";
 import { formatRunId } from "../../model/run.ts";
 import type { JournalSubject } from "./subject.ts";
 import { DEAD, FAILURE, JournalTests } from "./tester.ts";
@@ -192,7 +191,7 @@ export function testControl(subject: JournalSubject): void {
       const t = await tests.open();
       await t.emitMany(4, () => ({ to: ["gone", "stays"] }));
       await t.emitMany(3, () => ({ key: "k", to: [{ process: "gone", key: "k" }] }));
-      const taken = (await t.takeOne("gone")) as Claim;
+      const taken = await t.takeOne("gone");
       const result = await t.control({ type: "cancelOpen", process: "gone", reason: FAILURE });
       expect(result).toEqual({ ok: true, runs: 7 });
       await t.barrier();

@@ -31,7 +31,7 @@ export function testDedupe(subject: JournalSubject): void {
 
     it("takes uids in any order, and knows each again", async () => {
       const t = await tests.open();
-      const uids = Array.from({ length: 20 }, () => t.event().uid).reverse();
+      const uids = Array.from({ length: 20 }, () => t.event().uid).toReversed();
       for (const uid of uids) expect(await t.emit({ uid })).toBe(uid);
       const { append } = await t.commit({ append: uids.map((uid) => t.append({ uid })) });
       expect(append).toEqual(uids.map((uid) => ({ uid, duplicate: true })));

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import type { Claim } from "../../journal/work.ts";
 import { formatRunId } from "../../model/run.ts";
 import type { JournalSubject } from "./subject.ts";
 import { DEAD, expectCode, JournalTests } from "./tester.ts";
@@ -71,7 +70,7 @@ export function testDurability(subject: JournalSubject): void {
       const place = await tests.place();
       const before = await tests.open(place);
       const uids = await before.emitMany(10);
-      const claims = (await before.take("work", 6)) as Claim[];
+      const claims = await before.take("work", 6);
       await before.commit({
         settle: claims
           .slice(0, 4)

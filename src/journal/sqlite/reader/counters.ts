@@ -2,10 +2,10 @@ import type { RunState } from "../../../model/run.ts";
 import type { Counters } from "../../history.ts";
 import { RUNNING, STATE_NAMES } from "../../run-code.ts";
 import { EVENTS_COUNTER } from "../writer/counters.ts";
-import type { Reader, Taken } from "./reader.ts";
+import type { Tables, Taken } from "./tables.ts";
 
 /** Reads what the writer counts; what is taken is moved from its state on disk to `running`. */
-export function readCounters(reader: Reader, taken: Taken): Counters {
+export function readCounters(tables: Tables, taken: Taken): Counters {
   const events: Record<string, number> = {};
   const runs: Record<string, Partial<Record<RunState, number>>> = {};
 
@@ -17,22 +17,22 @@ export function readCounters(reader: Reader, taken: Taken): Counters {
     else states[state] = count;
   }
 
-  for (const [kind, name, count] of reader.all("select kind, name, count from counters where count <> 0") as [
+  for (const [kind, name, count] of tables.all("select kind, name, count from counters where count <> 0") as [
     number,
     number,
     number,
   ][]) {
-    if (kind === EVENTS_COUNTER) events[reader.nameOf(name)] = count;
-    else if (kind < RUNNING) add(reader.nameOf(name), kind, count);
+    if (kind === EVENTS_COUNTER) events[tables.nameOf(name)] = count;
+    else if (kind < RUNNING) add(tables.nameOf(name), kind, count);
   }
   for (const { key, fence } of taken.values()) {
-    const [row] = reader.all("select process, state, fence from runs where id = ?", key) as [
+    const [row] = tables.all("select process, state, fence from runs where id = ?", key) as [
       number,
       number,
       number,
     ][];
     if (row === undefined || row[1] > 1 || row[2] >= fence) continue;
-    const process = reader.nameOf(row[0]);
+    const process = tables.nameOf(row[0]);
     add(process, row[1], -1);
     add(process, RUNNING, 1);
   }

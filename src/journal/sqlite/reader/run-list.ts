@@ -2,19 +2,19 @@ import type { RunRow } from "../../../model/run.ts";
 import type { Page, RunQuery } from "../../history.ts";
 import { readCursor, readLimit, toCursor } from "../../rows.ts";
 import { QUEUED, RETRYING, RUNNING, RUNS_PER_EVENT, STATE_NAMES, WAITING } from "../../run-code.ts";
-import { claimOf, RUN_COLUMNS, toRunRow, type Row, type StoredRun } from "./rows.ts";
-import type { Reader, Taken } from "./reader.ts";
+import { claimOf, RUN_COLUMNS, toRunRow, type StoredRun } from "./rows.ts";
+import type { Tables, Taken } from "./tables.ts";
 
 /** Up to so many open runs are sorted; beyond it, the newest are found sooner by walking back from the end. */
 const SORTED = 50_000;
 
 /** A page of runs, newest first. */
-export function pageOfRuns(reader: Reader, query: RunQuery, taken: Taken): Page<RunRow> {
+export function pageOfRuns(tables: Tables, query: RunQuery, taken: Taken): Page<RunRow> {
   const limit = readLimit(query);
   const before = readCursor("run", query) ?? Number.MAX_SAFE_INTEGER;
   const rows: RunRow[] = [];
   let last = 0;
-  for (const run of matching(reader, query, before, taken)) {
+  for (const run of matching(tables, query, before, taken)) {
     if (rows.length === limit) return { items: rows, next: toCursor("run", last) };
     rows.push(toRunRow(run, claimOf(run, taken)));
     last = run.key;
@@ -23,22 +23,22 @@ export function pageOfRuns(reader: Reader, query: RunQuery, taken: Taken): Page<
 }
 
 function* matching(
-  reader: Reader,
+  tables: Tables,
   query: RunQuery,
   before: number,
   taken: Taken,
 ): Generator<StoredRun, void, undefined> {
   const state = query.state === undefined ? undefined : STATE_NAMES.indexOf(query.state);
-  const process = query.process === undefined ? undefined : (reader.idOf(query.process) ?? -1);
-  const seq = query.event === undefined ? undefined : (reader.seqOf(query.event) ?? -1);
+  const process = query.process === undefined ? undefined : (tables.idOf(query.process) ?? -1);
+  const seq = query.event === undefined ? undefined : (tables.seqOf(query.event) ?? -1);
   if (process === -1 || seq === -1) return;
   if (state === RUNNING) {
-    yield* running(reader, query, before, taken, seq);
+    yield* running(tables, query, before, taken, seq);
     return;
   }
-  const { sql, parameters } = select(reader, state, process, seq, before);
-  for (const row of reader.iterate(sql, ...parameters)) {
-    const run = reader.toStoredRun(row as Row);
+  const { sql, parameters } = select(tables, state, process, seq, before);
+  for (const row of tables.iterate(sql, ...parameters)) {
+    const run = tables.toStoredRun(row);
     // What is taken counts as running, which the disk does not know.
     if (state !== undefined && claimOf(run, taken) !== undefined) continue;
     yield run;
@@ -47,7 +47,7 @@ function* matching(
 
 /** Taken runs: few, and known by their keys. */
 function* running(
-  reader: Reader,
+  tables: Tables,
   query: RunQuery,
   before: number,
   taken: Taken,
@@ -56,14 +56,14 @@ function* running(
   const keys = [...taken.keys()].filter((key) => key < before).sort((a, b) => b - a);
   for (const key of keys) {
     if (seq !== undefined && Math.floor(key / RUNS_PER_EVENT) !== seq) continue;
-    const run = reader.runByKey(key);
+    const run = tables.runByKey(key);
     if (claimOf(run, taken) === undefined) continue;
     if (query.process === undefined || run.process === query.process) yield run;
   }
 }
 
 function select(
-  reader: Reader,
+  tables: Tables,
   state: number | undefined,
   process: number | undefined,
   seq: number | undefined,
@@ -83,7 +83,7 @@ function select(
     conditions.push("r.state = ?");
     parameters.push(state);
   }
-  const index = seq === undefined && state !== undefined ? indexFor(reader, state) : undefined;
+  const index = seq === undefined && state !== undefined ? indexFor(tables, state) : undefined;
   if (index === "runs_due") conditions.push("r.state <= 1");
   if (index === "runs_line") conditions.push("r.line is not null");
   if (index === "runs_failed") conditions.push("r.state >= 4");
@@ -93,9 +93,9 @@ function select(
   return { sql, parameters };
 }
 
-function indexFor(reader: Reader, state: number): string | undefined {
+function indexFor(tables: Tables, state: number): string | undefined {
   if (state > RETRYING && state !== WAITING) return state > WAITING + 1 ? "runs_failed" : undefined;
-  const [row] = reader.all("select coalesce(sum(count), 0) from counters where kind = ?", state);
+  const [row] = tables.all("select coalesce(sum(count), 0) from counters where kind = ?", state);
   if ((row?.[0] as number) > SORTED) return undefined;
   return state === QUEUED || state === RETRYING ? "runs_due" : "runs_line";
 }
