@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { ControlResult } from "../../journal/work.ts";
 import { formatRunId } from "../../model/run.ts";
 import type { JournalSubject } from "./subject.ts";
 import { DEAD, FAILURE, JournalTests } from "./tester.ts";
