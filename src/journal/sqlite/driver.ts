@@ -65,7 +65,9 @@ async function open(
     let closing: Promise<void> | undefined;
     return {
       id: hello.id,
-      epoch: hello.epoch,
+      get epoch() {
+        return client.epoch;
+      },
       capabilities: { durable: true, shared: false },
       stoppedCleanly: hello.stoppedCleanly,
       work: client,

@@ -86,6 +86,7 @@ export type ToWriter =
   | { readonly type: "suspects"; readonly concurrency: ReadonlyMap<number, number>; readonly now: number }
   | { readonly type: "mark"; readonly run: number }
   | { readonly type: "unmark" }
+  | { readonly type: "newEpoch" }
   | { readonly type: "clamp"; readonly now: number }
   | { readonly type: "hops"; readonly uids: readonly string[] }
   | { readonly type: "state"; readonly owner: string; readonly key: string }

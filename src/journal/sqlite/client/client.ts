@@ -3,7 +3,6 @@ import { SluiceError } from "../../../model/errors.ts";
 import type { Logger } from "../../../model/logger.ts";
 import { formatRunId } from "../../../model/run.ts";
 import type { Change } from "../../coordination.ts";
-import { FENCES_PER_EPOCH } from "../../run-code.ts";
 import type {
   Append,
   Claim,
@@ -20,6 +19,7 @@ import type { BatchReply, ControlMessage, FlatRuns, Hello } from "../layout.ts";
 import type { SuspectRow } from "../writer/due.ts";
 import { Bars } from "./bars.ts";
 import { Commits, type CommitListener } from "./commits.ts";
+import { Fences } from "./fences.ts";
 import { HeldClaim } from "./held-claim.ts";
 import { Names } from "./names.ts";
 import { parseRuns } from "./run-parser.ts";
@@ -48,6 +48,7 @@ export class Client implements Work, CommitListener {
   readonly #bars = new Bars();
   readonly #commits: Commits;
   readonly windows: Windows;
+  readonly #fences: Fences;
   #open: number;
   #unhealthy: SluiceError | undefined;
   #progressed = false;
@@ -62,11 +63,12 @@ export class Client implements Work, CommitListener {
     this.#stoppedCleanly = hello.stoppedCleanly;
     this.#open = hello.open;
     this.#names = new Names(hello.names);
+    this.#fences = new Fences(hello.epoch, () => link.ask<number>({ type: "newEpoch" }));
     this.windows = new Windows({
       link,
       names: this.#names,
       clock,
-      firstFence: hello.epoch * FENCES_PER_EPOCH,
+      fences: this.#fences,
       lanes: hello.lanes,
       isBarred: (run) => this.#bars.isBarred(run),
       onError: (error) => this.#fail(error),
@@ -78,6 +80,10 @@ export class Client implements Work, CommitListener {
       now: () => clock.now(),
       nextSeq: hello.nextSeq,
     });
+  }
+
+  get epoch(): number {
+    return this.#fences.epoch;
   }
 
   get openRuns(): number {

@@ -2,6 +2,7 @@ import type { Clock, Timer } from "../../../model/clock.ts";
 import { SluiceError } from "../../../model/errors.ts";
 import type { Claim } from "../../work.ts";
 import type { FromWriter } from "../layout.ts";
+import type { Fences } from "./fences.ts";
 import { HeldClaim, HeldClaims, type WindowRun } from "./held-claim.ts";
 import type { Names } from "./names.ts";
 import { parseRuns, type ReadRun } from "./run-parser.ts";
@@ -26,7 +27,7 @@ export class Windows {
   /** Ids of runs that are being ended from outside. */
   readonly #isBarred: (run: WindowRun) => boolean;
   #withheld: Set<number> | undefined;
-  #fence: number;
+  readonly #fences: Fences;
   #timer: Timer | undefined;
   #timerDue = Number.POSITIVE_INFINITY;
   #closed: SluiceError | undefined;
@@ -35,7 +36,7 @@ export class Windows {
     link: WriterLink;
     names: Names;
     clock: Clock;
-    firstFence: number;
+    fences: Fences;
     isBarred: (run: WindowRun) => boolean;
     onError: (error: SluiceError) => void;
     /** Processes that have runs on disk, and when their first retry is due. */
@@ -44,7 +45,7 @@ export class Windows {
     this.#link = options.link;
     this.#names = options.names;
     this.#clock = options.clock;
-    this.#fence = options.firstFence;
+    this.#fences = options.fences;
     this.#isBarred = options.isBarred;
     this.#onError = options.onError;
     for (const [id, nextDue] of options.lanes) {
@@ -56,7 +57,7 @@ export class Windows {
 
   /** The highest fence that was given. */
   get fence(): number {
-    return this.#fence;
+    return this.#fences.last;
   }
 
   of(process: string): Window {
@@ -102,7 +103,7 @@ export class Windows {
   }
 
   hold(run: WindowRun): HeldClaim {
-    const claim = new HeldClaim(run, ++this.#fence, this.#clock.now());
+    const claim = new HeldClaim(run, this.#fences.next(), this.#clock.now());
     this.claims.add(claim);
     return claim;
   }
@@ -171,7 +172,7 @@ export class Windows {
 
   #claim(window: Window, atMost: number): Claim[] {
     const claims: Claim[] = [];
-    while (claims.length < atMost) {
+    while (claims.length < atMost && !this.#fences.isEmpty) {
       const run = window.take();
       if (run === undefined) break;
       claims.push(this.hold(run));

@@ -73,6 +73,12 @@ export function clampRetries(database: DatabaseSync, now: number): void {
   for (const row of processes) clamp.run(now, row["process"] as number);
 }
 
+/** For an owner that has given out nearly all the fences of its epoch. */
+export function newEpoch(database: DatabaseSync): number {
+  database.exec("update meta set value = value + 1 where key = 'epoch'");
+  return Number(database.prepare("select value from meta where key = 'epoch'").get()?.["value"]);
+}
+
 function lost(data: WriterData): SluiceError {
   return new SluiceError(
     "JOURNAL_DAMAGED",

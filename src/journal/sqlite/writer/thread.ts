@@ -3,7 +3,7 @@ import { toPlainError } from "../failure.ts";
 import type { FromWriter, Hello, ToWriter, WriterData } from "../layout.ts";
 import { writeUid, readUid } from "../uid-blob.ts";
 import { mark, refill, suspects } from "./due.ts";
-import { clampRetries } from "./take-over.ts";
+import { clampRetries, newEpoch } from "./take-over.ts";
 import { createEffects, type Row } from "./transaction.ts";
 import { Writer } from "./writer.ts";
 
@@ -28,6 +28,11 @@ function answer(message: Exclude<ToWriter, unknown[]>): FromWriter {
       return { type: "answer", value: writer.write(() => mark(writer, message.run)) };
     case "unmark":
       return { type: "answer", value: writer.write(() => writer.statements.unmark.run()) };
+    case "newEpoch":
+      return {
+        type: "answer",
+        value: writer.write(() => newEpoch(writer.transaction(0, createEffects()).database)),
+      };
     case "clamp":
       return {
         type: "answer",
