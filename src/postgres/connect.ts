@@ -47,6 +47,8 @@ export async function createPool(options: ConnectOptions & { readonly max: numbe
     allowExitOnIdle: true,
   });
   pool.on("error", () => undefined);
+  // The pool stops listening when it hands a connection out: one that breaks at that very moment would end the host.
+  pool.on("connect", (client) => client.on("error", () => undefined));
   return pool;
 }
 

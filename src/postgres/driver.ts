@@ -62,6 +62,7 @@ export interface PgPool {
   query(text: string, values?: readonly unknown[]): Promise<PgResult>;
   end(): Promise<void>;
   on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "connect", listener: (client: PgClient) => void): unknown;
 }
 
 /** Object ids of types whose values JavaScript's numbers cannot hold, and of those that hold JSON. */

@@ -60,7 +60,7 @@ export async function withTransaction<Result>(
     released = true;
     client.removeListener("error", lose);
     // The driver may still report the end of a connection that is destroyed.
-    if (destroy !== undefined) client.on("error", () => undefined);
+    if (destroy !== undefined) client.on("error", ignore);
     client.release(destroy);
   };
   function lose(error: Error): void {
@@ -112,13 +112,19 @@ async function cancelBackend(pool: TransactionPool, pid: number): Promise<void> 
   const since = performance.now();
   try {
     const client = await pool.connect();
+    client.on("error", ignore);
     try {
       if (performance.now() - since < CANCEL_WITHIN)
         await client.query("select pg_cancel_backend($1)", [pid]);
     } finally {
+      client.removeListener("error", ignore);
       client.release();
     }
   } catch {
     // The server ends the statement by itself when it tries to answer.
   }
+}
+
+function ignore(): void {
+  // Said elsewhere, or of no interest any more.
 }

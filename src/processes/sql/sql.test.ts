@@ -120,13 +120,20 @@ describe.skipIf(server === undefined)(`sql processes ${reason ?? ""}`, () => {
 
   test("take effect once when the connection dies before, during or after the commit", async () => {
     const process = sql({ statements: ["insert into t (id) values (:id)", "select pg_sleep(0.01)"] });
-    const killer = setInterval(() => {
-      client
-        .query(
-          "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and random() < 0.5",
-        )
-        .catch(() => undefined);
-    }, 7);
+    const keptPid = (await rowsOf("select pg_backend_pid() as pid"))[0]?.["pid"];
+    let isOver = false;
+    const killer = (async () => {
+      const own = await openClient(url);
+      while (!isOver) {
+        await own.query(
+          `select pg_terminate_backend(pid) from pg_stat_activity
+           where datname = current_database() and pid not in (pg_backend_pid(), $1) and random() < 0.5`,
+          [keptPid],
+        );
+        await new Promise((resolve) => setTimeout(resolve, 7));
+      }
+      await own.end();
+    })();
     let failures = 0;
     for (let id = 0; id < 25; id += 1) {
       const context = contextOf({ id: String(id) });
@@ -141,7 +148,8 @@ describe.skipIf(server === undefined)(`sql processes ${reason ?? ""}`, () => {
         }
       }
     }
-    clearInterval(killer);
+    isOver = true;
+    await killer;
     expect(failures).toBeGreaterThan(0);
     expect(await rowsOf("select count(*)::int, count(distinct id)::int as ids from t")).toEqual([
       { count: 25, ids: 25 },
