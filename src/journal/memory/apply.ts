@@ -250,7 +250,7 @@ function end(
   }
   extra.endedAt = now;
   extra.error = error;
-  store.finish(run, state, claim !== null);
+  store.finish(run, state, extra.lingering !== null);
   effects.progress();
 }
 

@@ -155,10 +155,14 @@ export class MemoryStore {
     if (--run.event.open === 0) this.#list(run.event);
   }
 
-  /** The attempt of a run that was ended from outside is over: the next of its key goes on. */
+  /**
+   * The attempt of a run that was ended from outside is over: the next of its key goes on, which is the run itself
+   * if it was replayed meanwhile.
+   */
   letGo(run: MemoryRun): void {
     extraOf(run).lingering = null;
     if (isFinalCode(run.state)) this.#leaveLine(run, false);
+    else if (run.state === WAITING) this.move(run, QUEUED);
   }
 
   /** Opens a final run anew. */
@@ -168,13 +172,13 @@ export class MemoryStore {
     if (!keepsPlace) this.#leaveLine(run, false);
     run.attempts = 0;
     run.last = null;
-    extra.lingering = null;
+    if (!keepsPlace) extra.lingering = null;
     extra.endedAt = null;
     extra.error = null;
     run.event.open += 1;
     this.openRuns += 1;
     if (keepsPlace) {
-      this.move(run, QUEUED);
+      this.move(run, extra.lingering === null ? QUEUED : WAITING);
       return;
     }
     this.move(run, WAITING);

@@ -120,6 +120,37 @@ export function testOrder(subject: JournalSubject): void {
       expect((await t.takeOne()).event.uid).toBe(second);
     });
 
+    it("holds a cancelled run that is replayed until its earlier attempt has been settled", async () => {
+      const t = await tests.open();
+      const [first, second] = (await t.emitMany(2, () => keyed("a"))) as [string, string];
+      const run = formatRunId(first, "work");
+      const claim = await t.takeOne();
+      await t.cancel(run);
+      await t.control({ type: "replay", run, ordered: true });
+      expect(await t.takeNow()).toEqual([]);
+      expect(await t.stateOf(first)).toBe("waiting");
+      expect(await t.settle(claim)).toBe("stale");
+      const replayed = await t.takeOne();
+      expect(replayed.event.uid).toBe(first);
+      expect(replayed.attempt).toBe(1);
+      await t.settle(replayed);
+      expect((await t.takeOne()).event.uid).toBe(second);
+    });
+
+    it("holds the key though such a run is cancelled once more", async () => {
+      const t = await tests.open();
+      const [first] = (await t.emitMany(1, () => keyed("a"))) as [string];
+      const run = formatRunId(first, "work");
+      const claim = await t.takeOne();
+      await t.cancel(run);
+      await t.control({ type: "replay", run, ordered: true });
+      await t.cancel(run);
+      const second = await t.emit(keyed("a"));
+      expect(await t.takeNow()).toEqual([]);
+      expect(await t.settle(claim)).toBe("stale");
+      expect((await t.takeOne()).event.uid).toBe(second);
+    });
+
     it("puts a replayed dead run in line again", async () => {
       const t = await tests.open();
       const [first, second, third] = (await t.emitMany(3, () => keyed("a"))) as [string, string, string];
@@ -178,6 +209,18 @@ export function testOrder(subject: JournalSubject): void {
       expect(uidsOf(claims)).toEqual([second]);
       await t.settle(claims[0] as Claim);
       expect((await t.takeOne()).event.uid).toBe(third);
+    });
+
+    it("goes on after a crash with a replayed run that waited for its cancelled attempt", async () => {
+      const place = await tests.place();
+      const before = await tests.open(place);
+      const [first] = (await before.emitMany(2, () => keyed("a"))) as [string, string];
+      const run = formatRunId(first, "work");
+      await before.takeOne();
+      await before.cancel(run);
+      await before.control({ type: "replay", run, ordered: true });
+      const { t } = await tests.afterCrash(place, before);
+      expect(uidsOf(await t.takeNow())).toEqual([first]);
     });
 
     it("goes on after a crash, though a cancelled run was still running", async () => {

@@ -73,7 +73,8 @@ function endRun(
   { floor, taken }: ControlMessage,
 ): void {
   const claim = taken.find((one) => one.key === run.id);
-  const keepsLine = claim !== undefined && run.line !== null;
+  const lingers = claim !== undefined || tx.statements.isLingering.get(run.id) !== undefined;
+  const keepsLine = lingers && run.line !== null;
   const { code, message } = error;
   tx.statements.end.run(
     state,
@@ -192,10 +193,12 @@ function replay(
 
 function reopen(tx: Transaction, run: RunState, key: string | null, floor: number): void {
   const keepsPlace = run.line !== null && run.line === key;
+  // Its last attempt may not have ended yet: then it waits for that, in its place.
+  const lingers = keepsPlace && tx.statements.isLingering.get(run.id) !== undefined;
   if (run.line !== null) tx.statements.clearLine.run(run.id);
-  tx.statements.unlinger.run(run.id);
+  if (!lingers) tx.statements.unlinger.run(run.id);
   if (run.line !== null && !keepsPlace) promoteNext(tx, run.process, run.line);
-  const waits = key !== null && !keepsPlace && isLineTaken(tx, run.process, key);
+  const waits = lingers || (key !== null && !keepsPlace && isLineTaken(tx, run.process, key));
   const state = waits ? WAITING : QUEUED;
   tx.statements.reopen.run(state, floor, key, run.id);
   tx.counters.move(run.process, run.state, state);

@@ -102,11 +102,10 @@ export function clearStrikes(tx: Transaction, run: number): void {
   if (tx.strikes.size > 0 && tx.strikes.delete(run)) tx.statements.dropStrikes.run(run);
 }
 
-/** The attempt of a run that was ended from outside is over. */
+/** The attempt of a run that was ended from outside is over; the run may have been replayed meanwhile. */
 function letGo(tx: Transaction, run: number, process: number, line: string): void {
   if (tx.statements.unlinger.run(run).changes === 0) return;
-  if (!isFinalCode(stateOf(tx, run))) return;
-  tx.statements.clearLine.run(run);
+  if (isFinalCode(stateOf(tx, run))) tx.statements.clearLine.run(run);
   promoteNext(tx, process, line);
 }
 

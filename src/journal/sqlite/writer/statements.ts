@@ -53,6 +53,7 @@ const SQL = {
   eventKey: "select key, location, id, uid from events where seq = ?",
   linger: "insert or ignore into lingering values (?)",
   unlinger: "delete from lingering where run = ?",
+  isLingering: "select 1 from lingering where run = ?",
   lingering: "select l.run, r.process, r.line, r.state from lingering l left join runs r on r.id = l.run",
   clearLine: "update runs set line = null where id = ?",
 

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { SluiceError } from "../../../model/errors.ts";
+import { isFinalCode } from "../../run-code.ts";
 import type { Hello, WriterData } from "../layout.ts";
 import { promoteNext } from "./lines.ts";
 import type { Row, Transaction } from "./transaction.ts";
@@ -56,8 +57,8 @@ function chargeMarked(database: DatabaseSync): void {
 function releaseLines(tx: Transaction): void {
   for (const [run, process, line, state] of tx.statements.lingering.all() as unknown as Row[]) {
     tx.statements.unlinger.run(run as number);
-    if (line === null || process === null || (state as number) < 3) continue;
-    tx.statements.clearLine.run(run as number);
+    if (line === null || process === null) continue;
+    if (isFinalCode(state as number)) tx.statements.clearLine.run(run as number);
     promoteNext(tx, process as number, line as string);
   }
 }
