@@ -14,7 +14,7 @@ import { eventually, openClient } from "../support/postgres-input.ts";
 import { postgresForTests } from "../support/postgres.ts";
 
 const HOST = fileURLToPath(new URL("./host.ts", import.meta.url));
-const KILLS = process.env["SLUICE_TEST_LONG"] === undefined ? 6 : 60;
+const KILLS = 6;
 
 const { server, reason } = await postgresForTests();
 afterAll(() => server?.stop());
