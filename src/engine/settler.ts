@@ -33,6 +33,7 @@ export class Settler {
   #scheduled = false;
   #pending = 0;
   #drained: (() => void)[] = [];
+  readonly #draining = new AbortController();
   #closed = false;
 
   constructor(options: { work: Work; clock: Clock; random: Random; errors: ErrorStream }) {
@@ -60,8 +61,9 @@ export class Settler {
     this.#schedule();
   }
 
-  /** Resolves when everything that was handed in is durable, or was given up. */
+  /** Resolves when everything that was handed in is durable, or was given up. What backs off is tried at once. */
   async drain(): Promise<void> {
+    this.#draining.abort();
     while (!this.#closed && (this.#pending > 0 || this.#scheduled)) {
       await new Promise<void>((resolve) => this.#drained.push(resolve));
     }
@@ -99,10 +101,16 @@ export class Settler {
         if (isSluiceError(error, "JOURNAL_CLOSED")) break;
         if (!isPassing(error)) return this.#writeEach(batch, error);
         this.#errors.reportThrown(error, "JOURNAL_IO", `${settles.length} outcomes cannot be journalled yet`);
-        await sleep(this.#clock, backOff(AGAIN, failures) * (0.5 + this.#random() / 2));
+        await this.#backOff(failures);
       }
     }
     this.#pending -= settles.length;
+  }
+
+  #backOff(failures: number): Promise<void> {
+    const { signal } = this.#draining;
+    if (signal.aborted) return sleep(this.#clock, AGAIN.initial);
+    return sleep(this.#clock, backOff(AGAIN, failures) * (0.5 + this.#random() / 2), signal);
   }
 
   #written({ settles, listeners, tokens }: Batch, results: CommitResult["settle"]): void {

@@ -3,7 +3,13 @@ import { describe, expect, test } from "vitest";
 import { SluiceError, type ErrorCode } from "../../src/model/errors.ts";
 import { createMemoryJournal } from "../../src/journal/memory/journal.ts";
 import type { Commit } from "../../src/journal/work.ts";
-import { createHandledInput, createTestPipeline, errorOf, withWork } from "../support/engine.ts";
+import {
+  createHandledInput,
+  createKeptJournal,
+  createTestPipeline,
+  errorOf,
+  withWork,
+} from "../support/engine.ts";
 
 /** A journal whose commits are refused for as long as `faults` holds something for them. */
 function createFaulty(faults: (commit: Commit) => SluiceError | undefined) {
@@ -87,6 +93,30 @@ describe("a journal that cannot take outcomes for a while", () => {
       const { items } = await pipeline.orchestrator.history.logs(`${uid}/work`);
       expect(items.map(({ text }) => text)).toEqual([`line of ${i + 1}`]);
     }
+  });
+
+  test("gets them once more at a stop, rather than let their runs be done again", async () => {
+    let isBroken = false;
+    await using pipeline = createTestPipeline({
+      journal: withWork(createKeptJournal(), (work) => ({
+        async commit(commit) {
+          if (isBroken && commit.settle !== undefined) throw fault("JOURNAL_IO");
+          return work.commit(commit);
+        },
+      })),
+    });
+    let done = 0;
+    pipeline.orchestrator.addProcess({ name: "work", run: () => void (done += 1) });
+    pipeline.orchestrator.addLink("source", "work");
+    await pipeline.orchestrator.start();
+    isBroken = true;
+    const uid = await pipeline.emit();
+    await pipeline.clock.advance(60_000);
+    isBroken = false;
+    await pipeline.orchestrator.stop();
+    await pipeline.orchestrator.start();
+    expect(await pipeline.orchestrator.settled(uid)).toMatchObject([{ state: "succeeded" }]);
+    expect(done).toBe(1);
   });
 
   test("is not hammered: the tries back off, up to five seconds", async () => {
