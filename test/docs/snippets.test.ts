@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import type { InputKind } from "../../src/model/kind.ts";
 import { createRegistry, parsePipeline } from "../../src/config/index.ts";
 import { BUILT_IN_KINDS } from "../../src/cli/kinds.ts";
@@ -12,7 +12,7 @@ const root = join(import.meta.dirname, "../..");
 /** In the repository, so that what a snippet imports is found; not tracked. */
 const folder = join(import.meta.dirname, ".data");
 
-beforeAll(() => mkdir(folder, { recursive: true }));
+await mkdir(folder, { recursive: true });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 async function snippet(page: string, fence: string, containing: string): Promise<string> {
@@ -36,24 +36,38 @@ test("the config file of the README is valid", async () => {
   expect(pipeline.warnings).toEqual([]);
 });
 
-test("the component that CONTRIBUTING walks through counts, and goes on where it was", async () => {
-  const source = await snippet("CONTRIBUTING.md", "ts", "export const counterInput");
+describe("the component that CONTRIBUTING walks through", async () => {
   const file = join(folder, "counter.ts");
-  await writeFile(file, source.replaceAll('"../', `"${pathToFileURL(join(root, "src")).href}/`));
+  await copySource("export const counterInput", file);
+  await copySource("inputConformance({", join(folder, "counter-suite.ts"));
   const { counterInput } = (await import(/* @vite-ignore */ file)) as {
     counterInput: InputKind<{ every?: string }, { every: string }, { count: number }>;
   };
-  const clock = createFakeClock();
-  const context = createInputContext({ clock });
-  const listening = counterInput({ name: "counter", every: "2s" }).handle(context);
-  for (let count = 1; count <= 3; count++) {
-    await clock.advance(2_000);
-    await context.waitFor(count);
-  }
-  context.stop();
-  await listening;
-  expect(context.emitted.map(({ data }) => data)).toEqual([{ count: 1 }, { count: 2 }, { count: 3 }]);
-  expect(() => counterInput({ name: "counter", evry: "2s" } as never)).toThrow(
-    expect.objectContaining({ code: "INVALID_OPTIONS" }),
-  );
+
+  await import(/* @vite-ignore */ join(folder, "counter-suite.ts"));
+
+  test("counts", async () => {
+    const clock = createFakeClock();
+    const context = createInputContext({ clock });
+    const listening = counterInput({ name: "counter", every: "2s" }).handle(context);
+    for (let count = 1; count <= 3; count++) {
+      await clock.advance(2_000);
+      await context.waitFor(count);
+    }
+    context.stop();
+    await listening;
+    expect(context.emitted.map(({ data }) => data)).toEqual([{ count: 1 }, { count: 2 }, { count: 3 }]);
+  });
+
+  test("refuses what is no option", () => {
+    expect(() => counterInput({ name: "counter", evry: "2s" } as never)).toThrow(
+      expect.objectContaining({ code: "INVALID_OPTIONS" }),
+    );
+  });
 });
+
+/** What stands in src/inputs as it is told there finds the rest of src from here. */
+async function copySource(containing: string, file: string): Promise<void> {
+  const source = await snippet("CONTRIBUTING.md", "ts", containing);
+  await writeFile(file, source.replaceAll('"../', `"${pathToFileURL(join(root, "src")).href}/`));
+}
