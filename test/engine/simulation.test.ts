@@ -60,6 +60,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
+/** How the pipeline is set up. */
+const setup = fc.record({
+  seed: fc.nat(),
+  order: fc.constantFrom("key" as const, "none" as const),
+  total: fc.constantFrom(undefined, 1, 5),
+  rate: fc.constantFrom(undefined, "5/s"),
+});
+
 /** Watches from outside, as a sink would: what begins, what ends, and what must never be. */
 class Sink {
   readonly broken: string[] = [];
@@ -131,117 +139,134 @@ async function play(act: Act, context: RunContext): Promise<void> {
 
 test("whatever is done to it, every acknowledged event ends well known: one final state a run, emissions once, keys in order, nothing left running", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 45 }), fc.nat(), async (steps, seed) => {
-      let faults = 0;
-      let isCalm = false;
-      const journal = withWork(createKeptJournal(), (work) => ({
-        async commit(commit) {
-          if (faults === 0) return work.commit(commit);
-          faults -= 1;
-          throw new SluiceError("JOURNAL_IO", "the disk says no");
-        },
-      }));
-      const pipeline = createTestPipeline({ journal, seed, grace: "2s", concurrency: 5 });
-      const { orchestrator, clock } = pipeline;
-      const sink = new Sink();
-      const acts = new Map<string, readonly Act[]>();
-      orchestrator.addProcess(
-        {
-          name: "work",
-          async run(event: Event, context) {
-            sink.begin(context);
-            await sink.alone(event.key, async () => {
-              context.emit({ id: event.id, key: event.key });
-              if (!isCalm) await play(acts.get(event.id)?.[context.attempt - 1] ?? "answer", context);
-            });
+    fc.asyncProperty(
+      fc.array(step, { minLength: 5, maxLength: 45 }),
+      setup,
+      async (steps, { seed, order, total, rate }) => {
+        let faults = 0;
+        let isCalm = false;
+        const journal = withWork(createKeptJournal(), (work) => ({
+          async commit(commit) {
+            if (faults === 0) return work.commit(commit);
+            faults -= 1;
+            throw new SluiceError("JOURNAL_IO", "the disk says no");
           },
-        },
-        { order: "key", timeout: "2s", grace: "1s", retry: { attempts: 3, initial: 400 }, concurrency: 4 },
-      );
-      const after: Process = {
-        name: "after",
-        run(event, context) {
-          sink.begin(context);
-          if (!isCalm && event.id.endsWith("3") && context.attempt === 1) throw new Error("the third");
-        },
-      };
-      function addAfter(): void {
-        orchestrator.addProcess(after, { retry: { initial: 100 } });
-        orchestrator.addLink("work", "after");
-      }
-      addAfter();
-      orchestrator.addLink("source", "work");
-      await orchestrator.start();
-
-      const acknowledged: string[] = [];
-      async function orIoError(action: () => Promise<unknown>): Promise<void> {
-        await action().catch((error: SluiceError) => {
-          if (error.code !== "JOURNAL_IO") throw error;
+        }));
+        const pipeline = createTestPipeline({
+          journal,
+          seed,
+          grace: "2s",
+          ...(total && { concurrency: total }),
         });
-      }
-      async function take(one: Step): Promise<void> {
-        switch (one.do) {
-          case "emit": {
-            const id = `${one.key}${acknowledged.length}`;
-            acts.set(id, one.acts);
-            return orIoError(async () => acknowledged.push(await pipeline.emit({ id, key: one.key })));
-          }
-          case "wait":
-            return clock.advance(one.for);
-          case "pause":
-          case "resume":
-            return orIoError(() => orchestrator[one.do](one.name));
-          case "cancel":
-          case "replay": {
-            const run = `${acknowledged[one.event] ?? "none"}/work`;
-            sink.reopened.add(run);
-            return orIoError(() => orchestrator[one.do]([run]));
-          }
-          case "fail":
-            faults = one.commits;
-            return;
-          case "restart":
-            faults = 0;
-            await soon(clock, "stop", () => orchestrator.stop());
-            // What ignores its signal ends with the host; here it is given the time to.
-            await clock.advance(10_000);
-            return orchestrator.start();
-          case "remove": {
-            faults = 0;
-            await orchestrator.resume("after");
-            await soon(clock, "remove", () => orchestrator.removeProcess("after", { open: one.open }));
-            addAfter();
+        const { orchestrator, clock } = pipeline;
+        const sink = new Sink();
+        const acts = new Map<string, readonly Act[]>();
+        orchestrator.addProcess(
+          {
+            name: "work",
+            async run(event: Event, context) {
+              sink.begin(context);
+              const alone = order === "key" ? event.key : `${context.run.id} ${context.fence}`;
+              await sink.alone(alone, async () => {
+                context.emit({ id: event.id, key: event.key });
+                if (!isCalm) await play(acts.get(event.id)?.[context.attempt - 1] ?? "answer", context);
+              });
+            },
+          },
+          {
+            order,
+            ...(rate && { rate }),
+            timeout: "2s",
+            grace: "1s",
+            retry: { attempts: 3, initial: 400 },
+            concurrency: 4,
+          },
+        );
+        const after: Process = {
+          name: "after",
+          run(event, context) {
+            sink.begin(context);
+            if (!isCalm && event.id.endsWith("3") && context.attempt === 1) throw new Error("the third");
+          },
+        };
+        function addAfter(): void {
+          orchestrator.addProcess(after, { retry: { initial: 100 } });
+          orchestrator.addLink("work", "after");
+        }
+        addAfter();
+        orchestrator.addLink("source", "work");
+        await orchestrator.start();
+
+        const acknowledged: string[] = [];
+        async function orIoError(action: () => Promise<unknown>): Promise<void> {
+          await action().catch((error: SluiceError) => {
+            if (error.code !== "JOURNAL_IO") throw error;
+          });
+        }
+        async function take(one: Step): Promise<void> {
+          switch (one.do) {
+            case "emit": {
+              const id = `${one.key}${acknowledged.length}`;
+              acts.set(id, one.acts);
+              return orIoError(async () => acknowledged.push(await pipeline.emit({ id, key: one.key })));
+            }
+            case "wait":
+              return clock.advance(one.for);
+            case "pause":
+            case "resume":
+              return orIoError(() => orchestrator[one.do](one.name));
+            case "cancel":
+            case "replay": {
+              const run = `${acknowledged[one.event] ?? "none"}/work`;
+              sink.reopened.add(run);
+              return orIoError(() => orchestrator[one.do]([run]));
+            }
+            case "fail":
+              faults = one.commits;
+              return;
+            case "restart":
+              faults = 0;
+              await soon(clock, "stop", () => orchestrator.stop());
+              // What ignores its signal ends with the host; here it is given the time to.
+              await clock.advance(10_000);
+              return orchestrator.start();
+            case "remove": {
+              faults = 0;
+              await orchestrator.resume("after");
+              await soon(clock, "remove", () => orchestrator.removeProcess("after", { open: one.open }));
+              addAfter();
+            }
           }
         }
-      }
-      for (const one of steps) await take(one);
+        for (const one of steps) await take(one);
 
-      // From here on nothing goes wrong any more, and everything must come to an end.
-      faults = 0;
-      isCalm = true;
-      for (const name of ["source", "work", "after"]) await orchestrator.resume(name);
-      await soon(clock, "idle", () => orchestrator.idle());
-      await clock.advance(10_000);
+        // From here on nothing goes wrong any more, and everything must come to an end.
+        faults = 0;
+        isCalm = true;
+        for (const name of ["source", "work", "after"]) await orchestrator.resume(name);
+        await soon(clock, "idle", () => orchestrator.idle());
+        await clock.advance(10_000);
 
-      expect(sink.broken).toEqual([]);
-      expect(await orchestrator.processes()).toMatchObject([
-        { running: 0, abandoned: 0 },
-        { running: 0, abandoned: 0 },
-      ]);
-      for (const uid of acknowledged) {
-        const journey = await orchestrator.history.journey(uid);
-        expect(journey?.runs.map(({ process }) => process)).toContain("work");
-        for (const run of journey?.runs ?? []) {
-          expect(isFinal(run.state), `${run.id} is ${run.state}`).toBe(true);
-          const emitted = journey?.caused.filter((event) => event.cause?.runs.includes(run.id)) ?? [];
-          const held = emitted.filter(({ id }) => id !== "now");
-          expect(held, `${run.id} is ${run.state}`).toHaveLength(run.state === "succeeded" ? 1 : 0);
-          expect(emitted.length - held.length).toBeLessThanOrEqual(1);
+        expect(sink.broken).toEqual([]);
+        expect(await orchestrator.processes()).toMatchObject([
+          { running: 0, abandoned: 0 },
+          { running: 0, abandoned: 0 },
+        ]);
+        for (const uid of acknowledged) {
+          const journey = await orchestrator.history.journey(uid);
+          expect(journey?.runs.map(({ process }) => process)).toContain("work");
+          for (const run of journey?.runs ?? []) {
+            expect(isFinal(run.state), `${run.id} is ${run.state}`).toBe(true);
+            const emitted = journey?.caused.filter((event) => event.cause?.runs.includes(run.id)) ?? [];
+            const held = emitted.filter(({ id }) => id !== "now");
+            expect(held, `${run.id} is ${run.state}`).toHaveLength(run.state === "succeeded" ? 1 : 0);
+            expect(emitted.length - held.length).toBeLessThanOrEqual(1);
+          }
         }
-      }
-      await soon(clock, "the last stop", () => orchestrator.stop());
-      expect(clock.timers).toBe(0);
-    }),
+        await soon(clock, "the last stop", () => orchestrator.stop());
+        expect(clock.timers).toBe(0);
+      },
+    ),
     { numRuns: 300 },
   );
 });
