@@ -8,7 +8,7 @@ import type { Work } from "./work.ts";
 
 /** A journal that is open and owned. Three ports: what is written, who does what, what people read. */
 export interface Journal {
-  /** A UUID made with the journal: tells it from every other. */
+  /** A UUID made with the journal: tells it from every other. `memory` for one that dies with the process. */
   readonly id: string;
   /** Grows by one with every opening by an owner. */
   readonly epoch: number;

@@ -7,6 +7,12 @@ import type { LogStream } from "./run.ts";
 import type { ProcessStatus } from "./status.ts";
 import type { Random } from "./uid.ts";
 
+/**
+ * The id of every journal that dies with the process. What such a journal owned outside is nobody's once the process
+ * is gone.
+ */
+export const EPHEMERAL_JOURNAL = "memory";
+
 /** What `emit` answers, once the event is on disk. */
 export interface Receipt {
   readonly uid: string;

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { EPHEMERAL_JOURNAL } from "../../model/component.ts";
 import { SluiceError } from "../../model/errors.ts";
 import type { PgClient } from "../../postgres/driver.ts";
 import { describeError, sqlState } from "../../postgres/errors.ts";
@@ -109,7 +110,7 @@ export async function refuseForeignJournal(
     subscription.name,
   ]);
   const owner = rows[0]?.["journal"] as string | undefined;
-  if (owner === undefined || owner === journal) return;
+  if (owner === undefined || owner === journal || owner === EPHEMERAL_JOURNAL) return;
   throw new SluiceError(
     "SUBSCRIPTION_OWNED",
     `subscription "${subscription.name}" belongs to journal ${owner}, not to this one (${journal}); give this input a subscription of its own, or, if that journal is gone for good, set takeover = true`,

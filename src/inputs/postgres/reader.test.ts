@@ -10,7 +10,7 @@ import {
 } from "../../../test/support/postgres-input.ts";
 import { postgresForTests } from "../../../test/support/postgres.ts";
 import { SluiceError } from "../../model/errors.ts";
-import type { InputContext } from "../../model/component.ts";
+import { EPHEMERAL_JOURNAL, type InputContext } from "../../model/component.ts";
 import type { Event } from "../../model/event.ts";
 import { systemClock } from "../../engine/system.ts";
 import { inputConformance } from "../../testing/inputs/conformance.ts";
@@ -244,6 +244,15 @@ describe.skipIf(server === undefined)(`how the outbox is read ${reason ?? ""}`, 
     await expect(startInput(url, { tables: ["t"] }).ended).rejects.toMatchObject({
       code: "SUBSCRIPTION_OWNED",
     });
+  });
+
+  test("what a journal in memory left behind is anybody's", async () => {
+    const inMemory = await capture({ override: { journalId: EPHEMERAL_JOURNAL } });
+    await inMemory.stop();
+    const next = await capture();
+    await client.query("insert into t values (1, 1)");
+    await next.context.waitFor(1);
+    expect(next.context.emitted).toHaveLength(1);
   });
 
   test("a table that somebody holds locked is waited for without holding its writers up for long", async () => {

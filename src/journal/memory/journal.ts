@@ -1,11 +1,11 @@
 import type { Timer } from "../../model/clock.ts";
+import { EPHEMERAL_JOURNAL } from "../../model/component.ts";
 import { SluiceError } from "../../model/errors.ts";
 import type { Change, Coordination } from "../coordination.ts";
 import type { Journal, JournalDriver, JournalSurroundings } from "../journal.ts";
 import { heapPush, heapShift } from "../ready-queue.ts";
 import { FENCES_PER_EPOCH, QUEUED, RETRYING, RUNNING } from "../run-code.ts";
 import type { Claim, Work } from "../work.ts";
-import { createUidSource } from "../../model/uid.ts";
 import { applyCommit, closedError, type ApplyEffects } from "./apply.ts";
 import { createMemoryHistory } from "./history.ts";
 import { extraOf, MemoryClaim, type MemoryLane, type MemoryRun } from "./model.ts";
@@ -35,7 +35,7 @@ interface Retry {
   readonly due: number;
 }
 
-function openMemoryJournal({ clock, random, logger }: JournalSurroundings): Journal {
+function openMemoryJournal({ clock, logger }: JournalSurroundings): Journal {
   const listeners = new Set<(change: Change) => void>();
   const paused = new Set<string>();
   const state = new MemoryState();
@@ -210,7 +210,7 @@ function openMemoryJournal({ clock, random, logger }: JournalSurroundings): Jour
   };
 
   return {
-    id: createUidSource(random)(clock.now()),
+    id: EPHEMERAL_JOURNAL,
     epoch: 1,
     capabilities: { durable: false, shared: false },
     stoppedCleanly: true,
