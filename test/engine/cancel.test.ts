@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Event } from "../../src/model/event.ts";
+import { createMemoryJournal } from "../../src/journal/memory/journal.ts";
 import { createSignal } from "../../src/testing/signal.ts";
-import { createTestPipeline, throwWhenAborted, untilAborted } from "../support/engine.ts";
+import { createTestPipeline, throwWhenAborted, untilAborted, withWork } from "../support/engine.ts";
 
 describe("a run that an operator cancels", () => {
   test("never begins if it was queued", async () => {
@@ -138,6 +139,32 @@ describe("a run that an operator cancels", () => {
     gate.set();
     await pipeline.orchestrator.settled(second);
     expect(begun).toEqual(["1", "2"]);
+  });
+
+  test("does not begin if it was on its way to its process", async () => {
+    const arriving = createSignal();
+    const journal = withWork(createMemoryJournal(), (work) => ({
+      async take(...asked) {
+        const claims = await work.take(...asked);
+        await arriving.wait();
+        return claims;
+      },
+    }));
+    await using pipeline = createTestPipeline({ journal });
+    const begun: string[] = [];
+    pipeline.orchestrator.addProcess(
+      { name: "work", run: (event) => void begun.push(event.id) },
+      { order: "key" },
+    );
+    pipeline.orchestrator.addLink("source", "work");
+    await pipeline.orchestrator.start();
+    const first = await pipeline.emit({ id: "1", key: "k" });
+    await pipeline.emit({ id: "2", key: "k" });
+    await pipeline.turn();
+    await pipeline.orchestrator.cancel([`${first}/work`]);
+    arriving.set();
+    await pipeline.orchestrator.idle();
+    expect(begun).toEqual(["2"]);
   });
 
   test("lets the next of its key go on though it only waited for a slot of the total limit", async () => {

@@ -254,6 +254,42 @@ describe("stopping", () => {
     expect(await pipeline.orchestrator.settled(uid)).toMatchObject([{ state: "succeeded", attempts: 1 }]);
   });
 
+  test("needs no time if nothing runs, though everything was paused and resumed over and over", async () => {
+    await using pipeline = createTestPipeline();
+    pipeline.orchestrator.addProcess({ name: "work", run: () => undefined });
+    await pipeline.orchestrator.start();
+    for (const name of ["work", "source"]) {
+      for (const change of ["resume", "resume", "pause", "pause", "resume", "resume"] as const) {
+        await pipeline.orchestrator[change](name);
+        await pipeline.turn();
+      }
+    }
+    await pipeline.orchestrator.stop();
+    expect(pipeline.orchestrator.state).toBe("stopped");
+  });
+
+  test("starts nothing that is added meanwhile", async () => {
+    await using pipeline = createTestPipeline({ grace: "1s" });
+    const begun: string[] = [];
+    pipeline.orchestrator.addProcess({ name: "work", run: (_, { signal }) => untilAborted(signal) });
+    pipeline.orchestrator.addLink("source", "work");
+    await pipeline.orchestrator.start();
+    await pipeline.emit();
+    await pipeline.turn();
+    const stopping = pipeline.orchestrator.stop();
+    await pipeline.turn();
+    pipeline.orchestrator.addProcess({
+      name: "late",
+      open: async () => void begun.push("opened"),
+      run: () => void begun.push("run"),
+    });
+    pipeline.orchestrator.addInput({ name: "later", handle: async () => void begun.push("input") });
+    await pipeline.clock.advance(1_000);
+    await stopping;
+    expect(begun).toEqual([]);
+    expect(pipeline.errors).toEqual([]);
+  });
+
   test("may be told another grace time", async () => {
     await using pipeline = createTestPipeline({ grace: "1h" });
     pipeline.orchestrator.addProcess({ name: "work", run: (_, { signal }) => untilAborted(signal) });
