@@ -21,13 +21,18 @@ export class ErrorStream {
   }
 
   report(error: SluiceError): void {
-    this.#log({ code: error.code, ...error.details, err: error }, error.message);
+    const fields = { code: error.code, ...error.details };
+    // What an error was caused by can be anything, even what a logger cannot read.
+    if (!this.#log({ ...fields, err: error }, error.message)) this.#log(fields, error.message);
     if (errorReported.hasSubscribers) errorReported.publish({ pipeline: this.#pipeline, error });
     for (const listener of this.#listeners) this.#tell(listener, error);
   }
 
   #tell(listener: ErrorListener, error: SluiceError): void {
-    const failed = (thrown: unknown): void => this.#log({ err: thrown }, "a listener for errors threw");
+    const failed = (thrown: unknown): void => {
+      const { code, message } = toErrorRecord(thrown);
+      this.#log({ code }, `a listener for errors threw: ${message}`);
+    };
     try {
       // An async function is a listener, too: what it rejects with must not end the host.
       const answer = listener(error) as unknown;
@@ -37,12 +42,13 @@ export class ErrorStream {
     }
   }
 
-  /** A logger is the user's own code: it may throw. */
-  #log(fields: object, message: string): void {
+  /** A logger is the user's own code: it may throw. Answers whether it did not. */
+  #log(fields: object, message: string): boolean {
     try {
       this.#logger.error(fields, message);
+      return true;
     } catch {
-      // There is nobody left to tell.
+      return false;
     }
   }
 

@@ -80,19 +80,19 @@ export class Runner {
     this.#running.add(attempt);
     if (timeout !== undefined) this.#startTimeout(attempt, timeout);
     if (attemptStarted.hasSubscribers) attemptStarted.publish(this.#describe(attempt));
-    let result: Promise<ProcessStatus | void> | ProcessStatus | void;
+    let result: PromiseLike<ProcessStatus | void> | ProcessStatus | void;
+    let promise: Promise<ProcessStatus | void> | undefined;
     try {
       result = this.#process.run(toEvent(claim.event), attempt);
+      promise = toPromise(result);
     } catch (error) {
       this.#end(attempt, { type: "rejected", error });
       return;
     }
-    if (!isThenable(result)) {
-      this.#end(attempt, { type: "resolved", status: result ?? undefined });
+    if (promise === undefined) {
+      this.#end(attempt, { type: "resolved", status: (result as ProcessStatus | void) ?? undefined });
       return;
     }
-    // Of a promise that is not Node's own nothing is certain.
-    const promise = result instanceof Promise ? result : Promise.resolve(result);
     promise.then(
       (status) => this.#end(attempt, { type: "resolved", status: status ?? undefined }),
       (error: unknown) => this.#end(attempt, { type: "rejected", error }),
@@ -170,7 +170,8 @@ export class Runner {
     try {
       return this.#settle(attempt, this.#decide(attempt, ending));
     } catch (error) {
-      return this.#settle(attempt, this.#decide(attempt, { type: "rejected", error }));
+      // The error itself may be what throws when it is looked at; its record does not.
+      return this.#settle(attempt, this.#decide(attempt, { type: "rejected", error: toErrorRecord(error) }));
     }
   }
 
@@ -247,6 +248,9 @@ function asksForPause(error: unknown): boolean {
   return (error as { pauseProcess?: unknown } | null | undefined)?.pauseProcess === true;
 }
 
-function isThenable<T>(value: PromiseLike<T> | T): value is PromiseLike<T> {
-  return typeof value === "object" && value !== null && "then" in value;
+/** `undefined` for what is no promise. Of a promise that is not Node's own nothing is certain. */
+function toPromise<T>(value: PromiseLike<T> | T): Promise<T> | undefined {
+  if (value instanceof Promise) return value as Promise<T>;
+  const isThenable = typeof value === "object" && value !== null && "then" in value;
+  return isThenable ? Promise.resolve(value) : undefined;
 }

@@ -101,8 +101,16 @@ export class SluiceError extends Error {
 
 /** Whether `error` is a SluiceError, of any copy of this package; with `code`, whether it is that one. */
 export function isSluiceError(error: unknown, code?: ErrorCode): error is SluiceError {
-  if (typeof error !== "object" || error === null || !(MARK in error)) return false;
-  return code === undefined || (error as unknown as SluiceError).code === code;
+  return hasMark(error, MARK) && (code === undefined || (error as SluiceError).code === code);
+}
+
+/** Anything can be thrown, even a Proxy that throws when it is looked at: such a thing has no mark. */
+function hasMark(error: unknown, mark: symbol): boolean {
+  try {
+    return typeof error === "object" && error !== null && mark in error;
+  } catch {
+    return false;
+  }
 }
 
 const PERMANENT: unique symbol = Symbol.for("sluice.permanent") as never;
@@ -143,11 +151,11 @@ export class RetryAfter extends Error {
 }
 
 export function isPermanentError(error: unknown): error is PermanentError {
-  return typeof error === "object" && error !== null && PERMANENT in error;
+  return hasMark(error, PERMANENT);
 }
 
 export function isRetryAfter(error: unknown): error is RetryAfter {
-  return typeof error === "object" && error !== null && RETRY_AFTER in error;
+  return hasMark(error, RETRY_AFTER);
 }
 
 /** What is kept of an error: a code to group by and a message to read. */
@@ -156,8 +164,9 @@ export interface ErrorRecord {
   readonly message: string;
 }
 
-/** Longest error message that is kept, in characters. */
+/** Longest error message and code that are kept, in characters. */
 const MESSAGE_LIMIT = 4_000;
+const CODE_LIMIT = 100;
 
 /** Makes a record of anything that was thrown, even of what throws when it is looked at. */
 export function toErrorRecord(error: unknown): ErrorRecord {
@@ -167,7 +176,7 @@ export function toErrorRecord(error: unknown): ErrorRecord {
     }
     const { code, message } = error as { code?: unknown; message?: unknown };
     return {
-      code: typeof code === "string" && code !== "" ? code : "RUN_FAILED",
+      code: typeof code === "string" && code !== "" ? code.slice(0, CODE_LIMIT) : "RUN_FAILED",
       message: clip(typeof message === "string" && message !== "" ? message : describe(error)),
     };
   } catch {
