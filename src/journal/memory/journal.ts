@@ -92,16 +92,17 @@ function openMemoryJournal({ clock, logger }: JournalSurroundings): Journal {
 
   function claim(lane: MemoryLane, atMost: number): Claim[] {
     const claims: Claim[] = [];
+    const now = clock.now();
     let run: MemoryRun | undefined;
     while (claims.length < atMost && (run = lane.ready.shift()) !== undefined) {
       if (run.state === QUEUED || (run.state === RETRYING && run.extra?.due === 0))
-        claims.push(claimRun(run));
+        claims.push(claimRun(run, now));
     }
     return claims;
   }
 
-  function claimRun(run: MemoryRun): Claim {
-    const claim = new MemoryClaim(run, ++counter, clock.now());
+  function claimRun(run: MemoryRun, now: number): Claim {
+    const claim = new MemoryClaim(run, ++counter, now);
     run.claim = claim;
     store.move(run, RUNNING);
     return claim;

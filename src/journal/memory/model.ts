@@ -8,7 +8,7 @@ import type { Claim, LogLine, Settle } from "../work.ts";
 export interface MemoryEvent {
   readonly seq: number;
   readonly record: EventRecord;
-  readonly runs: MemoryRun[];
+  runs: readonly MemoryRun[];
   /** Uids of the events that its runs caused. */
   caused: string[] | null;
   /** Runs that are not final. */

@@ -85,7 +85,7 @@ export class MemoryStore {
     const event: MemoryEvent = {
       seq: ++this.#seq,
       record,
-      runs: [],
+      runs: NO_RUNS,
       caused: null,
       open: 0,
       listed: 0,
@@ -119,7 +119,8 @@ export class MemoryStore {
       last: null,
       extra: replayed === undefined ? null : createExtra(replayed.replay, replayed.of, replayed.data),
     };
-    event.runs.push(run);
+    // Mostly there is one: an array that grew by pushing would keep room for sixteen.
+    event.runs = event.runs.length === 0 ? [run] : [...event.runs, run];
     lane.counts[run.state] = (lane.counts[run.state] as number) + 1;
     if (dead !== undefined) {
       const extra = extraOf(run);
@@ -289,6 +290,8 @@ export class MemoryStore {
     }
   }
 }
+
+const NO_RUNS: readonly MemoryRun[] = [];
 
 /** A ring of the events that finished last. */
 interface Finished {
