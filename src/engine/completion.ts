@@ -1,5 +1,5 @@
 import { isFinal, type RunRow } from "../model/run.ts";
-import { SluiceError } from "../model/errors.ts";
+import { isSluiceError, SluiceError } from "../model/errors.ts";
 import type { Journal } from "../journal/journal.ts";
 
 /** Waits for work to be over: for a user's own tests, and for programs that end. */
@@ -41,13 +41,9 @@ export class Completion {
    * @throws SluiceError EVENT_NOT_FOUND or NOT_RUNNING
    */
   async settled(uid: string): Promise<readonly RunRow[]> {
-    for (;;) {
-      this.#expectOpen();
-      const changed = this.#next();
-      const runs = await this.#finalRuns(uid);
-      if (runs !== undefined) return runs;
-      await changed;
-    }
+    let runs: readonly RunRow[] | undefined;
+    await this.until(async () => (runs = await this.#finalRuns(uid)) !== undefined);
+    return runs ?? [];
   }
 
   /**
@@ -59,7 +55,7 @@ export class Completion {
     for (;;) {
       this.#expectOpen();
       const changed = this.#next();
-      if (await condition()) return;
+      if (await condition().catch(asStopped)) return;
       await changed;
     }
   }
@@ -69,8 +65,7 @@ export class Completion {
   }
 
   #expectOpen(): void {
-    if (!this.#closed) return;
-    throw new SluiceError("NOT_RUNNING", "the pipeline stopped before what was waited for came true");
+    if (this.#closed) throw stopped();
   }
 
   async #finalRuns(uid: string): Promise<readonly RunRow[] | undefined> {
@@ -89,4 +84,13 @@ export class Completion {
     }
     return all;
   }
+}
+
+/** The journal closes a moment before everybody is told. */
+function asStopped(error: unknown): never {
+  throw isSluiceError(error, "JOURNAL_CLOSED") ? stopped() : error;
+}
+
+function stopped(): SluiceError {
+  return new SluiceError("NOT_RUNNING", "the pipeline stopped before what was waited for came true");
 }

@@ -12,6 +12,7 @@ import { parseDuration, type Duration } from "../model/duration.ts";
 import { SluiceError } from "../model/errors.ts";
 import type { EventInit } from "../model/event.ts";
 import { silentLogger, type Logger } from "../model/logger.ts";
+import type { Redact } from "../model/mask.ts";
 import type { RunRow } from "../model/run.ts";
 import { createUidSource, type Random } from "../model/uid.ts";
 import type { History } from "../journal/history.ts";
@@ -44,6 +45,11 @@ export interface EngineOptions {
   readonly random?: Random;
   /** Defaults to one that says nothing. */
   readonly logger?: Logger;
+  /**
+   * Takes secrets out of what runs log, and out of errors of runs and inputs, before they are kept or shown.
+   * Defaults to leaving them as they are.
+   */
+  readonly redact?: Redact;
 }
 
 /**
@@ -80,6 +86,7 @@ export class Orchestrator implements AsyncDisposable {
       concurrency: options.concurrency === undefined ? undefined : checkConcurrency(options.concurrency),
       grace: parseDuration(options.grace ?? "30s"),
       hopLimit: options.hopLimit ?? 32,
+      redact: options.redact ?? ((text) => text),
     };
   }
 
@@ -139,14 +146,7 @@ export class Orchestrator implements AsyncDisposable {
    */
   async removeProcess(name: string, options: { readonly open?: "drain" | "cancel" } = {}): Promise<void> {
     this.#components.expect(name, "process");
-    const open = (await this.#runtime?.openRuns(name)) ?? 0;
-    if (open > 0 && options.open === undefined) {
-      throw new SluiceError(
-        "OPEN_RUNS",
-        `process "${name}" has ${open} open runs; say { open: "drain" } to finish or { open: "cancel" } to cancel them`,
-        { details: { open } },
-      );
-    }
+    if (options.open === undefined) await this.#expectNoOpenRuns(name);
     this.#components.retire(name);
     this.#changed();
     await this.#runtime?.removeProcess(name, options.open);
@@ -330,6 +330,16 @@ export class Orchestrator implements AsyncDisposable {
       this.#runtime = undefined;
       this.#become("stopped");
     }
+  }
+
+  async #expectNoOpenRuns(process: string): Promise<void> {
+    const open = (await this.#runtime?.openRuns(process)) ?? 0;
+    if (open === 0) return;
+    throw new SluiceError(
+      "OPEN_RUNS",
+      `process "${process}" has ${open} open runs; say { open: "drain" } to finish or { open: "cancel" } to cancel them`,
+      { details: { open } },
+    );
   }
 
   #become(state: OrchestratorState): void {

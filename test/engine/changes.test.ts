@@ -230,8 +230,8 @@ describe("removing a process", () => {
     await pipeline.emit({ id: "2" });
     await pipeline.turn();
     const removing = orchestrator.removeProcess("work", { open: "drain" });
-    await pipeline.turn();
     await pipeline.emit({ id: "3" });
+    await pipeline.turn();
     expect(await orchestrator.processes()).toMatchObject([
       { name: "work", state: "draining", running: 1 },
       { name: "after", state: "running" },

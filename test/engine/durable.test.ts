@@ -219,6 +219,18 @@ test("a journal that another orchestrator owns refuses the start, which works on
   expect(second.state).toBe("running");
 });
 
+test("who waits for runs when the pipeline stops is told so", async () => {
+  const path = createJournalPath();
+  const waiting: Promise<{ code: string }>[] = [];
+  await live(path, { settings: { enabled: false } }, async (orchestrator) => {
+    const { uid } = await orchestrator.emit("source", {});
+    waiting.push(errorOf(() => orchestrator.settled(uid)));
+    waiting.push(errorOf(() => orchestrator.idle()));
+    waiting.push(errorOf(() => orchestrator.removeProcess("work", { open: "drain" })));
+  });
+  expect((await Promise.all(waiting)).map(({ code }) => code)).toEqual(Array(3).fill("NOT_RUNNING"));
+});
+
 test("a thousand events through two stages: each runs once at each, under a stop in the middle", async () => {
   const path = createJournalPath();
   const seen: string[] = [];
