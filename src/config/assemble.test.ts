@@ -20,6 +20,7 @@ test("an orchestrator is made of all that the file says, and not started", async
     retention: pipeline.retention,
     concurrency: 64,
     grace: "45s",
+    redact: pipeline.redact,
   });
   expect(orchestrator.state).toBe("new");
   expect(orchestrator.name).toBe("orders");

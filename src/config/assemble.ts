@@ -1,5 +1,6 @@
 import type { Orchestrator } from "../engine/orchestrator.ts";
 import type { Duration } from "../model/duration.ts";
+import type { Redact } from "../model/mask.ts";
 import type { LinkOptions } from "../model/component.ts";
 import type { Pipeline, PipelineRetention } from "./pipeline.ts";
 
@@ -11,6 +12,8 @@ export interface OrchestratorSettings {
   readonly retention: PipelineRetention;
   readonly concurrency?: number;
   readonly grace?: Duration;
+  /** Takes out what the file's references stand for. */
+  readonly redact: Redact;
 }
 
 /** The part of an orchestrator that is called here. */
@@ -24,11 +27,12 @@ export function assemble<O extends Assembled>(
   pipeline: Pipeline,
   { create }: { readonly create: (settings: OrchestratorSettings) => O },
 ): O {
-  const { name, journal, retention, concurrency, grace } = pipeline;
+  const { name, journal, retention, concurrency, grace, redact } = pipeline;
   const orchestrator = create({
     name,
     journal,
     retention,
+    redact,
     ...(concurrency !== undefined && { concurrency }),
     ...(grace !== undefined && { grace }),
   });

@@ -2,6 +2,7 @@ import type { Clock, Timer } from "../model/clock.ts";
 import type { Receipt, RunContext, RunInfo } from "../model/component.ts";
 import { SluiceError } from "../model/errors.ts";
 import { type Cause, type EventInit, type EventRecord, toEventRecord } from "../model/event.ts";
+import type { Redact } from "../model/mask.ts";
 import { formatRunId, type LogStream } from "../model/run.ts";
 import { childTraceparent } from "../model/traceparent.ts";
 import type { NewUid, Random } from "../model/uid.ts";
@@ -15,6 +16,7 @@ export interface AttemptHost {
   readonly clock: Clock;
   readonly random: Random;
   readonly newUid: NewUid;
+  readonly redact: Redact;
   log(claim: Claim, text: string, stream: LogStream): void;
   /** Commits one event at once, deduplicated by `dedupe`. */
   emitNow(event: EventRecord, dedupe: string): Promise<Receipt>;
@@ -141,7 +143,7 @@ export class Attempt implements RunContext {
 
   #log(value: unknown, stream: LogStream): void {
     if (this.#ended || this.#logged > LOG_LIMIT) return;
-    const text = typeof value === "string" ? value : String(value);
+    const text = this.#host.redact(typeof value === "string" ? value : String(value));
     const line =
       text.length > LINE_LIMIT ? `${text.slice(0, LINE_LIMIT)}… (${text.length} characters)` : text;
     this.#logged += line.length;

@@ -22,8 +22,10 @@ export class ErrorStream {
 
   report(error: SluiceError): void {
     const fields = { code: error.code, ...error.details };
-    // What an error was caused by can be anything, even what a logger cannot read.
-    if (!this.#log({ ...fields, err: error }, error.message)) this.#log(fields, error.message);
+    // The message tells all of it; what is worth a stack is what was thrown. That can be anything, even what a
+    // logger cannot read.
+    const err = error.cause ?? error;
+    if (!this.#log({ ...fields, err }, error.message)) this.#log(fields, error.message);
     if (errorReported.hasSubscribers) errorReported.publish({ pipeline: this.#pipeline, error });
     for (const listener of this.#listeners) this.#tell(listener, error);
   }

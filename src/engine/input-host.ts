@@ -2,6 +2,7 @@ import type { Clock } from "../model/clock.ts";
 import type { ComponentState, EmitOptions, Receipt } from "../model/component.ts";
 import type { EventInit } from "../model/event.ts";
 import type { Logger } from "../model/logger.ts";
+import type { Redact } from "../model/mask.ts";
 import type { Random } from "../model/uid.ts";
 import type { Lease } from "../journal/coordination.ts";
 import type { ErrorStream } from "./error-stream.ts";
@@ -13,6 +14,7 @@ export interface InputHost {
   readonly clock: Clock;
   readonly random: Random;
   readonly errors: ErrorStream;
+  readonly redact: Redact;
   logger(input: string): Logger;
   state(owner: string): ComponentState;
   lease(name: string, signal: AbortSignal): Promise<Lease | undefined>;

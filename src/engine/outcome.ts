@@ -1,4 +1,5 @@
-import { isSluiceError, SluiceError, toErrorRecord } from "../model/errors.ts";
+import { isSluiceError, SluiceError, toErrorRecord, type ErrorRecord } from "../model/errors.ts";
+import type { Redact } from "../model/mask.ts";
 import type { ProcessStatus } from "../model/status.ts";
 import type { Random } from "../model/uid.ts";
 import type { Outcome } from "../journal/work.ts";
@@ -35,6 +36,15 @@ export function outcomeOf(
   if (delay === undefined) return { type: "dead", error: record, block: settings.blockOnDead, abandoned };
   const dueAt = attempt.clock.now() + delay;
   return { type: "retry", dueAt, delay, error: record, abandoned };
+}
+
+/** The same outcome without secrets in what its error says. */
+export function redactOutcome(outcome: Outcome, redact: Redact): Outcome {
+  return "error" in outcome ? { ...outcome, error: redactError(outcome.error, redact) } : outcome;
+}
+
+export function redactError(error: ErrorRecord, redact: Redact): ErrorRecord {
+  return { code: redact(error.code), message: redact(error.message) };
 }
 
 function errorOf(attempt: Attempt, ending: Ending): unknown {

@@ -6,7 +6,7 @@ import type { Append, Claim, Outcome, Settle } from "../journal/work.ts";
 import { Attempt, type AbortKind, type AttemptHost } from "./attempt.ts";
 import { attemptEnded, attemptStarted, type AttemptStarted } from "./diagnostics.ts";
 import type { ErrorStream } from "./error-stream.ts";
-import { outcomeOf, type Ending } from "./outcome.ts";
+import { outcomeOf, redactOutcome, type Ending } from "./outcome.ts";
 import type { ResolvedProcessSettings } from "./settings.ts";
 import type { Settler } from "./settler.ts";
 
@@ -179,7 +179,8 @@ export class Runner {
     if (ending.type === "rejected" && asksForPause(ending.error)) this.#host.pause(this.#process.name);
     const logs: unknown = ending.type === "resolved" ? ending.status?.logs : undefined;
     if (Array.isArray(logs)) for (const line of logs as readonly string[]) attempt.log(line);
-    return outcomeOf(attempt, ending, this.#settings, this.#host.random);
+    const outcome = outcomeOf(attempt, ending, this.#settings, this.#host.random);
+    return redactOutcome(outcome, this.#host.redact);
   }
 
   #settle(attempt: Attempt, outcome: Outcome): Settle {

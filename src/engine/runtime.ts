@@ -1,5 +1,6 @@
 import type { Clock } from "../model/clock.ts";
 import type { Logger } from "../model/logger.ts";
+import type { Redact } from "../model/mask.ts";
 import type { NewUid, Random } from "../model/uid.ts";
 import type { Change } from "../journal/coordination.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -31,6 +32,7 @@ export interface Plan {
   /** Milliseconds. */
   readonly grace: number;
   readonly hopLimit: number;
+  readonly redact: Redact;
 }
 
 /** A running pipeline keeps its process alive, whatever its journal: this timer does nothing else. */
@@ -60,7 +62,7 @@ export class Runtime {
   #careful: Promise<void> = Promise.resolve();
 
   constructor(plan: Plan, journal: Journal) {
-    const { clock, random, errors, newUid, name: pipeline } = plan;
+    const { clock, random, errors, newUid, redact, name: pipeline } = plan;
     const { work } = journal;
     this.#plan = plan;
     this.journal = journal;
@@ -88,6 +90,7 @@ export class Runtime {
       clock,
       random,
       errors,
+      redact,
       logger: (input) => componentLogger(plan.logger, { input }),
       state: (owner) => this.emitter.state(owner),
       lease: (lease, signal) => journal.coordination.lease(lease, signal),
@@ -196,7 +199,7 @@ export class Runtime {
   }
 
   #laneHost(): LaneHost {
-    const { name, clock, random, newUid, errors, grace, concurrency } = this.#plan;
+    const { name, clock, random, newUid, errors, grace, concurrency, redact } = this.#plan;
     const { journal } = this;
     return {
       pipeline: name,
@@ -209,6 +212,7 @@ export class Runtime {
       settler: this.#settler,
       errors,
       grace,
+      redact,
       shared: concurrency === undefined ? undefined : new SharedSlots(concurrency),
       version: () => this.#version.current,
       logger: (process) => componentLogger(this.#plan.logger, { process }),

@@ -4,6 +4,7 @@ import { isPermanentError, SluiceError, toErrorRecord, type ErrorRecord } from "
 import { isoTime, type EventInit } from "../model/event.ts";
 import { inputChanged } from "./diagnostics.ts";
 import type { InputHost } from "./input-host.ts";
+import { redactError } from "./outcome.ts";
 import { backOff } from "./retry-policy.ts";
 import type { InputRow, InputState } from "./rows.ts";
 import type { ResolvedInputSettings } from "./settings.ts";
@@ -161,7 +162,7 @@ export class SupervisedInput {
     }
     this.#failures = [...this.#failures.filter((time) => now - time < FAILURES_WINDOW), now];
     this.#failsOften ||= this.#failures.length > FAILURES_LIMIT;
-    this.#lastError = toErrorRecord(error);
+    this.#lastError = redactError(toErrorRecord(error), this.#host.redact);
     const hopeless = isPermanentError(error);
     if (!hopeless) this.#restarts += 1;
     const failed = hopeless || this.#failsOften;

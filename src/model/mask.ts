@@ -3,8 +3,11 @@ const MASK = "***";
 /** Shorter values are too likely to stand in a text for another reason. */
 const SHORTEST = 6;
 
+/** Takes secrets out of a text. */
+export type Redact = (text: string) => string;
+
 /** Answers with a function that puts `***` where one of the values stands in a text. */
-export function createMask(secrets: Iterable<string>): (text: string) => string {
+export function createMask(secrets: Iterable<string>): Redact {
   // The longest first, so that one that is part of another leaves nothing of it.
   const values = [...new Set(secrets)]
     .filter((value) => value.length >= SHORTEST)

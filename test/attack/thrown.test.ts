@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/only-throw-error -- what this is about */
 import { expect, test } from "vitest";
 import type { Process } from "../../src/model/component.ts";
 import { isPermanentError, isRetryAfter, isSluiceError, toErrorRecord } from "../../src/model/errors.ts";
@@ -51,7 +52,7 @@ test.each(traps)(
       throws: () => {
         throw create();
       },
-      rejects: () => Promise.reject(create()),
+      rejects: async () => Promise.reject(create()),
       answers: () => create() as never,
     };
     for (const [name, run] of Object.entries(deeds)) {
@@ -81,7 +82,7 @@ test.each(traps)(
         logged.push(`${message} ${String(fields.err?.cause?.message)}`);
       },
     };
-    await using pipeline = createTestPipeline({ logger: logger as never });
+    await using pipeline = createTestPipeline({ logger });
     const { input, lives } = createHandledInput("failing");
     pipeline.orchestrator.addInput(input);
     pipeline.orchestrator.onError(() => {
