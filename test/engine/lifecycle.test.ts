@@ -517,9 +517,18 @@ describe("run()", () => {
       await child.says("input ended");
       child.process.stdin?.write("go on\n");
       expect(await child.exit()).toEqual([0, null]);
-      expect(child.said()).toEqual(["running", "input ended", "finished", "state stopped"]);
+      expect(child.said()).toEqual(["opening", "running", "input ended", "finished", "state stopped"]);
     },
   );
+
+  test("stops at a SIGTERM that comes while it starts, and exits with 0", async () => {
+    const child = start("waits");
+    await child.says("opening");
+    child.process.kill("SIGTERM");
+    child.process.stdin?.write("go on\n");
+    expect(await child.exit()).toEqual([0, null]);
+    expect(child.said().at(-1)).toBe("state stopped");
+  });
 
   test("ends at once at the second SIGTERM, with 143", async () => {
     const child = start("hangs");
