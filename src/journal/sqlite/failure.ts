@@ -27,6 +27,24 @@ export function toJournalError(error: unknown, path: string): SluiceError {
   });
 }
 
+/** Too big, a constraint, a type: what a value brings about, and no disk. */
+const OF_VALUES: ReadonlySet<number> = new Set([18, 19, 20, 25]);
+
+/** Whether an error lies in what one commit wants to write, so that the others need not fail with it. */
+export function isOfOneCommit(error: unknown): boolean {
+  if (isSluiceError(error)) return false;
+  const { errcode } = error as { errcode?: number };
+  return errcode === undefined || OF_VALUES.has(errcode & 0xff);
+}
+
+export function unwritable(error: unknown): PlainError {
+  return {
+    code: "INVALID_EVENT",
+    message: `the journal cannot write this: ${(error as Error).message}`,
+    details: {},
+  };
+}
+
 /** An error in a form that crosses threads. */
 export interface PlainError {
   readonly code: ErrorCode;

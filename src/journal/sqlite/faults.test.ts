@@ -85,6 +85,23 @@ describe("a SQLite journal whose disk fails", () => {
     expect((await t.takeNow()).map((claim) => claim.event.uid)).toEqual(uids.slice(5));
   });
 
+  it("fails only the commit that cannot be written, of several that are under way together", async () => {
+    const { t } = await open();
+    const good = () => t.commit({ append: [t.append()] });
+    const bad = () => t.commit({ append: [t.append(), t.append({ time: Number.NaN })] });
+    const results = await Promise.allSettled([good(), bad(), good(), bad(), good()]);
+    const codes = results.map(
+      (result) => (result as PromiseRejectedResult).reason?.code as string | undefined,
+    );
+    expect(codes).toEqual([undefined, "INVALID_EVENT", undefined, "INVALID_EVENT", undefined]);
+    expect(await t.takeNow()).toHaveLength(3);
+    expect(t.journal.health()).toEqual({ ok: true });
+    expect(await t.journal.history.counters()).toEqual({
+      events: { orders: 3 },
+      runs: { work: { running: 3 } },
+    });
+  });
+
   it("names a process that was first heard of in a commit that failed", async () => {
     const { t, faults } = await open();
     armFault(faults, "commit", "full");

@@ -171,6 +171,7 @@ export type Hello =
       readonly epoch: number;
       readonly stoppedCleanly: boolean;
       readonly nextSeq: number;
+      readonly lastBatch: number;
       readonly names: readonly (readonly [number, string])[];
       readonly paused: readonly string[];
       readonly open: number;

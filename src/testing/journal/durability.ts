@@ -32,6 +32,25 @@ export function testDurability(subject: JournalSubject): void {
       expect((await t.takeOne()).event).toEqual(t.event({ uid, ...init, time: before.clock.now() - 1_000 }));
     });
 
+    it("keeps any text, also what is no valid Unicode", async () => {
+      const place = await tests.place();
+      const before = await tests.open(place);
+      const texts = ["\ud800", "a\udc00b\u0000c", "\u0001\ud800", "\u0001plain", "\ud83d\ude00", ""];
+      const events = texts.map((text) =>
+        before.append({ id: text, location: text, key: text, data: JSON.stringify(text), dedupe: text }),
+      );
+      await before.commit({ append: events });
+      const t = await tests.reopen(place, before);
+      const claims = await t.takeAll();
+      expect(claims.map((claim) => claim.event)).toEqual(events.map((append) => append.event));
+      const { items } = await t.journal.history.events({});
+      expect(items.map((event) => [event.id, event.location, event.key, event.data])).toEqual(
+        texts.map((text) => [text, text, text, text]).toReversed(),
+      );
+      const again = texts.map((dedupe) => t.append({ dedupe }));
+      expect((await t.commit({ append: again })).append.every((result) => result.duplicate)).toBe(true);
+    });
+
     it("keeps its id, and gives each owner a new epoch", async () => {
       const place = await tests.place();
       const first = await tests.open(place);

@@ -17,6 +17,7 @@ import type {
 import { fromPlainError } from "../failure.ts";
 import type { BatchReply, ControlMessage, FlatRuns, Hello } from "../layout.ts";
 import type { SuspectRow } from "../writer/due.ts";
+import { toStoredText } from "../stored-text.ts";
 import { Bars } from "./bars.ts";
 import { Commits, type CommitListener } from "./commits.ts";
 import { Fences } from "./fences.ts";
@@ -79,6 +80,7 @@ export class Client implements Work, CommitListener {
       listener: this,
       now: () => clock.now(),
       nextSeq: hello.nextSeq,
+      lastBatch: hello.lastBatch,
     });
   }
 
@@ -139,7 +141,7 @@ export class Client implements Work, CommitListener {
   }
 
   hops(uids: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    return this.#commits.drained().then(() => this.#link.ask({ type: "hops", uids }));
+    return this.#commits.barrier().then(() => this.#link.ask({ type: "hops", uids }));
   }
 
   readState(owner: string, key: string): Promise<StateValue | undefined> {
@@ -172,7 +174,7 @@ export class Client implements Work, CommitListener {
           attempts: 0,
           replay: 0,
           replayOf: null,
-          line: key ?? null,
+          line: key === undefined ? null : toStoredText(key),
         });
       }
     }

@@ -54,14 +54,15 @@ export class Commits {
     listener: CommitListener;
     now: () => number;
     nextSeq: number;
+    /** A batch's number tells whether it was kept, so it goes on where the last owner ended. */
+    lastBatch: number;
   }) {
     this.#link = options.link;
     this.#names = options.names;
     this.#listener = options.listener;
     this.#now = options.now;
     this.#seq = options.nextSeq;
-    // Never one of an earlier epoch: a batch's number tells whether it was kept.
-    this.#batch = options.now();
+    this.#batch = options.lastBatch;
   }
 
   add(commit: Commit, controls: readonly ControlMessage[]): Promise<CommitResult> {
@@ -84,6 +85,11 @@ export class Commits {
       this.#queuedCharacters += characters;
       this.#schedule();
     });
+  }
+
+  /** Resolves once everything that was added before is at the writer. */
+  async barrier(): Promise<void> {
+    if (this.#inFlight || this.#queue.length > 0) await this.add({}, []);
   }
 
   /** Resolves when nothing waits to be written. */

@@ -21,6 +21,7 @@ import {
   type Batch,
   type ControlMessage,
 } from "../layout.ts";
+import { toStoredText } from "../stored-text.ts";
 import { HeldClaim } from "./held-claim.ts";
 
 const OPERATIONS: Readonly<Record<string, number>> = Object.fromEntries(
@@ -64,20 +65,20 @@ function encodeAppend(batch: Batch, append: Append, context: EncoderContext): vo
   if (headers !== null) flags |= FLAG_HEADERS;
   if (cause !== null) flags |= FLAG_CAUSE;
   if (dedupe !== undefined) flags |= FLAG_DEDUPE;
-  batch.push(context.nextSeq(), uid, context.nameId(event.trigger), flags, event.location);
-  if (id !== uid) batch.push(id);
-  if (key !== null) batch.push(key);
+  batch.push(context.nextSeq(), uid, context.nameId(event.trigger), flags, toStoredText(event.location));
+  if (id !== uid) batch.push(toStoredText(id));
+  if (key !== null) batch.push(toStoredText(key));
   batch.push(event.time);
   if (data !== null) batch.push(data);
   if (headers !== null) batch.push(headers);
   if (cause !== null) batch.push(JSON.stringify(cause));
-  if (dedupe !== undefined) batch.push(dedupe);
+  if (dedupe !== undefined) batch.push(toStoredText(dedupe));
   batch.push(runs.length);
   for (let i = 0; i < runs.length; i += 1) {
     const { process, key: line, dead } = runs[i] as Append["runs"][number];
     const id = context.nameId(process) * 4;
     if (dead !== undefined) batch.push(id + SEED_DEAD, dead.code, dead.message);
-    else if (line !== undefined) batch.push(id + SEED_ORDERED, line);
+    else if (line !== undefined) batch.push(id + SEED_ORDERED, toStoredText(line));
     else batch.push(id + SEED_PLAIN);
   }
 }

@@ -1,5 +1,6 @@
 import type { Cause, EventRecord } from "../../../model/event.ts";
 import { OPERATION_CODES, RUN_WIDTH, type FlatRuns } from "../layout.ts";
+import { fromStoredText } from "../stored-text.ts";
 import type { WindowRun } from "./held-claim.ts";
 
 /** A run that the writer read, and when it was due: 0 for one that was no retry. */
@@ -20,14 +21,16 @@ function parseRun(flat: FlatRuns, at: number, nameOf: (id: number) => string): R
   const text = (column: number): string => flat[at + column] as string;
   const textOrNull = (column: number): string | null => flat[at + column] as string | null;
   const uid = text(8);
+  const id = textOrNull(12);
+  const key = textOrNull(13);
   const cause = textOrNull(17);
   const event: EventRecord = {
     uid,
     trigger: nameOf(number(9)),
-    location: text(10),
+    location: fromStoredText(text(10)),
     operation: OPERATION_CODES[number(11)] ?? "unknown",
-    id: textOrNull(12) ?? uid,
-    key: textOrNull(13),
+    id: id === null ? uid : fromStoredText(id),
+    key: key === null ? null : fromStoredText(key),
     time: number(14),
     data: textOrNull(7) ?? textOrNull(15),
     headers: textOrNull(16),

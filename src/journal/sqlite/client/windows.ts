@@ -102,8 +102,8 @@ export class Windows {
     });
   }
 
-  hold(run: WindowRun): HeldClaim {
-    const claim = new HeldClaim(run, this.#fences.next(), this.#clock.now());
+  hold(run: WindowRun, now: number = this.#clock.now()): HeldClaim {
+    const claim = new HeldClaim(run, this.#fences.next(), now);
     this.claims.add(claim);
     return claim;
   }
@@ -172,10 +172,11 @@ export class Windows {
 
   #claim(window: Window, atMost: number): Claim[] {
     const claims: Claim[] = [];
+    const now = this.#clock.now();
     while (claims.length < atMost && !this.#fences.isEmpty) {
       const run = window.take();
       if (run === undefined) break;
-      claims.push(this.hold(run));
+      claims.push(this.hold(run, now));
     }
     return claims;
   }
@@ -250,13 +251,15 @@ export class Windows {
     this.#timer?.cancel();
     this.#timerDue = due;
     if (due === Number.POSITIVE_INFINITY) return;
-    const wait = Math.max(0, due - this.#clock.now());
-    this.#timer = this.#clock.setTimer(Math.min(wait, LONGEST_WAIT), () => {
+    const now = this.#clock.now();
+    const wait = Math.min(Math.max(0, due - now), LONGEST_WAIT);
+    this.#timer = this.#clock.setTimer(wait, () => {
       this.#timerDue = Number.POSITIVE_INFINITY;
-      this.#retriesDue(wait <= LONGEST_WAIT ? due : this.#clock.now());
+      this.#retriesDue(now + wait);
     });
   }
 
+  /** @param upTo what the wall clock should say now */
   #retriesDue(upTo: number): void {
     if (upTo - this.#clock.now() > TOLERANCE) {
       this.#clamp();

@@ -4,6 +4,7 @@ import { formatRunId, type AttemptRow, type RunRow, type RunState } from "../../
 import { isoOrNull } from "../../rows.ts";
 import { RETRYING, STATE_NAMES, SUCCEEDED } from "../../run-code.ts";
 import { OPERATION_CODES, OUTCOME_CODES, type TakenRun } from "../layout.ts";
+import { fromStoredText } from "../stored-text.ts";
 import { readUid } from "../uid-blob.ts";
 
 export type Row = (string | number | null | Uint8Array)[];
@@ -14,14 +15,16 @@ export const EVENT_COLUMNS =
 
 export function toEventRecord(row: Row, nameOf: NameOf): EventRecord {
   const uid = readUid(row[1] as Uint8Array);
+  const id = row[5] as string | null;
+  const key = row[6] as string | null;
   const cause = row[10] as string | null;
   return {
     uid,
     trigger: nameOf(row[2] as number),
-    location: row[3] as string,
+    location: fromStoredText(row[3] as string),
     operation: OPERATION_CODES[row[4] as number] ?? "unknown",
-    id: (row[5] as string | null) ?? uid,
-    key: row[6] as string | null,
+    id: id === null ? uid : fromStoredText(id),
+    key: key === null ? null : fromStoredText(key),
     time: row[7] as number,
     data: row[8] as string | null,
     headers: row[9] as string | null,

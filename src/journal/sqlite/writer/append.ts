@@ -63,6 +63,7 @@ export function applyAppend(tx: Transaction, batch: BatchReader): void {
   if (cause !== null) tieToCause(tx, seq, cause);
   tx.counters.add(EVENTS_COUNTER, source, 1);
   effects.appended += 1;
+  effects.lastSeq = seq;
   applySeeds(tx, batch, seq * RUNS_PER_EVENT, time);
 }
 

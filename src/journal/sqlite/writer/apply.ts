@@ -1,7 +1,6 @@
-import { SluiceError } from "../../../model/errors.ts";
 import { stateConflict } from "../../state-conflict.ts";
 import type { ControlResult } from "../../work.ts";
-import { toPlainError } from "../failure.ts";
+import { toPlainError, type PlainError } from "../failure.ts";
 import { applyAppend, skipAppend } from "./append.ts";
 import type { BatchReader } from "./batch-reader.ts";
 import { applyControl } from "./control.ts";
@@ -10,18 +9,28 @@ import type { Row, Transaction } from "./transaction.ts";
 
 let logLine = 0;
 
-/** Applies every commit of a batch; one that must not be is passed over, and the others are none the worse. */
-export function applyCommits(tx: Transaction, batch: BatchReader, isFull: boolean): void {
+/**
+ * Applies every commit of a batch; one that must not be is passed over, and the others are none the worse.
+ *
+ * @param refused commits that cannot be written, as an earlier try has shown
+ */
+export function applyCommits(
+  tx: Transaction,
+  batch: BatchReader,
+  isFull: boolean,
+  refused: ReadonlyMap<number, PlainError>,
+): void {
   const commits = batch.number();
   for (let commit = 0; commit < commits; commit += 1) {
+    tx.effects.commit = commit;
     const appends = batch.number();
     const settles = batch.number();
     const puts = batch.number();
     const controls = batch.number();
     const logs = batch.number();
-    const refusal = appends > 0 && isFull ? full(tx) : checkState(tx, batch, puts);
+    const refusal = refused.get(commit) ?? (appends > 0 && isFull ? full(tx) : checkState(tx, batch, puts));
     if (refusal !== undefined) {
-      tx.effects.failed.push([commit, toPlainError(refusal, tx.path)]);
+      tx.effects.failed.push([commit, refusal]);
       skipCommit(tx, batch, appends, settles, puts, controls, logs);
       continue;
     }
@@ -34,20 +43,22 @@ export function applyCommits(tx: Transaction, batch: BatchReader, isFull: boolea
     for (let i = 0; i < controls; i += 1) results.push(applyControl(tx, batch.control()));
     tx.effects.controls.push([commit, results]);
   }
+  tx.effects.commit = -1;
 }
 
-function full(tx: Transaction): SluiceError {
-  return new SluiceError(
-    "JOURNAL_FULL",
-    `journal ${tx.path} has reached its largest size of ${tx.retention.maxSize} bytes: no event is taken until some have expired; raise max_size, or keep less`,
-  );
+function full({ path, retention }: Transaction): PlainError {
+  return {
+    code: "JOURNAL_FULL",
+    message: `journal ${path} has reached its largest size of ${retention.maxSize} bytes: no event is taken until some have expired; raise max_size, or keep less`,
+    details: { path, maxSize: retention.maxSize },
+  };
 }
 
 /** Looks at every put before anything is written; leaves the batch where it was. */
-function checkState(tx: Transaction, batch: BatchReader, puts: number): SluiceError | undefined {
+function checkState(tx: Transaction, batch: BatchReader, puts: number): PlainError | undefined {
   if (puts === 0) return undefined;
   const position = batch.position;
-  let conflict: SluiceError | undefined;
+  let conflict: PlainError | undefined;
   for (let i = 0; i < puts && conflict === undefined; i += 1) {
     const owner = batch.text();
     const key = batch.text();
@@ -56,7 +67,7 @@ function checkState(tx: Transaction, batch: BatchReader, puts: number): SluiceEr
     if (wanted < 0) continue;
     const row = tx.statements.stateValue.get(owner, key) as Row | undefined;
     const found = row === undefined ? 0 : (row[1] as number);
-    if (found !== wanted) conflict = stateConflict(owner, key, wanted, found);
+    if (found !== wanted) conflict = toPlainError(stateConflict(owner, key, wanted, found), tx.path);
   }
   batch.moveTo(position);
   return conflict;
@@ -75,7 +86,9 @@ function applyLog(tx: Transaction, batch: BatchReader): void {
   const run = batch.number();
   const attempt = batch.number();
   const time = batch.number();
-  tx.statements.insertLog.run(run, nextLine(tx), attempt, time, batch.number(), batch.text());
+  const stream = batch.number();
+  const text = batch.text();
+  if (run >= 0) tx.statements.insertLog.run(run, nextLine(tx), attempt, time, stream, text);
 }
 
 /** Grows for as long as the journal lives: its start is read once a thread. */

@@ -13,6 +13,7 @@ import {
 } from "../../run-code.ts";
 import type { Control, ControlResult, RunSeed } from "../../work.ts";
 import { OUTCOME_CODES, type ControlMessage } from "../layout.ts";
+import { fromStoredText, toStoredText } from "../stored-text.ts";
 import { readUid, writeUid } from "../uid-blob.ts";
 import { isLineTaken, promoteNext } from "./lines.ts";
 import { clearStrikes } from "./settle.ts";
@@ -152,7 +153,15 @@ function route(tx: Transaction, uid: string, seed: RunSeed): ControlResult {
   const id = nextRun(seq, runs);
   if (id === undefined) return { ok: false, why: "state", message: tooManyRuns(uid).message };
   if (seed.dead === undefined) {
-    insertOpen(tx, { id, process, key: seed.key ?? null, floor: 0, replay: null, of: null, data: null });
+    insertOpen(tx, {
+      id,
+      process,
+      key: seed.key === undefined ? null : toStoredText(seed.key),
+      floor: 0,
+      replay: null,
+      of: null,
+      data: null,
+    });
   } else {
     tx.statements.insertDead.run(id, process, tx.now, seed.dead.code, seed.dead.message);
     tx.counters.add(DEAD, process, 1);
@@ -277,11 +286,12 @@ function toRunState([id, process, state, line, replay, data]: Row): RunState {
   };
 }
 
+/** As `line` holds it. */
 function orderingKeyOf(tx: Transaction, seq: number): string {
   const [key, location, id, uid] = tx.statements.eventKey.get(seq) as unknown as Row;
-  return (
-    (key as string | null) ?? `${location as string}/${(id as string | null) ?? readUid(uid as Uint8Array)}`
-  );
+  if (key !== null) return key as string;
+  const record = id === null ? readUid(uid as Uint8Array) : fromStoredText(id as string);
+  return toStoredText(`${fromStoredText(location as string)}/${record}`);
 }
 
 function idOf(tx: Transaction, run: RunState): string {

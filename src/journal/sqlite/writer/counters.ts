@@ -6,6 +6,8 @@ import type { Statements } from "./statements.ts";
 export const EVENTS_COUNTER = 100;
 /** Of transactions: tells after a failure whether one was kept. */
 export const BATCH_COUNTER = 101;
+/** The highest number that an event ever had: none is used twice, though all may be pruned. */
+export const SEQ_COUNTER = 102;
 
 /** Counts kept in memory, written with each transaction, and never counted from rows. */
 export class Counters {
@@ -41,6 +43,10 @@ export class Counters {
     let changed = this.#changed.get(kind);
     if (changed === undefined) this.#changed.set(kind, (changed = new Map()));
     changed.set(name, (changed.get(name) ?? 0) + by);
+  }
+
+  set(kind: number, name: number, to: number): void {
+    this.add(kind, name, to - this.get(kind, name));
   }
 
   move(process: number, from: number, to: number): void {

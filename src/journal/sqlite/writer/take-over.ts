@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { SluiceError } from "../../../model/errors.ts";
 import { isFinalCode } from "../../run-code.ts";
 import type { Hello, WriterData } from "../layout.ts";
+import { SEQ_COUNTER } from "./counters.ts";
 import { promoteNext } from "./lines.ts";
 import type { Row, Transaction } from "./transaction.ts";
 
@@ -31,13 +32,12 @@ export function takeOver(database: DatabaseSync, tx: Transaction, data: WriterDa
   if (!stoppedCleanly) chargeMarked(database);
   releaseLines(tx);
   clampRetries(database, data.now);
-  const newest = database.prepare("select max(seq) as seq from events").get()?.["seq"];
   return {
     type: "hello",
     id,
     epoch,
     stoppedCleanly,
-    nextSeq: ((newest as number | null) ?? 0) + 1,
+    nextSeq: tx.counters.get(SEQ_COUNTER, 0) + 1,
     paused: database
       .prepare("select name from paused")
       .all()

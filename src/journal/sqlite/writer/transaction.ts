@@ -32,6 +32,10 @@ export interface Effects {
   readonly reopened: number[];
   readonly ended: number[];
   readonly failed: (readonly [number, PlainError])[];
+  /** Which commit is being applied; -1 for none. */
+  commit: number;
+  /** The highest number of an event. */
+  lastSeq: number;
   /** Events that were appended: pruning keeps pace with them. */
   appended: number;
 }
@@ -47,6 +51,8 @@ export function createEffects(): Effects {
     reopened: [],
     ended: [],
     failed: [],
+    commit: -1,
+    lastSeq: 0,
     appended: 0,
   };
 }

@@ -1,12 +1,12 @@
 import type { DatabaseSync } from "node:sqlite";
 import { openForWriting } from "../database.ts";
-import { toPlainError } from "../failure.ts";
+import { isOfOneCommit, toPlainError, unwritable, type PlainError } from "../failure.ts";
 import { passFault } from "../faults.ts";
 import type { Batch, BatchReply, Hello, WriterData } from "../layout.ts";
 import { pragma } from "../schema.ts";
 import { applyCommits } from "./apply.ts";
 import { BatchReader } from "./batch-reader.ts";
-import { BATCH_COUNTER, Counters } from "./counters.ts";
+import { BATCH_COUNTER, Counters, SEQ_COUNTER } from "./counters.ts";
 import { takeOver } from "./take-over.ts";
 import { Pruner, type Expired } from "./prune.ts";
 import { prepareStatements, type Statements } from "./statements.ts";
@@ -47,12 +47,22 @@ export class Writer {
       ...hello,
       names: [...this.names],
       open: this.counters.open,
+      lastBatch: this.counters.get(BATCH_COUNTER, 0),
       lanes: lanes.map((row) => [row["process"] as number, this.nextDue(row["process"] as number, 0)]),
     };
   }
 
   /** Applies a batch; answers what became of it. Throws nothing. */
   apply(batch: Batch): BatchReply {
+    const refused = new Map<number, PlainError>();
+    for (;;) {
+      const reply = this.#try(batch, refused);
+      if (reply !== undefined) return reply;
+    }
+  }
+
+  /** One try at a batch; answers nothing if a commit that cannot be written was added to `refused`. */
+  #try(batch: Batch, refused: Map<number, PlainError>): BatchReply | undefined {
     let number = 0;
     const effects = createEffects();
     let reopened = false;
@@ -67,10 +77,11 @@ export class Writer {
       passFault(this.#data.faults, "begin");
       this.#database.exec("begin immediate");
       this.#readNames(reader);
-      applyCommits(tx, reader, this.#isFull());
+      applyCommits(tx, reader, this.#isFull(), refused);
       passFault(this.#data.faults, "write");
       const expired = this.#pruner.prune(tx, effects.appended);
-      this.counters.add(BATCH_COUNTER, 0, number - this.counters.get(BATCH_COUNTER, 0));
+      this.counters.set(BATCH_COUNTER, 0, number);
+      if (effects.lastSeq > 0) this.counters.set(SEQ_COUNTER, 0, effects.lastSeq);
       this.counters.write(this.statements);
       passFault(this.#data.faults, "commit");
       this.#database.exec("commit");
@@ -78,6 +89,11 @@ export class Writer {
       this.counters.keep();
       return this.#reply(effects, expired, reopened);
     } catch (error) {
+      if (effects.commit >= 0 && isOfOneCommit(error) && !refused.has(effects.commit)) {
+        refused.set(effects.commit, unwritable(error));
+        this.#rollBack();
+        return undefined;
+      }
       if (this.#recover(error, number)) return this.#reply(effects, [], true);
       return {
         type: "batch",
@@ -197,8 +213,7 @@ export class Writer {
     const passing = errcode === undefined || (errcode & 0xff) === 13;
     try {
       if (passing) {
-        if (this.#database.isTransaction) this.#database.exec("rollback");
-        this.#load();
+        this.#rollBack();
         return false;
       }
       this.#broken = true;
@@ -208,6 +223,11 @@ export class Writer {
       this.#broken = true;
       return false;
     }
+  }
+
+  #rollBack(): void {
+    if (this.#database.isTransaction) this.#database.exec("rollback");
+    this.#load();
   }
 
   #reconnect(): void {
