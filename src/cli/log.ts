@@ -11,7 +11,13 @@ export function createLogger(redact: (text: string) => string): Logger {
   const write = (line: string): boolean => process.stderr.write(redact(line));
   const isForPeople = process.stderr.isTTY;
   return pino(
-    { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level) => ({ level }) } },
+    {
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (level) => ({ level }) },
+      // Causes stand apart: pino's own way strings their texts together, which ours hold already.
+      serializers: { err: pino.stdSerializers.errWithCause },
+    },
     { write: isForPeople ? (line: string) => write(forPeople(line)) : write },
   );
 }
@@ -19,7 +25,9 @@ export function createLogger(redact: (text: string) => string): Logger {
 /** `07:21:39.123 info  message  key=value`, whatever a line of the log holds. */
 export function forPeople(line: string): string {
   const { level, time, msg, err, ...fields } = JSON.parse(line) as Record<string, unknown>;
-  const parts = Object.entries({ ...fields, ...(err !== undefined && { error: messageOf(err) }) })
+  const error = messageOf(err);
+  const isSaid = error === undefined || (typeof error === "string" && String(msg).includes(error));
+  const parts = Object.entries({ ...fields, ...(!isSaid && { error }) })
     .map(([key, value]) => `${key}=${typeof value === "string" ? value : toSafeJson(value)}`)
     .map(harmless);
   const head = `${clockTime(new Date(String(time)))} ${harmless(String(level)).padEnd(5)} ${harmless(String(msg))}`;
