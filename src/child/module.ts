@@ -53,12 +53,19 @@ async function importModule(file: string): Promise<Readonly<Record<string, unkno
   try {
     return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (cause) {
-    const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+    const reason =
+      cause instanceof Error ? `${cause.name}: ${cause.message}${placeOf(cause)}` : String(cause);
     throw new SluiceError("MODULE_NOT_FOUND", `${file} cannot be loaded: ${reason}`, {
       cause,
       details: { path: ["module"], file },
     });
   }
+}
+
+/** Node tells where a syntax error is only at the head of the stack: a line `file:///…/enrich.ts:12`. */
+function placeOf({ stack }: Error): string {
+  const [, url, line] = /^(file:.+):(\d+)\n/.exec(stack ?? "") ?? [];
+  return url === undefined ? "" : ` (${fileURLToPath(url)}:${line})`;
 }
 
 function notExported(

@@ -7,6 +7,7 @@ import type { Listener } from "../http/listen.ts";
 import { listenOnOwnerSocket } from "../http/owner-listener.ts";
 import { serve, type Servers } from "../http/serve.ts";
 import { journalFrom } from "../journal/open.ts";
+import { SluiceError, toErrorRecord } from "../model/errors.ts";
 import type { Logger } from "../model/logger.ts";
 import { EXIT, type ExitCode } from "./command.ts";
 import { reportFailure } from "./failure.ts";
@@ -24,6 +25,7 @@ export async function runPipeline(file: string, { json }: { readonly json: boole
   const signalled = untilSignalled();
   outliveRejections(logger);
   try {
+    await loadModules(pipeline);
     await using running = await start(pipeline, logger);
     const { http, hooks } = running.servers;
     const apart = pipeline.hooks === null ? {} : { hooks };
@@ -37,6 +39,23 @@ export async function runPipeline(file: string, { json }: { readonly json: boole
   }
   logger.info({}, `${pipeline.name} is stopped`);
   leave(EXIT.done);
+}
+
+/**
+ * Node loads a module once: one that cannot be loaded now cannot be later, so nothing is started over it.
+ *
+ * @throws SluiceError MODULE_NOT_FOUND
+ */
+async function loadModules({ inputs, processes, directory }: Pipeline): Promise<void> {
+  for (const { role, name, made } of [...inputs, ...processes]) {
+    if (made?.kind.type !== "function") continue;
+    try {
+      await made.kind.check?.(made.options as never, { directory });
+    } catch (error) {
+      const { message } = toErrorRecord(error);
+      throw new SluiceError("MODULE_NOT_FOUND", `${role} "${name}": ${message}`, { cause: error });
+    }
+  }
 }
 
 interface Running extends AsyncDisposable {

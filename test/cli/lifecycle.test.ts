@@ -27,6 +27,19 @@ test("run says that it is ready, and where its API is", async () => {
   }
 });
 
+test.each([
+  ["does not parse", "const a = 1;\nexport default (;", "land.ts:2)"],
+  ["exports no function", "export const land = 1;", "has no default export; it exports land"],
+])("a module that %s keeps the pipeline from starting", async (_, content, reason) => {
+  shop = workspace(PIPELINE);
+  shop.write("land.ts", content);
+  const { code, stderr } = await shop.sluice(["run"]);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/^error: MODULE_NOT_FOUND process "land": /);
+  expect(stderr).toContain(reason);
+  expect(existsSync(join(shop.folder, ".sluice/journal.db"))).toBe(false);
+});
+
 test("a pipeline without HTTP has an owner's socket for its owner only", async () => {
   shop = workspace(PIPELINE);
   const running = await shop.run();
