@@ -62,7 +62,10 @@ async function importModule(file: string): Promise<Readonly<Record<string, unkno
   }
 }
 
-/** Node tells where a syntax error is only at the head of the stack: a line `file:///…/enrich.ts:12`. */
+/**
+ * Node tells where a syntax error is only at the head of the stack: a line `file:///…/enrich.ts:12`. It does so in
+ * folders whose package.json says `"type": "module"`; elsewhere it tries the module as CommonJS, and the place is lost.
+ */
 function placeOf({ stack }: Error): string {
   const [, url, line] = /^(file:.+):(\d+)\n/.exec(stack ?? "") ?? [];
   return url === undefined ? "" : ` (${fileURLToPath(url)}:${line})`;

@@ -28,10 +28,11 @@ test("run says that it is ready, and where its API is", async () => {
 });
 
 test.each([
-  ["does not parse", "const a = 1;\nexport default (;", "land.ts:2)"],
+  ["does not parse", "const a = 1;\nexport default function ( {", "land.ts:2)"],
   ["exports no function", "export const land = 1;", "has no default export; it exports land"],
 ])("a module that %s keeps the pipeline from starting", async (_, content, reason) => {
   shop = workspace(PIPELINE);
+  shop.write("package.json", '{"type":"module"}');
   shop.write("land.ts", content);
   const { code, stderr } = await shop.sluice(["run"]);
   expect(code).toBe(2);
