@@ -22,6 +22,8 @@ const config: KnipConfig = {
   ],
   project: ["{src,scripts,bench,examples,test}/**/*.ts"],
   ignoreExportsUsedInFile: true,
+  // The system's own.
+  ignoreBinaries: ["mount", "umount"],
   ignoreDependencies: [
     // Run by scripts/check.ts.
     "@arethetypeswrong/cli",
