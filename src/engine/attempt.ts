@@ -27,6 +27,8 @@ export type AbortKind = "timeout" | "cancelled" | "shutdown";
 /** What an attempt may log in all, in characters; the rest is cut, and said to be. */
 const LOG_LIMIT = 1_000_000;
 const LINE_LIMIT = 8_000;
+/** What a line counts for at least: an empty one costs the journal a row, too. */
+const LINE_COST = 100;
 const PROGRESS_INTERVAL = 1_000;
 
 /**
@@ -146,7 +148,7 @@ export class Attempt implements RunContext {
     const text = this.#host.redact(typeof value === "string" ? value : String(value));
     const line =
       text.length > LINE_LIMIT ? `${text.slice(0, LINE_LIMIT)}… (${text.length} characters)` : text;
-    this.#logged += line.length;
+    this.#logged += Math.max(line.length, LINE_COST);
     this.#host.log(this.claim, line, stream);
     if (this.#logged > LOG_LIMIT) {
       this.#host.log(this.claim, `the log of this attempt was cut after ${LOG_LIMIT} characters`, "log");
