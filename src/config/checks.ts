@@ -10,6 +10,8 @@ export class Report {
   readonly warnings: ConfigIssue[] = [];
   readonly file: string;
   readonly #positions: Positions;
+  /** Values that could not be filled in: what else is wrong with them follows from that. */
+  readonly #unset = new Set<string>();
 
   constructor(file: string, positions: Positions) {
     this.file = file;
@@ -20,7 +22,13 @@ export class Report {
     this.#add(this.issues, this.#positions.keyAt(path), code, message);
   }
 
+  unset(path: Path, message: string): void {
+    this.#add(this.issues, this.#positions.valueAt(path), "UNSET_REFERENCE", message);
+    this.#unset.add(JSON.stringify(path));
+  }
+
   atValue(path: Path, code: ErrorCode, message: string): void {
+    if (this.#unset.has(JSON.stringify(path))) return;
     this.#add(this.issues, this.#positions.valueAt(path), code, message);
   }
 
@@ -51,6 +59,8 @@ export interface Reading {
   readonly what: string;
   /** Keys that are known where the value is, for suggestions. */
   readonly known?: Iterable<string>;
+  /** Keys that are known in the table that stands at a key of the value. Defaults to none. */
+  readonly within?: (key: string) => Iterable<string>;
   /** From a key at the value's top to the way to it in the file. Defaults to the key itself. */
   readonly toFile?: (key: string) => Path;
 }
@@ -79,7 +89,8 @@ function reportIssue(issue: SchemaIssue, reading: Reading): void {
   if (issue.code === "unrecognized_keys") {
     for (const key of issue.keys ?? []) {
       const at = toFilePath([...local, key], reading);
-      const hint = didYouMean(String(at.at(-1)), local.length === 0 ? known : []);
+      const near = local.length === 0 ? known : (reading.within?.(String(local[0])) ?? []);
+      const hint = didYouMean(String(at.at(-1)), near);
       report.atKey(
         [...reading.path, ...at],
         "UNKNOWN_KEY",

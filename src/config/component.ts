@@ -60,7 +60,12 @@ export async function readComponent(
   const what = describe(role, fields["name"]);
   const before = report.issues.length;
   const given = Object.entries(fields).filter(([key]) => Object.hasOwn(shape, key));
-  const common = read<Fields>(z.strictObject(shape), Object.fromEntries(given), { report, path, what });
+  const common = read<Fields>(z.strictObject(shape), Object.fromEntries(given), {
+    report,
+    path,
+    what,
+    within: (key) => keysWithin(shape, key),
+  });
   if (fields["operation"] !== undefined && fields["operations"] !== undefined && role === "input") {
     const message = `${what}: operation and operations mean the same; write one of them`;
     report.atKey([...path, "operations"], "INVALID_OPTIONS", message);
@@ -100,6 +105,13 @@ export function readInstance(
   const partial = lenient(role, fields, path);
   if (partial === undefined || common === undefined) return partial;
   return finish(partial, component, { masked: fields });
+}
+
+/** The keys of a table such as `retry`. */
+function keysWithin(shape: Readonly<Record<string, z.core.$ZodType>>, key: string): readonly string[] {
+  const found = shape[key];
+  const table = found instanceof z.ZodOptional ? found.unwrap() : found;
+  return table instanceof z.ZodObject ? Object.keys(table.shape) : [];
 }
 
 function describe(role: Role, name: unknown): string {

@@ -94,6 +94,11 @@ export function resolveReferences(
   return { value, masked, secrets: [...secrets] };
 }
 
+/** Whether a text is a reference and nothing else. */
+export function isReference(text: string): boolean {
+  return /^\$\{(env|file):[^}]*\}$/.test(text);
+}
+
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);

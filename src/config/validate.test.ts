@@ -214,6 +214,11 @@ describe("what is wrong is said with its place", () => {
       `${line(1)}:1: INVALID_OPTIONS process "b": a mistake of the kind's own`,
     ],
     [
+      "an unknown key of a table inside",
+      '[[process]]\nname = "b"\ntype = "note"\nretry = { attemps = 2 }',
+      `${line(4)}:11: UNKNOWN_KEY process "b", retry: there is no key "attemps"; did you mean "attempts"?`,
+    ],
+    [
       "two spellings of one key",
       '[[input]]\nname = "h"\ntype = "hook"\npath = "/h"\noperation = "create"\noperations = ["update"]',
       `${line(6)}:1: INVALID_OPTIONS input "h": operation and operations mean the same; write one of them`,
@@ -237,6 +242,11 @@ describe("what is wrong is said with its place", () => {
       "a variable that is not set",
       'rate = "${env:NOT_SET}/s"',
       `${line(1)}:8: UNSET_REFERENCE \${env:NOT_SET}: the environment variable "NOT_SET" is not set`,
+    ],
+    [
+      "a secret whose variable is not set",
+      '[[input]]\nname = "t"\ntype = "table"\ntables = ["x"]\nconnection_string = "${env:NOT_SET}"',
+      `${line(5)}:21: UNSET_REFERENCE \${env:NOT_SET}: the environment variable "NOT_SET" is not set`,
     ],
     [
       "a variable of the prototype",
@@ -356,8 +366,15 @@ when = "1 +"
       "c.toml:10:8: INVALID_OPTIONS",
       "c.toml:11:12: UNKNOWN_NAME",
       "c.toml:12:11: UNSET_REFERENCE",
-      "c.toml:12:11: INVALID_DURATION",
       "c.toml:13:1: DUPLICATE_LINK",
+    ]);
+  });
+
+  test("what a variable that is not set leaves behind is not called wrong, too", async () => {
+    const text = '[http]\nlisten = "127.0.0.1:${env:NOT_SET}"\n[retention]\ndead = "${file:./nothing}"';
+    expect(await errorsIn(text)).toEqual([
+      expect.stringMatching(/^c\.toml:2:10: UNSET_REFERENCE/),
+      expect.stringMatching(/^c\.toml:4:8: UNSET_REFERENCE/),
     ]);
   });
 

@@ -9,7 +9,7 @@ import { hookPathFault } from "./hooks.ts";
 import { configError } from "./issue.ts";
 import { isLoopback, parseListen, type Listen } from "./listen.ts";
 import type { Pipeline, PipelineHttp, PipelineRetention } from "./pipeline.ts";
-import { createRedactor, isPlainObject, MASK, resolveReferences } from "./references.ts";
+import { createRedactor, isPlainObject, isReference, MASK, resolveReferences } from "./references.ts";
 import type { Registry, Role } from "./registry.ts";
 import { TOP, type TopKey } from "./schema.ts";
 import { parseSize } from "./size.ts";
@@ -36,9 +36,7 @@ type Fields = Readonly<Record<string, unknown>>;
 export async function validate(source: Source, options: ValidateOptions): Promise<Pipeline> {
   const report = new Report(source.file, source.positions);
   const tree = options.isCode === true ? spellAsFile(source.value as Fields) : (source.value as Fields);
-  const resolved = resolveReferences(tree, options, (path, message) =>
-    report.atValue(path, "UNSET_REFERENCE", message),
-  );
+  const resolved = resolveReferences(tree, options, (path, message) => report.unset(path, message));
   const secrets = new Set(resolved.secrets);
   const value = resolved.value as Fields;
   const masked = resolved.masked as Fields;
@@ -48,7 +46,10 @@ export async function validate(source: Source, options: ValidateOptions): Promis
     registry: options.registry,
     directory: options.directory,
     report,
-    addSecret: (secret) => secrets.add(secret),
+    addSecret: (secret) => {
+      // One that could not be filled in is named by the message that says so.
+      if (!isReference(secret)) secrets.add(secret);
+    },
   });
   const topology = wire(components, value["link"], report);
   const made = components.flatMap((component) => component.made ?? []);
