@@ -4,6 +4,7 @@ import { parseRunId } from "../../model/run.ts";
 import { ReadyQueue } from "../ready-queue.ts";
 import { DEAD, isFinalCode, QUEUED, SUCCEEDED, WAITING } from "../run-code.ts";
 import type { RunSeed } from "../work.ts";
+import { FinishedEvents } from "./finished-events.ts";
 import {
   createExtra,
   createLane,
@@ -34,8 +35,8 @@ export class MemoryStore {
   /** The greatest uid so far: what is greater still is new, and mostly they grow. */
   #greatestUid = "";
   readonly #deliveries = new Map<string, Map<string, string>>();
-  readonly #succeeded: Finished = { kept: SUCCEEDED_KEPT, entries: [], next: 0 };
-  readonly #failed: Finished = { kept: FAILED_KEPT, entries: [], next: 0 };
+  readonly #succeeded = new FinishedEvents(SUCCEEDED_KEPT);
+  readonly #failed = new FinishedEvents(FAILED_KEPT);
   readonly #logger: Logger;
   readonly #onReady: (lane: MemoryLane, run: MemoryRun) => void;
   #seq = 0;
@@ -257,9 +258,7 @@ export class MemoryStore {
   #list(event: MemoryEvent): void {
     event.listed += 1;
     const list = event.runs.every(isSucceeded) ? this.#succeeded : this.#failed;
-    const oldest = list.entries[list.next];
-    list.entries[list.next] = event;
-    list.next = (list.next + 1) % list.kept;
+    const oldest = list.add(event);
     if (oldest !== undefined && --oldest.listed === 0 && oldest.open === 0) this.#forget(oldest);
   }
 
@@ -292,13 +291,6 @@ export class MemoryStore {
 }
 
 const NO_RUNS: readonly MemoryRun[] = [];
-
-/** A ring of the events that finished last. */
-interface Finished {
-  readonly kept: number;
-  readonly entries: MemoryEvent[];
-  next: number;
-}
 
 function isSucceeded(run: MemoryRun): boolean {
   return run.state === SUCCEEDED;

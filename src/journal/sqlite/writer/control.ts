@@ -1,5 +1,5 @@
 import type { ErrorRecord } from "../../../model/errors.ts";
-import { formatRunId, parseRunId } from "../../../model/run.ts";
+import { formatRunId } from "../../../model/run.ts";
 import {
   CANCELLED,
   DEAD,
@@ -13,8 +13,8 @@ import {
 } from "../../run-code.ts";
 import type { Control, ControlResult, RunSeed } from "../../work.ts";
 import { OUTCOME_CODES, type ControlMessage } from "../layout.ts";
-import { fromStoredText, toStoredText } from "../stored-text.ts";
-import { readUid, writeUid } from "../uid-blob.ts";
+import { toStoredText } from "../stored-text.ts";
+import { findRun, idOf, orderingKeyOf, runByKey, runsOfEvent, seqOf, type RunState } from "./find-runs.ts";
 import { isLineTaken, promoteNext } from "./lines.ts";
 import { clearStrikes } from "./settle.ts";
 import type { Row, Transaction } from "./transaction.ts";
@@ -23,15 +23,6 @@ const FAILED = OUTCOME_CODES.indexOf("failed");
 const CANCELLED_ATTEMPT = OUTCOME_CODES.indexOf("cancelled");
 /** Runs that are ended at a time, so that millions do not stand in memory. */
 const CHUNK = 1_000;
-
-interface RunState {
-  readonly id: number;
-  readonly process: number;
-  readonly state: number;
-  readonly line: string | null;
-  readonly replay: number;
-  readonly data: string | null;
-}
 
 /** Carries out what an operator asked for. */
 export function applyControl(tx: Transaction, message: ControlMessage): ControlResult {
@@ -245,58 +236,6 @@ function insertOpen(
 function nextRun(seq: number, runs: readonly RunState[]): number | undefined {
   const last = runs.at(-1)?.id ?? seq * RUNS_PER_EVENT - 1;
   return last + 1 < (seq + 1) * RUNS_PER_EVENT ? last + 1 : undefined;
-}
-
-function findRun(tx: Transaction, id: string): RunState | undefined {
-  const parts = parseRunId(id);
-  const process = parts === undefined ? undefined : tx.ids.get(parts.process);
-  if (parts === undefined || process === undefined) return undefined;
-  const seq = seqOf(tx, parts.event);
-  if (seq === undefined) return undefined;
-  return runsOfEvent(tx, seq).find((run) => run.process === process && run.replay === parts.replay);
-}
-
-const uidBytes = new Uint8Array(16);
-
-function seqOf(tx: Transaction, uid: string): number | undefined {
-  const row = tx.statements.eventOf.get(writeUid(uid, uidBytes)) as Row | undefined;
-  return row?.[0] as number | undefined;
-}
-
-function runByKey(tx: Transaction, key: number): RunState | undefined {
-  const row = tx.statements.run.get(key) as Row | undefined;
-  return row === undefined ? undefined : toRunState(row);
-}
-
-function runsOfEvent(tx: Transaction, seq: number): RunState[] {
-  const first = seq * RUNS_PER_EVENT;
-  return (tx.statements.runsOfEvent.all(first, first + RUNS_PER_EVENT - 1) as unknown as Row[]).map(
-    toRunState,
-  );
-}
-
-function toRunState([id, process, state, line, replay, data]: Row): RunState {
-  return {
-    id: id as number,
-    process: process as number,
-    state: state as number,
-    line: line as string | null,
-    replay: (replay as number | null) ?? 0,
-    data: data as string | null,
-  };
-}
-
-/** As `line` holds it. */
-function orderingKeyOf(tx: Transaction, seq: number): string {
-  const [key, location, id, uid] = tx.statements.eventKey.get(seq) as unknown as Row;
-  if (key !== null) return key as string;
-  const record = id === null ? readUid(uid as Uint8Array) : fromStoredText(id as string);
-  return toStoredText(`${fromStoredText(location as string)}/${record}`);
-}
-
-function idOf(tx: Transaction, run: RunState): string {
-  const [, , , uid] = tx.statements.eventKey.get(Math.floor(run.id / RUNS_PER_EVENT)) as unknown as Row;
-  return formatRunId(readUid(uid as Uint8Array), tx.names.get(run.process) as string, run.replay);
 }
 
 function notFound(what: string, id: string): ControlResult {
