@@ -36,15 +36,16 @@ export class Emitter {
     this.#options = options;
   }
 
-  async emit(name: string, init: EventInit, options?: EmitOptions): Promise<Receipt> {
+  /** One promise an event: it is the hot path. What is wrong with the event is thrown at once. */
+  emit(name: string, init: EventInit, options?: EmitOptions): Promise<Receipt> {
     const source = this.#options.source(name);
-    let record = this.#toRecord(name, init);
-    if (lacksHops(record)) [record = record] = await withHops([record], this.#options.work);
+    const record = this.#toRecord(name, init);
     const state = statePuts(name, options?.state);
-    const append = passes(source, record) ? [this.append(record, options?.dedupe)] : [];
-    const results = await this.#commit(append, state);
-    source.heard(this.#options.clock.now());
-    return results[0] ?? { uid: record.uid, ...FILTERED };
+    const dedupe = options?.dedupe;
+    if (!lacksHops(record)) return this.#commitOne(source, record, dedupe, state);
+    return withHops([record], this.#options.work).then(([traced = record]) => {
+      return this.#commitOne(source, traced, dedupe, state);
+    });
   }
 
   async emitAll(name: string, inits: readonly EventInit[], options?: EmitOptions): Promise<Receipt[]> {
@@ -90,6 +91,31 @@ export class Emitter {
   #toRecord(source: string, init: EventInit): EventRecord {
     const { clock, newUid } = this.#options;
     return toEventRecord(init, source, clock.now(), newUid);
+  }
+
+  #commitOne(
+    source: EmitSource,
+    record: EventRecord,
+    dedupe: string | undefined,
+    state: readonly StatePut[] | undefined,
+  ): Promise<Receipt> {
+    if (!passes(source, record)) return this.#filterOne(source, record, state);
+    const append = [this.append(record, dedupe)];
+    return this.#options.work.commit(state === undefined ? { append } : { append, state }).then((result) => {
+      if (eventAccepted.hasSubscribers) this.#publish(append, result.append);
+      source.heard(this.#options.clock.now());
+      return result.append[0] as Receipt;
+    });
+  }
+
+  async #filterOne(
+    source: EmitSource,
+    { uid }: EventRecord,
+    state: readonly StatePut[] | undefined,
+  ): Promise<Receipt> {
+    await this.#commit([], state);
+    source.heard(this.#options.clock.now());
+    return { uid, ...FILTERED };
   }
 
   async #commit(
