@@ -1,6 +1,7 @@
 // What users import. Named exports only; the one thing done here is to pick the defaults.
 import { Orchestrator as Engine, type EngineOptions } from "./engine/orchestrator.ts";
 import type { JournalDriver, Retention } from "./journal/journal.ts";
+import { SluiceError } from "./model/errors.ts";
 import { journalFrom } from "./journal/open.ts";
 
 export interface OrchestratorOptions extends Omit<EngineOptions, "journal"> {
@@ -28,6 +29,8 @@ export class Orchestrator extends Engine {
   /** @throws SluiceError INVALID_OPTIONS or INVALID_DURATION */
   constructor(options: OrchestratorOptions) {
     const { journal, retention, ...engine } = options;
+    if (journal === undefined)
+      throw new SluiceError("INVALID_OPTIONS", 'name a journal: "memory:" or "sqlite:PATH"');
     super({ ...engine, journal: typeof journal === "string" ? journalFrom(journal, retention) : journal });
   }
 }

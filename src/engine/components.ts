@@ -43,6 +43,7 @@ export class Components {
   }
 
   addInput<Data>(input: Input<Data>, settings: InputSettings | undefined): RegisteredInput {
+    expectMethod("input", input, "handle", "(context)");
     const resolved = resolveInputSettings(input.name, { ...input.settings, ...settings });
     const reads = (input.reads ?? []).map(parseDataset);
     const { name, type = "custom" } = input;
@@ -58,6 +59,7 @@ export class Components {
     settings: ProcessSettings | undefined,
   ): RegisteredProcess {
     const { name, type = "custom" } = process;
+    expectMethod("process", process, "run", "(event, context)");
     const resolved = resolveProcessSettings(name, { ...process.settings, ...settings });
     const reads = (process.reads ?? []).map(parseDataset);
     const writes = (process.writes ?? []).map(parseDataset);
@@ -118,4 +120,18 @@ export class Components {
     }
     return hooks;
   }
+}
+
+/** Whoever writes plain JavaScript has no compiler to tell. */
+function expectMethod<Method extends string>(
+  role: string,
+  component: { readonly name: string } & Readonly<Record<Method, unknown>>,
+  method: Method,
+  parameters: string,
+): void {
+  if (typeof component[method] === "function") return;
+  throw new SluiceError(
+    "INVALID_OPTIONS",
+    `${role} "${component.name}" has no function ${method}${parameters}`,
+  );
 }

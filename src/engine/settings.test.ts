@@ -53,6 +53,7 @@ describe("the settings of a process", () => {
     [{ onDead: "stop" }, "INVALID_OPTIONS"],
     [{ rate: "fast" }, "INVALID_OPTIONS"],
     [{ retry: { attempts: 0 } }, "INVALID_OPTIONS"],
+    [{ concurency: 3 }, "INVALID_OPTIONS"],
   ])("%j is refused, naming the process", (settings, code) => {
     expect(() => resolveProcessSettings("enrich", settings as ProcessSettings)).toThrow(
       expect.objectContaining({ code, message: expect.stringContaining(`process "enrich"`) }),
@@ -78,6 +79,7 @@ describe("the settings of an input", () => {
     [{ operations: ["explode"] }, "INVALID_OPERATION"],
     [{ expectEvery: 0 }, "INVALID_DURATION"],
     [{ expectEvery: "often" }, "INVALID_DURATION"],
+    [{ expect_every: "1m" }, "INVALID_OPTIONS"],
   ])("%j is refused, naming the input", (settings, code) => {
     expect(() => resolveInputSettings("orders", settings as InputSettings)).toThrow(
       expect.objectContaining({ code, message: expect.stringContaining(`input "orders"`) }),

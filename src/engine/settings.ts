@@ -1,8 +1,10 @@
 import type { InputSettings, ProcessSettings } from "../model/component.ts";
 import { parseDuration, type Duration } from "../model/duration.ts";
 import { SluiceError } from "../model/errors.ts";
+import { INPUT_KEYS, PROCESS_KEYS } from "../model/kind.ts";
 import { parseOperation, type Operation } from "../model/operation.ts";
 import { parseRate, type Rate } from "../model/rate.ts";
+import { didYouMean } from "../model/suggest.ts";
 import { resolveRetryPolicy, type RetryPolicy } from "./retry-policy.ts";
 
 /** The settings of a process, checked and with their defaults. Durations in milliseconds. */
@@ -31,7 +33,7 @@ export function resolveProcessSettings(
   name: string,
   settings: ProcessSettings,
 ): Readonly<ResolvedProcessSettings> {
-  return naming(`process "${name}"`, () => ({
+  return naming(`process "${name}"`, settings, PROCESS_KEYS, () => ({
     concurrency: checkConcurrency(settings.concurrency ?? 8),
     timeout: positiveDuration(settings.timeout, "timeout"),
     grace: optionalDuration(settings.grace),
@@ -45,11 +47,22 @@ export function resolveProcessSettings(
 
 /** @throws SluiceError INVALID_OPERATION or INVALID_DURATION, naming the input */
 export function resolveInputSettings(name: string, settings: InputSettings): Readonly<ResolvedInputSettings> {
-  return naming(`input "${name}"`, () => ({
+  return naming(`input "${name}"`, settings, INPUT_KEYS, () => ({
     operations: settings.operations && new Set(settings.operations.map(parseOperation)),
     expectEvery: positiveDuration(settings.expectEvery, "expectEvery"),
     enabled: settings.enabled ?? true,
   }));
+}
+
+/** A misspelt setting would be a default that nobody meant; only the compiler of TypeScript tells otherwise. */
+function refuseUnknown(settings: object, known: readonly string[]): void {
+  for (const key of Object.keys(settings)) {
+    if (known.includes(key)) continue;
+    throw new SluiceError(
+      "INVALID_OPTIONS",
+      `there is no setting ${JSON.stringify(key)}${didYouMean(key, known)}`,
+    );
+  }
 }
 
 /** @throws SluiceError INVALID_OPTIONS */
@@ -80,8 +93,14 @@ function oneOf(value: string, allowed: readonly string[], key: string): string {
   );
 }
 
-function naming<Settings extends object>(what: string, resolve: () => Settings): Readonly<Settings> {
+function naming<Settings extends object>(
+  what: string,
+  given: object,
+  known: readonly string[],
+  resolve: () => Settings,
+): Readonly<Settings> {
   try {
+    refuseUnknown(given, known);
     return Object.freeze(resolve());
   } catch (error) {
     if (!(error instanceof SluiceError)) throw error;

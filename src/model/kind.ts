@@ -1,5 +1,6 @@
 import { SluiceError } from "./errors.ts";
 import type { Input, InputSettings, Process, ProcessSettings } from "./component.ts";
+import { didYouMean } from "./suggest.ts";
 
 /** The slice of Standard Schema (https://standardschema.dev, version 1) that is called; zod schemas fit. */
 export interface OptionsSchema<In, Out> {
@@ -132,9 +133,32 @@ export function checkOptions<In, Out>(
   const [issue] = result.issues;
   const path = (issue?.path ?? []).map((part) => String(typeof part === "object" ? part.key : part));
   const where = path.length === 0 ? "" : ` (${path.join(".")})`;
-  throw new SluiceError("INVALID_OPTIONS", `${spec.type} "${name}"${where}: ${issue?.message}`, {
-    details: { path, issues: result.issues },
-  });
+  throw new SluiceError(
+    "INVALID_OPTIONS",
+    `${spec.type} "${name}"${where}: ${explain(issue, spec.options)}`,
+    {
+      details: { path, issues: result.issues },
+    },
+  );
+}
+
+/** What is wrong, in words of ours where zod tells enough of it. */
+function explain(issue: { readonly message: string } | undefined, schema: object): string {
+  const {
+    message = "they are refused",
+    code,
+    keys,
+  } = (issue ?? {}) as {
+    readonly message?: string;
+    readonly code?: string;
+    readonly keys?: readonly string[];
+  };
+  const unknown = code === "unrecognized_keys" ? keys?.[0] : undefined;
+  if (unknown !== undefined) {
+    const { shape } = schema as { readonly shape?: object };
+    return `there is no option ${JSON.stringify(unknown)}${didYouMean(unknown, Object.keys(shape ?? {}))}`;
+  }
+  return message.endsWith("received undefined") ? "it is missing" : message;
 }
 
 function split(
