@@ -19,6 +19,9 @@ const STEADY = 60_000;
 const FAILURES_LIMIT = 10;
 const FAILURES_WINDOW = 300_000;
 
+/** States that a pause does not change. In all others an input is paused as soon as it was told to end. */
+const AT_REST: ReadonlySet<InputState> = new Set(["finished", "failed", "stopped"]);
+
 /** Keeps one input listening: starts it, starts it anew when it fails, and knows how it is. */
 export class SupervisedInput {
   readonly input: Input;
@@ -58,7 +61,7 @@ export class SupervisedInput {
     return {
       name: this.input.name,
       type: this.input.type ?? "custom",
-      state: this.#state,
+      state: this.#paused && !AT_REST.has(this.#state) ? "paused" : this.#state,
       restarts: this.#restarts,
       lastEventAt: this.#lastEventAt === undefined ? null : isoTime(this.#lastEventAt),
       lastError: this.#lastError,

@@ -177,6 +177,7 @@ describe("pausing", () => {
     await pipeline.orchestrator.start();
     await pipeline.turn();
     await pipeline.orchestrator.pause("watched");
+    expect(pipeline.row().state).toBe("paused");
     await pipeline.turn();
     expect(pipeline.lives[0]?.context.signal.aborted).toBe(true);
     expect(pipeline.row().state).toBe("paused");
