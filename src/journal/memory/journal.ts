@@ -95,8 +95,7 @@ function openMemoryJournal({ clock, logger }: JournalSurroundings): Journal {
     const now = clock.now();
     let run: MemoryRun | undefined;
     while (claims.length < atMost && (run = lane.ready.shift()) !== undefined) {
-      if (run.state === QUEUED || (run.state === RETRYING && run.extra?.due === 0))
-        claims.push(claimRun(run, now));
+      if (isReady(run)) claims.push(claimRun(run, now));
     }
     return claims;
   }
@@ -229,6 +228,12 @@ function openMemoryJournal({ clock, logger }: JournalSurroundings): Journal {
       }
     },
   };
+}
+
+/** Whether it may be taken: it may have been ended since it was queued, or its last attempt may still go on. */
+function isReady({ state, extra }: MemoryRun): boolean {
+  if (extra === null) return state === QUEUED;
+  return extra.lingering === null && (state === QUEUED || (state === RETRYING && extra.due === 0));
 }
 
 function byDue(a: Retry, b: Retry): number {

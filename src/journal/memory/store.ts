@@ -165,6 +165,7 @@ export class MemoryStore {
     extraOf(run).lingering = null;
     if (isFinalCode(run.state)) this.#leaveLine(run, false);
     else if (run.state === WAITING) this.move(run, QUEUED);
+    else if (run.state === QUEUED) this.#onReady(run.lane, run);
   }
 
   /** Opens a final run anew. */
@@ -174,7 +175,7 @@ export class MemoryStore {
     if (!keepsPlace) this.#leaveLine(run, false);
     run.attempts = 0;
     run.last = null;
-    if (!keepsPlace) extra.lingering = null;
+    if (!keepsPlace && key !== undefined) extra.lingering = null;
     extra.endedAt = null;
     extra.error = null;
     run.event.open += 1;

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, realpathSync, statfsSync } from "node:fs";
+import { existsSync, mkdirSync, realpathSync, statfsSync, statSync } from "node:fs";
 import path from "node:path";
 import { SluiceError } from "../../model/errors.ts";
 import type { Logger } from "../../model/logger.ts";
@@ -27,7 +27,7 @@ const PASSING: ReadonlyMap<number, string> = new Map([
  * The real path of the journal's file; its folder is made if it is missing. The same file has one path, whatever
  * links lead to it, so that its lock has one, too.
  *
- * @throws SluiceError JOURNAL_UNSUPPORTED on a network file system, JOURNAL_IO if the folder cannot be made
+ * @throws SluiceError JOURNAL_UNSUPPORTED for what is no plain file, and on a network file system; JOURNAL_IO if the folder cannot be made
  */
 export function prepareFile(file: string, logger: Logger): string {
   const folder = path.dirname(path.resolve(file));
@@ -41,6 +41,7 @@ export function prepareFile(file: string, logger: Logger): string {
     );
   }
   const real = existsSync(file) ? realpathSync(file) : path.join(realpathSync(folder), path.basename(file));
+  checkFile(real);
   const type = Number(statfsSync(path.dirname(real)).type) >>> 0;
   const network = NETWORK.get(type);
   if (network !== undefined) {
@@ -52,4 +53,14 @@ export function prepareFile(file: string, logger: Logger): string {
   const passing = PASSING.get(type);
   if (passing !== undefined) logger.warn({ journal: real }, `the journal is on ${passing}`);
   return real;
+}
+
+/** By its second name a file would have a second lock and a second write-ahead log. */
+function checkFile(file: string): void {
+  const status = statSync(file, { throwIfNoEntry: false });
+  if (status === undefined || (status.isFile() && status.nlink === 1)) return;
+  const why = status.isFile()
+    ? `has ${status.nlink} names (hard links), so that two owners could lose each other's events; remove the others, or copy it`
+    : "is no regular file; name another one";
+  throw new SluiceError("JOURNAL_UNSUPPORTED", `journal ${file} ${why}`, { details: { path: file } });
 }

@@ -1,6 +1,6 @@
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, statSync, symlinkSync } from "node:fs";
+import { existsSync, linkSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
@@ -72,6 +72,46 @@ describe("the owner of a SQLite journal", () => {
     symlinkSync(file, link);
     await expect(open(link)).rejects.toMatchObject({ code: "JOURNAL_OWNED" });
   });
+
+  it("refuses a journal with a second hard link, whose lock would be another one", async () => {
+    const { file, folder } = await place();
+    await open(file);
+    const link = path.join(folder, "link.db");
+    linkSync(file, link);
+    await expect(open(link)).rejects.toMatchObject({
+      code: "JOURNAL_UNSUPPORTED",
+      message: expect.stringContaining("2 names"),
+    });
+  });
+
+  it("refuses what is no regular file, and leaves it as it is", async () => {
+    const { file } = await place();
+    execFileSync("mkfifo", ["-m", "644", file]);
+    await expect(open(file)).rejects.toMatchObject({ code: "JOURNAL_UNSUPPORTED" });
+    expect(statSync(file).mode & 0o777).toBe(0o644);
+  });
+
+  it.each(["journal.db", "journal.db-wal"])(
+    "acknowledges nothing while %s is not in its place, and goes on once it is back",
+    async (name) => {
+      const { file, folder } = await place();
+      const journal = await open(file);
+      const keep = (value: string) =>
+        journal.work.commit({ state: [{ owner: "a", key: "b", value: JSON.stringify(value) }] });
+      await keep("before");
+      const [at, elsewhere] = [path.join(folder, name), path.join(folder, "elsewhere")];
+      renameSync(at, elsewhere);
+      const refused = { code: "JOURNAL_IO", message: expect.stringContaining("removed, moved or replaced") };
+      await expect(keep("while it is gone")).rejects.toMatchObject(refused);
+      writeFileSync(at, "");
+      await expect(keep("to another file")).rejects.toMatchObject(refused);
+      expect(journal.health()).toMatchObject({ ok: false });
+      renameSync(elsewhere, at);
+      await keep("after");
+      expect(journal.health()).toEqual({ ok: true });
+      expect(await journal.work.readState("a", "b")).toMatchObject({ value: '"after"' });
+    },
+  );
 
   it("loses the journal to the next one when it is killed, with every acknowledged event in it", async () => {
     const { file } = await place();

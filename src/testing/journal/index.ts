@@ -5,6 +5,7 @@ import { testDurability } from "./durability.ts";
 import { testFencing } from "./fencing.ts";
 import { testHistory } from "./history.ts";
 import { testOrder } from "./order.ts";
+import { testRandomLife } from "./random-life.ts";
 import { testRecovery } from "./recovery.ts";
 import { testRelease } from "./release.ts";
 import { testRetryTimes } from "./retry-times.ts";
@@ -28,5 +29,6 @@ export function testJournal(subject: JournalSubject): void {
     testHistory(subject);
     testDurability(subject);
     testRecovery(subject);
+    testRandomLife(subject);
   });
 }

@@ -3,6 +3,7 @@ import { openForWriting } from "../database.ts";
 import { isOfOneCommit, toPlainError, unwritable, type PlainError } from "../failure.ts";
 import { passFault } from "../faults.ts";
 import type { Batch, BatchReply, Hello, WriterData } from "../layout.ts";
+import { watchOver } from "../presence.ts";
 import { pragma } from "../schema.ts";
 import { applyCommits } from "./apply.ts";
 import { BatchReader } from "./batch-reader.ts";
@@ -23,6 +24,7 @@ export class Writer {
   statements!: Statements;
   #pruner!: Pruner;
   #broken = false;
+  #checkPresence!: () => void;
 
   constructor(data: WriterData) {
     this.#data = data;
@@ -74,6 +76,7 @@ export class Writer {
       const reader = new BatchReader(batch);
       number = reader.number();
       const tx = this.transaction(reader.number(), effects);
+      this.#checkPresence();
       passFault(this.#data.faults, "begin");
       this.#database.exec("begin immediate");
       this.#readNames(reader);
@@ -159,6 +162,7 @@ export class Writer {
     this.statements = prepareStatements(this.#database);
     this.#pruner = new Pruner(this.#database);
     this.#load();
+    this.#checkPresence = watchOver(this.path);
   }
 
   #load(): void {
@@ -231,7 +235,11 @@ export class Writer {
   }
 
   #reconnect(): void {
-    if (this.#database.isOpen) this.#database.close();
+    if (this.#database.isOpen) {
+      // Else a new, empty file would be made in the place of one that is gone.
+      this.#checkPresence();
+      this.#database.close();
+    }
     this.#connect();
     this.#broken = false;
   }
