@@ -16,7 +16,7 @@ const IN_FLIGHT = 40;
 export class Hosted implements AsyncDisposable {
   readonly ledger: Ledger;
   readonly journal: string;
-  readonly #folder: string;
+  readonly folder: string;
   readonly #options: Omit<HostOptions, "journal" | "failpoint">;
   readonly #newUid = createUidSource(Math.random);
   #child: ChildProcess | undefined;
@@ -32,7 +32,7 @@ export class Hosted implements AsyncDisposable {
   }
 
   constructor(folder: string, options: Omit<HostOptions, "journal" | "failpoint">) {
-    this.#folder = folder;
+    this.folder = folder;
     this.#options = options;
     this.journal = join(folder, "journal.db");
     const ordered = options.processes.filter((process) => process.order === "key");
@@ -52,11 +52,22 @@ export class Hosted implements AsyncDisposable {
     return this.#options.processes.map((process) => process.name);
   }
 
-  /** Starts the host, and sends again what was not acknowledged before. Resolves when it is ready, or dead. */
-  async start(failpoint?: HostOptions["failpoint"]): Promise<void> {
+  /** Events that were sent in this life, and neither acknowledged nor refused yet. */
+  get unanswered(): number {
+    return this.#inFlight;
+  }
+
+  /**
+   * Starts the host, and sends again what was not acknowledged before. Resolves when it is ready, or dead.
+   *
+   * @param launcher a command that runs the host in its own place, such as a tracer
+   */
+  async start(failpoint?: HostOptions["failpoint"], launcher: readonly string[] = []): Promise<void> {
     const options: HostOptions = { ...this.#options, journal: this.journal, ...(failpoint && { failpoint }) };
     const life = ++this.#life;
-    const child = fork(HOST, [JSON.stringify(options)], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    const [execPath = "", ...execArgv] = [...launcher, process.execPath];
+    const stdio = ["ignore", "inherit", "inherit", "ipc"] as const;
+    const child = fork(HOST, [JSON.stringify(options)], { execPath, execArgv, stdio: [...stdio] });
     this.#child = child;
     this.#ready = Promise.withResolvers<void>();
     child.on("message", (message: FromHost) => this.#heard(message, life));
@@ -101,17 +112,24 @@ export class Hosted implements AsyncDisposable {
     return { code: child.exitCode, signal: child.signalCode };
   }
 
-  /** Waits until every acknowledged event was done by every process, or the time is up. */
+  /** Waits until every event was acknowledged, and done by every process, or the time is up. */
   async finish(milliseconds: number, processes: readonly string[] = this.processes): Promise<void> {
-    const until = performance.now() + milliseconds;
-    while (performance.now() < until && (this.#open.size > 0 || this.ledger.missing(processes).length > 0)) {
-      await delay(20);
-    }
+    await inTime(milliseconds, () => this.#open.size === 0 && this.ledger.missing(processes).length === 0);
+  }
+
+  /** Waits until every acknowledged event was done by every process, or the time is up. */
+  async done(milliseconds: number): Promise<void> {
+    await inTime(milliseconds, () => this.ledger.missing(this.processes).length === 0);
+  }
+
+  /** Waits until what was sent in this life was acknowledged or refused, or the time is up. */
+  async answered(milliseconds: number): Promise<void> {
+    await inTime(milliseconds, () => this.#inFlight === 0 || !this.isAlive);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
   }
 
   #emitNext(): void {
@@ -132,4 +150,9 @@ export class Hosted implements AsyncDisposable {
     if (message.type === "acknowledged") this.#open.delete(message.uid);
     this.ledger.note(message, life);
   }
+}
+
+async function inTime(milliseconds: number, isSo: () => boolean): Promise<void> {
+  const until = performance.now() + milliseconds;
+  while (performance.now() < until && !isSo()) await delay(20);
 }

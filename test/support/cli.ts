@@ -19,6 +19,8 @@ export interface Ended {
 export interface SluiceOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
+  /** A command that runs `sluice` in its own place, such as a tracer. */
+  readonly launcher?: readonly string[];
 }
 
 /** A folder of its own with a pipeline in it, in which commands are run as a user would. */
@@ -87,9 +89,13 @@ export function workspace(config: string = PIPELINE): Workspace {
   for (const [file, content] of Object.entries(MODULES)) write(file, content);
   write("sluice.toml", config);
 
-  function start(argv: readonly string[], { env = {}, stdin }: SluiceOptions = {}): ChildProcess {
+  function start(
+    argv: readonly string[],
+    { env = {}, stdin, launcher = [] }: SluiceOptions = {},
+  ): ChildProcess {
+    const [command = "", ...before] = [...launcher, process.execPath];
     const inherited = { PATH: process.env["PATH"], HOME: process.env["HOME"], TMPDIR: process.env["TMPDIR"] };
-    const child = spawn(process.execPath, [MAIN, ...argv], { cwd: folder, env: { ...inherited, ...env } });
+    const child = spawn(command, [...before, MAIN, ...argv], { cwd: folder, env: { ...inherited, ...env } });
     child.stdin.end(stdin);
     return child;
   }

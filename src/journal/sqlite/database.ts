@@ -7,10 +7,13 @@ import { checkVersion, migrate, pragma } from "./schema.ts";
 const COMMON =
   "pragma cell_size_check = on; pragma mmap_size = 0; pragma temp_store = memory; pragma trusted_schema = off;";
 
+/** `synchronous`, as a number (https://www.sqlite.org/pragma.html#pragma_synchronous). */
+const FULL = 2;
+
 /**
  * Opens the one connection that writes. WAL with a sync at every commit; on macOS a sync that reaches the disk.
  *
- * @throws what SQLite throws, or SluiceError JOURNAL_DAMAGED, JOURNAL_VERSION
+ * @throws what SQLite throws, or SluiceError JOURNAL_DAMAGED, JOURNAL_VERSION, JOURNAL_UNSUPPORTED
  */
 export function openForWriting(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: 5_000 });
@@ -24,6 +27,7 @@ export function openForWriting(path: string): DatabaseSync {
     database.exec("pragma wal_autocheckpoint = 4000; pragma journal_size_limit = 67108864;");
     if (process.platform === "darwin")
       database.exec("pragma fullfsync = on; pragma checkpoint_fullfsync = on;");
+    expectDurable(database, path);
     migrate(database, path);
     checkLength(database, path);
     return database;
@@ -44,6 +48,17 @@ export function openForReading(path: string): DatabaseSync {
     database.close();
     throw error;
   }
+}
+
+/** SQLite answers a mode that cannot be had with the one that it stays in, and no error. */
+function expectDurable(database: DatabaseSync, path: string): void {
+  const mode = database.prepare("pragma journal_mode").get()?.["journal_mode"];
+  const synchronous = pragma(database, "synchronous");
+  if (mode === "wal" && synchronous === FULL) return;
+  throw new SluiceError(
+    "JOURNAL_UNSUPPORTED",
+    `journal ${path}: this file system cannot keep a write-ahead log that is synced (journal_mode ${String(mode)}, synchronous ${synchronous}); put the journal on a local disk`,
+  );
 }
 
 /** What an earlier owner left in the write-ahead log is brought home, so that the file's length says whether it is whole. */
