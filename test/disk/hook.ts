@@ -1,9 +1,8 @@
 import { workspace, type Workspace } from "../support/cli.ts";
 
 /** A pipeline with the webhook `/in` and the process `out`, which does nothing. */
-export function hookWorkspace(journal = "journal.db", retention = ""): Workspace {
-  const place = workspace(`journal = "sqlite:${journal}"
-${retention}
+export function hookWorkspace(retention = ""): Workspace {
+  const place = workspace(`${retention}
 [http]
 listen = "127.0.0.1:0"
 [[input]]

@@ -1,6 +1,4 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { isSluiceError } from "../../model/errors.ts";
@@ -9,28 +7,17 @@ import { createUidSource } from "../../model/uid.ts";
 import { createFakeClock } from "../../testing/clock.ts";
 import { JournalTester } from "../../testing/journal/tester.ts";
 import { createSqliteJournal } from "./driver.ts";
-
-/** A real file system of two megabytes; `undefined` where this user may not mount one. */
-function mountSmall(): string | undefined {
-  const folder = mkdtempSync(path.join(tmpdir(), "sluice-small-"));
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], { stdio: "ignore" });
-    return folder;
-  } catch {
-    rmdirSync(folder);
-    return undefined;
-  }
-}
+import { mountSmallDisk } from "./small-disk.test-helper.ts";
 
 describe("a SQLite journal on a disk that is full", () => {
   it("acknowledges nothing that it could not keep, and works again when there is space", async ({ skip }) => {
-    const disk = mountSmall();
+    const disk = mountSmallDisk(2);
     if (disk === undefined) {
       skip("this user may not mount a small file system");
       return;
     }
-    const file = path.join(disk, "journal.db");
-    const ballast = path.join(disk, "ballast");
+    const file = path.join(disk.folder, "journal.db");
+    const ballast = path.join(disk.folder, "ballast");
     const clock = createFakeClock();
     const open = async () => {
       const journal = await createSqliteJournal(file).open({
@@ -63,8 +50,7 @@ describe("a SQLite journal on a disk that is full", () => {
       expect((await after.takeAll()).map((claim) => claim.event.uid)).toEqual(acknowledged);
       await after.journal.close();
     } finally {
-      execFileSync("umount", [disk]);
-      rmdirSync(disk);
+      disk.unmount();
     }
   });
 });
