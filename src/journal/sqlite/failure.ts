@@ -37,9 +37,14 @@ export function isOfOneCommit(error: unknown): boolean {
   return errcode === undefined || OF_VALUES.has(errcode & 0xff);
 }
 
+/** Two rows with one key (PRIMARYKEY, UNIQUE, ROWID): keys are given by the journal, so no sender can mend it. */
+const KEY_TAKEN: ReadonlySet<number> = new Set([1555, 2067, 2579]);
+
 export function unwritable(error: unknown): PlainError {
+  const { errcode } = error as { errcode?: number };
   return {
-    code: "INVALID_EVENT",
+    // A sender that is told that its event is invalid throws it away.
+    code: errcode !== undefined && KEY_TAKEN.has(errcode) ? "JOURNAL_IO" : "INVALID_EVENT",
     message: `the journal cannot write this: ${(error as Error).message}`,
     details: {},
   };
