@@ -37,18 +37,12 @@ export function takeOver(database: DatabaseSync, tx: Transaction, data: WriterDa
     id,
     epoch,
     stoppedCleanly,
-    nextSeq: lastSeq(database, tx) + 1,
+    nextSeq: tx.counters.get(SEQ_COUNTER, 0) + 1,
     paused: database
       .prepare("select name from paused")
       .all()
       .map((row) => row["name"] as string),
   };
-}
-
-/** The counter knows of events that were pruned, too; a journal from before there was one has its events. */
-function lastSeq(database: DatabaseSync, tx: Transaction): number {
-  const stored = database.prepare("select max(seq) as last from events").get()?.["last"];
-  return Math.max(tx.counters.get(SEQ_COUNTER, 0), Number(stored ?? 0));
 }
 
 /**
