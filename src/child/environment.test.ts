@@ -1,7 +1,15 @@
 import { expect, test } from "vitest";
 import { childEnvironment } from "./environment.ts";
 
-const identity = { run: "u/p", attempt: 2, fence: 9, event: "u", traceparent: "00-a", journal: "j" };
+const identity = {
+  run: "u/p",
+  attempt: 2,
+  fence: 9,
+  event: "u",
+  traceparent: "00-a",
+  journal: "j",
+  owner: "7:9",
+};
 
 test("a child's environment is a little of ours, what was configured, and who it is", () => {
   const own = {
@@ -24,6 +32,7 @@ test("a child's environment is a little of ours, what was configured, and who it
     SLUICE_EVENT_UID: "u",
     TRACEPARENT: "00-a",
     SLUICE_JOURNAL: "j",
+    SLUICE_OWNER: "7:9",
   });
 });
 

@@ -7,6 +7,8 @@ export interface ChildIdentity {
   readonly traceparent: string;
   /** Marks the child, and whatever it starts, so that {@link endChildrenOf} can find them. */
   readonly journal: string | undefined;
+  /** Marks whose child it is; see `ownMark`. */
+  readonly owner: string | null;
 }
 
 /** What programs need to find their way; nothing else of our environment is anybody's business. */
@@ -31,5 +33,6 @@ export function childEnvironment(
     SLUICE_EVENT_UID: identity.event,
     TRACEPARENT: identity.traceparent,
     ...(identity.journal !== undefined && { SLUICE_JOURNAL: identity.journal }),
+    ...(identity.owner !== null && { SLUICE_OWNER: identity.owner }),
   };
 }

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
 import { endChildrenOf } from "./leftovers.ts";
+import { ownMark, readState, type ProcessState } from "./proc.ts";
 
 const started: ChildProcess[] = [];
 afterEach(() => {
@@ -16,8 +17,10 @@ async function start(
   journal: string,
   epoch: number,
   script = "echo ready; exec sleep 60",
+  owner = "",
 ): Promise<ChildProcess> {
-  const env = { PATH: process.env["PATH"], SLUICE_JOURNAL: journal, SLUICE_FENCE: fence(epoch) };
+  const mark = { SLUICE_JOURNAL: journal, SLUICE_FENCE: fence(epoch), SLUICE_OWNER: owner };
+  const env = { PATH: process.env["PATH"], ...mark };
   const child = spawn("/bin/sh", ["-c", script], {
     env,
     stdio: ["ignore", "pipe", "ignore"],
@@ -62,6 +65,21 @@ describe.runIf(process.platform === "linux")("the children that earlier epochs o
     const exit = once(child, "exit");
     await endChildrenOf({ journalId: journal, epoch: 2, grace: 50 });
     expect(await exit).toEqual([null, "SIGKILL"]);
+  });
+
+  test("are none of those whose owner lives: it works on what this journal is a copy of", async () => {
+    const journal = newJournal();
+    const other = await start(newJournal(), 1);
+    const { startTime } = (await readState(other.pid as number)) as ProcessState;
+    const child = await start(journal, 1, undefined, `${other.pid}:${startTime}`);
+    const own = await start(journal, 1, undefined, ownMark() as string);
+    const reused = await start(journal, 1, undefined, `${other.pid}:${Number(startTime) - 1}`);
+    const left = await endChildrenOf({ journalId: journal, epoch: 2 });
+    expect(new Set(left.map(({ pid }) => pid))).toEqual(new Set([own.pid, reused.pid]));
+    const exit = once(other, "exit");
+    other.kill("SIGKILL");
+    await exit;
+    expect(await endChildrenOf({ journalId: journal, epoch: 2 })).toMatchObject([{ pid: child.pid }]);
   });
 
   test("are none where the mark is no fence", async () => {

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
-import { listProcesses, readState } from "./proc.ts";
+import { isMarkOfAnother, listProcesses, readState } from "./proc.ts";
 
 /** A process as the kernel knows it: a pid is used again, together with its start time it is not. */
 export interface LeftChild {
@@ -26,7 +26,8 @@ const EPOCH = 2 ** 32;
 
 /**
  * Ends the child processes that earlier owners of a journal left running, wherever they have gone: every process that
- * descends from an attempt inherits `SLUICE_JOURNAL` and `SLUICE_FENCE` in its environment. Answers with those it ended.
+ * descends from an attempt inherits `SLUICE_JOURNAL`, `SLUICE_FENCE` and `SLUICE_OWNER` in its environment. Those whose
+ * owner still lives are left alone. Answers with those it ended.
  *
  * Works where there is `/proc` (Linux); elsewhere it finds nothing.
  */
@@ -45,7 +46,10 @@ async function findChildren({ journalId, epoch }: LeftChildrenOf): Promise<LeftC
     pids.map(async (pid) => {
       if (spared.has(pid)) return undefined;
       const environment = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "");
-      if (!belongs(environment, journalId, epoch)) return undefined;
+      const variables = environment.split("\0");
+      if (!belongs(variables, journalId, epoch)) return undefined;
+      // A copy of a journal has its id: the children of who still works on the original are not left.
+      if (await isMarkOfAnother(valueOf(variables, "SLUICE_OWNER"))) return undefined;
       const state = await readState(pid);
       return state === undefined ? undefined : { pid, startTime: state.startTime };
     }),
@@ -53,11 +57,15 @@ async function findChildren({ journalId, epoch }: LeftChildrenOf): Promise<LeftC
   return children.filter((child) => child !== undefined);
 }
 
-function belongs(environment: string, journalId: string, epoch: number): boolean {
-  const variables = environment.split("\0");
-  if (!variables.includes(`SLUICE_JOURNAL=${journalId}`)) return false;
-  const fence = Number(variables.find((variable) => variable.startsWith("SLUICE_FENCE="))?.slice(13));
+function belongs(variables: readonly string[], journalId: string, epoch: number): boolean {
+  if (valueOf(variables, "SLUICE_JOURNAL") !== journalId) return false;
+  const fence = Number.parseInt(valueOf(variables, "SLUICE_FENCE"), 10);
   return Math.floor(fence / EPOCH) < epoch;
+}
+
+function valueOf(variables: readonly string[], name: string): string {
+  const start = `${name}=`;
+  return variables.find((variable) => variable.startsWith(start))?.slice(start.length) ?? "";
 }
 
 /** We may ourselves have been started by such a child, as a deployment may. */

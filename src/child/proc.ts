@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 
 /** What the kernel says of a process (proc_pid_stat(5)). */
@@ -19,7 +20,32 @@ export async function listProcesses(): Promise<number[]> {
 /** `undefined` if there is no such process, or no `/proc`. */
 export async function readState(pid: number): Promise<ProcessState | undefined> {
   const text = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => undefined);
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : parseState(text);
+}
+
+let own: string | null | undefined;
+
+/** This process as no other ever is, `pid:start time`; `null` where there is no `/proc`. */
+export function ownMark(): string | null {
+  if (own === undefined) {
+    try {
+      own = `${process.pid}:${parseState(readFileSync("/proc/self/stat", "latin1")).startTime}`;
+    } catch {
+      own = null;
+    }
+  }
+  return own;
+}
+
+/** Whether another process than this one has a mark, and lives. */
+export async function isMarkOfAnother(mark: string): Promise<boolean> {
+  if (mark === ownMark()) return false;
+  const [pid, startTime] = mark.split(":");
+  const state = await readState(Number(pid));
+  return state !== undefined && state.startTime === startTime && !state.isZombie;
+}
+
+function parseState(text: string): ProcessState {
   // The command stands in parentheses, and may itself hold spaces and parentheses.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const [state, parent, group] = fields;

@@ -4,6 +4,7 @@ import { childEnvironment } from "../child/environment.ts";
 import { findExecutable } from "../child/executable.ts";
 import { endChildrenOf } from "../child/leftovers.ts";
 import { createTail, limitOutput } from "../child/lines.ts";
+import { ownMark } from "../child/proc.ts";
 import { runChild, type ChildExit } from "../child/run.ts";
 import type { Process } from "../model/component.ts";
 import { parseDuration, type Duration } from "../model/duration.ts";
@@ -121,6 +122,7 @@ function createCommandProcess(name: string, given: Options, surroundings: Surrou
         event: event.uid,
         traceparent,
         journal: context.journalId,
+        owner: ownMark(),
       };
       const log = limitOutput(limits, (line, stream: LogStream) => context.log(line, stream));
       const tail = createTail(TAIL);
