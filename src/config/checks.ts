@@ -59,6 +59,8 @@ export interface Reading {
   readonly what: string;
   /** Keys that are known where the value is, for suggestions. */
   readonly known?: Iterable<string>;
+  /** What to say of an unknown key of the value that has its place elsewhere. Defaults to nothing. */
+  readonly elsewhere?: (key: string) => string;
   /** Keys that are known in the table that stands at a key of the value. Defaults to none. */
   readonly within?: (key: string) => Iterable<string>;
   /** From a key at the value's top to the way to it in the file. Defaults to the key itself. */
@@ -90,7 +92,8 @@ function reportIssue(issue: SchemaIssue, reading: Reading): void {
     for (const key of issue.keys ?? []) {
       const at = toFilePath([...local, key], reading);
       const near = local.length === 0 ? known : (reading.within?.(String(local[0])) ?? []);
-      const hint = didYouMean(String(at.at(-1)), near);
+      const unknown = String(at.at(-1));
+      const hint = didYouMean(unknown, near) || (reading.elsewhere?.(unknown) ?? "");
       report.atKey(
         [...reading.path, ...at],
         "UNKNOWN_KEY",

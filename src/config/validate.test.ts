@@ -317,6 +317,10 @@ describe("what is wrong is said with its place", () => {
       "[http]\nchange = true",
       'c.toml:2:1: UNKNOWN_KEY http: there is no key "change"; did you mean "changes"?',
     ],
+    [
+      '[http]\nlisten = "127.0.0.1:0"\njournal = "memory:"',
+      'c.toml:3:1: UNKNOWN_KEY http: there is no key "journal"; journal is a key of the top: in TOML, write it before any [table]',
+    ],
   ])("%j at the top", async (text, expected) => {
     const [error] = await errorsIn(text);
     expect(error?.slice(0, expected.length)).toBe(expected);

@@ -141,7 +141,16 @@ function readTop(value: Fields, report: Report): Top {
   for (const key of Object.keys(TOP) as TopKey[]) {
     if (value[key] === undefined) continue;
     const keys = TOP[key] instanceof z.ZodObject ? Object.keys(TOP[key].shape) : [];
-    found[key] = read(TOP[key], value[key], { report, path: [key], what: key, known: keys });
+    found[key] = read(TOP[key], value[key], {
+      report,
+      path: [key],
+      what: key,
+      known: keys,
+      elsewhere: (inner) =>
+        Object.hasOwn(TOP, inner)
+          ? `; ${inner} is a key of the top: in TOML, write it before any [table]`
+          : "",
+    });
   }
   const { retention, http, hooks, ...rest } = found;
   return {

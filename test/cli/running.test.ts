@@ -225,6 +225,17 @@ describe("reading", () => {
     );
   });
 
+  test("a run that logged nothing is told so, and not on stdout", async () => {
+    const uid = await emit({});
+    await reached(`${uid}/land`, "succeeded");
+    const { code, stdout, stderr } = await shop.sluice(["logs", `${uid}/land`]);
+    expect({ code, stdout, stderr }).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: `${uid}/land has logged nothing\n`,
+    });
+  });
+
   test("a reader that leaves early is no error", async () => {
     for (let index = 0; index < 5; index++) await emit({ log: "x".repeat(1_000) });
     const script = `"$0" ${JSON.stringify(new URL("../../src/cli/main.ts", import.meta.url).pathname)} events --json --limit 1000 | head -c 1`;

@@ -3,8 +3,8 @@ import type { Page } from "../../journal/history.ts";
 import type { LogRow } from "../../model/run.ts";
 import { withClient, withTarget } from "../connect.ts";
 import type { Target } from "../locate.ts";
-import { colours, print, printJson } from "../output.ts";
-import { harmlessLines } from "../text.ts";
+import { colours, hint, print, printJson } from "../output.ts";
+import { harmless, harmlessLines } from "../text.ts";
 import { clockTime } from "../time.ts";
 
 interface Options extends Target {
@@ -19,14 +19,17 @@ export function configure(command: Command): void {
       withClient(options, async (client) => {
         const path = `runs/${encodeURIComponent(run)}/logs`;
         let cursor: string | undefined;
+        let isEmpty = true;
         do {
           const page: Page<LogRow> = await client.get(path, { limit: 1_000, cursor });
           for (const row of page.items) {
+            isEmpty = false;
             if (options.json === true) printJson(row);
             else printRow(row);
           }
           cursor = page.next ?? undefined;
         } while (cursor !== undefined);
+        if (isEmpty) hint(`${harmless(run)} has logged nothing`);
       }),
     );
 }
