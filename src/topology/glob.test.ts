@@ -40,3 +40,30 @@ test("text without a star matches itself alone, whatever is in it", () => {
     }),
   );
 });
+
+test("globs match what the regular expression that they stand for does", () => {
+  const glob = fc.string({
+    unit: fc.constantFrom("a", "b", ".", "/", "*", "**", "\ud83d\ude00"),
+    maxLength: 8,
+  });
+  const location = fc.string({
+    unit: fc.constantFrom("a", "b", ".", "/", "*", "\ud83d\ude00"),
+    maxLength: 10,
+  });
+  fc.assert(
+    fc.property(glob, location, (pattern, text) => {
+      const source = pattern.replace(/\*+|[./]/g, (part) =>
+        part.length > 1 ? "[^]*" : part === "*" ? "[^/.]*" : `\\${part}`,
+      );
+      expect(compileGlobs([pattern])(text)).toBe(new RegExp(`^${source}$`).test(text));
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test("a long location that almost matches takes no long time", () => {
+  const began = performance.now();
+  expect(compileGlobs(["**/orders/**/orders/**/x"])("/orders".repeat(140_000))).toBe(false);
+  expect(compileGlobs([`${"*a".repeat(50)}b`])("a".repeat(10_000))).toBe(false);
+  expect(performance.now() - began).toBeLessThan(5_000);
+});
