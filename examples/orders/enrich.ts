@@ -1,8 +1,7 @@
 // The one stage of this pipeline that is code: sluice.toml names this file. It is called once for each change of
 // raw.orders, with the row in `event.data`.
-import pg from "pg";
 import { PermanentError, type Event, type RunContext } from "sluice";
-import { withTransaction } from "sluice/postgres";
+import { createPool, withTransaction } from "sluice/postgres";
 import { MARKETS, type Market } from "./markets.ts";
 
 /** A row of raw.orders. What is in the document, nobody has checked yet. */
@@ -17,9 +16,8 @@ interface ValidOrder extends Market {
   readonly total: string;
 }
 
-const warehouse = new pg.Pool({ connectionString: process.env["WAREHOUSE_URL"], allowExitOnIdle: true });
-// A connection that breaks while nobody uses it is replaced; without a listener, Node would take it for a fatal error.
-warehouse.on("error", () => undefined);
+// Outlives connections that break; a pg.Pool would do as well, if something listens to its errors.
+const warehouse = await createPool({ connectionString: process.env["WAREHOUSE_URL"] });
 
 export default async function enrich(event: Event<RawOrder>, context: RunContext): Promise<void> {
   const { day, customer, region, currency, total } = validate(event.data.document);

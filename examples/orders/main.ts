@@ -65,7 +65,7 @@ async function main(): Promise<boolean> {
 
   progress.say("starting PostgreSQL 18, which npm has brought");
   const server = parts.use(await startPostgres({ directory: join(DATA, "postgres") }));
-  const warehouse = parts.adopt(await createWarehouse(server), (pool) => pool.end());
+  const warehouse = parts.use(await createWarehouse(server));
   signal.throwIfAborted();
 
   progress.say("starting the pipeline: sluice run sluice.toml");

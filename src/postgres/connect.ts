@@ -1,5 +1,5 @@
 import { SluiceError, isSluiceError } from "../model/errors.ts";
-import { loadPg, textTypes, type PgClient, type PgConfig, type PgModule, type PgPool } from "./driver.ts";
+import { loadPg, textTypes, type PgClient, type PgConfig } from "./driver.ts";
 import { describeError } from "./errors.ts";
 import { formatAddress, parseAddress } from "./names.ts";
 
@@ -23,7 +23,11 @@ export async function connect(options: ConnectOptions): Promise<PgClient> {
   const address = parseAddress(options.connectionString);
   const pg = await loadPg();
   try {
-    const client = new pg.Client(configOf(pg, options));
+    const client = new pg.Client({
+      ...connectionConfig(options),
+      types: textTypes(pg),
+      ...(options.queryTimeout !== undefined && { query_timeout: options.queryTimeout }),
+    });
     client.on("error", () => undefined);
     await client.connect();
     return client;
@@ -36,30 +40,13 @@ export async function connect(options: ConnectOptions): Promise<PgClient> {
   }
 }
 
-/** A pool of at most `max` connections; those that break while idle are replaced in silence. */
-export async function createPool(options: ConnectOptions & { readonly max: number }): Promise<PgPool> {
-  parseAddress(options.connectionString);
-  const pg = await loadPg();
-  const pool = new pg.Pool({
-    ...configOf(pg, options),
-    max: options.max,
-    idleTimeoutMillis: 30_000,
-    allowExitOnIdle: true,
-  });
-  pool.on("error", () => undefined);
-  // The pool stops listening when it hands a connection out: one that breaks at that very moment would end the host.
-  pool.on("connect", (client) => client.on("error", () => undefined));
-  return pool;
-}
-
-function configOf(pg: PgModule, options: ConnectOptions): PgConfig {
+/** What is common to all our connections. */
+export function connectionConfig({ connectionString, applicationName }: ConnectOptions): PgConfig {
   return {
-    connectionString: options.connectionString,
-    application_name: options.applicationName.slice(0, 63),
+    connectionString,
+    application_name: applicationName.slice(0, 63),
     connectionTimeoutMillis: CONNECT_TIMEOUT,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    types: textTypes(pg),
-    ...(options.queryTimeout !== undefined && { query_timeout: options.queryTimeout }),
   };
 }

@@ -58,6 +58,8 @@ export interface PgPoolClient extends PgClient {
 }
 
 export interface PgPool {
+  /** Whether `end` was called. */
+  readonly ending: boolean;
   connect(): Promise<PgPoolClient>;
   query(text: string, values?: readonly unknown[]): Promise<PgResult>;
   end(): Promise<void>;

@@ -1,3 +1,4 @@
+export { createPool } from "./pool.ts";
 export { withTransaction } from "./transaction.ts";
 export type {
   TransactionContext,
@@ -5,4 +6,5 @@ export type {
   TransactionOutcome,
   TransactionPool,
 } from "./transaction.ts";
+export type { Pool, PoolOptions } from "./pool.ts";
 export type { QueryResult, TransactionClient } from "./applied.ts";

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { styleText } from "node:util";
-import type pg from "pg";
+import type { Pool } from "sluice/postgres";
 import { acknowledged, differences, expectedSales, type LedgerEntry, type Sales } from "../ledger.ts";
 import { CLI, CONFIG, deadLetters, runCounts } from "./pipeline.ts";
 import { countStages, type Stages } from "./stages.ts";
@@ -10,7 +10,7 @@ import { countStages, type Stages } from "./stages.ts";
 interface Ended {
   /** Of the pipeline's API. */
   readonly url: string;
-  readonly warehouse: pg.Pool;
+  readonly warehouse: Pool;
   readonly ledger: readonly LedgerEntry[];
 }
 
@@ -103,7 +103,7 @@ function check(agrees: boolean, text: string): boolean {
   return agrees;
 }
 
-async function count(warehouse: pg.Pool, table: string): Promise<number> {
+async function count(warehouse: Pool, table: string): Promise<number> {
   const { rows } = await warehouse.query<{ count: number }>(`select count(*)::int from ${table}`);
   return rows[0]?.count ?? 0;
 }

@@ -1,11 +1,12 @@
 import type { Process } from "../../model/component.ts";
 import { SluiceError } from "../../model/errors.ts";
 import { defineProcess, type ProcessKind } from "../../model/kind.ts";
-import { connect, createPool } from "../../postgres/connect.ts";
-import type { PgClient, PgPool } from "../../postgres/driver.ts";
+import { connect } from "../../postgres/connect.ts";
+import type { PgClient } from "../../postgres/driver.ts";
 import { describeError, toProcessError } from "../../postgres/errors.ts";
 import { formatAddress, parseAddress } from "../../postgres/names.ts";
-import { withTransaction, type TransactionPool } from "../../postgres/transaction.ts";
+import { createPool, type Pool } from "../../postgres/pool.ts";
+import { withTransaction } from "../../postgres/transaction.ts";
 import { sqlProcessOptions, type SqlProcessOptions } from "./options.ts";
 import { bindValues, parseStatement } from "./statement.ts";
 
@@ -33,9 +34,9 @@ function createSqlProcess(name: string, options: SqlProcessOptions): Process {
   const statements = textsOf(options).map(parseStatement);
   const address = parseAddress(options.connectionString);
   const where = `sql "${name}" at ${formatAddress(address)}`;
-  let pool: Promise<PgPool> | undefined;
+  let pool: Promise<Pool> | undefined;
 
-  const openPool = (): Promise<PgPool> =>
+  const openPool = (): Promise<Pool> =>
     createPool({
       connectionString: options.connectionString,
       applicationName: `sluice ${name}`,
@@ -48,7 +49,7 @@ function createSqlProcess(name: string, options: SqlProcessOptions): Process {
     async run(event, context) {
       pool ??= openPool();
       try {
-        await withTransaction((await pool) as unknown as TransactionPool, context, async (tx) => {
+        await withTransaction(await pool, context, async (tx) => {
           const client = tx as unknown as PgClient;
           for (const statement of statements) {
             await client.query({
