@@ -52,7 +52,7 @@ export const TOP: Readonly<Record<TopKey, z.ZodType>> = {
     .meta({ description: 'The pipeline\'s name. Defaults to "pipeline"' }),
   journal: z
     .string()
-    .regex(/^(?:memory:|sqlite:(?!:memory:).+)$/, 'expected "memory:" or "sqlite:PATH"')
+    .regex(/^(?:memory:|sqlite:(?!:memory:)[^\0\r\n]+)$/, 'expected "memory:" or "sqlite:PATH"')
     .meta({
       description:
         'Where events and runs are kept: "sqlite:PATH", relative to this file, or "memory:". Defaults to "sqlite:.sluice/journal.db"',

@@ -103,6 +103,8 @@ describe("hostile text", () => {
     ["json", `{"a":${"[".repeat(200)}${"]".repeat(200)}}`],
     ["yaml", `{"a":${"[".repeat(200)}${"]".repeat(200)}}`],
     ["toml", `a = ${"[".repeat(200)}${"]".repeat(200)}`],
+    ["toml", `a${".a".repeat(100_000)} = 1`],
+    ["toml", `[a${".a".repeat(100_000)}]`],
   ])("%s that is nested too deeply is refused", async (format, text) => {
     const [first] = await errorsOf(parse(text, format));
     expect(first).toContain("CONFIG_SYNTAX");

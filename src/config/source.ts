@@ -85,10 +85,13 @@ export async function parseSource(
   if (typeof source.value !== "object" || source.value === null || Array.isArray(source.value)) {
     throw fault(file, "CONFIG_SYNTAX", "a config file is a table of keys and values at its top");
   }
-  if (isDeeperThan(source.value, DEPTH_LIMIT)) {
-    throw fault(file, "CONFIG_SYNTAX", `the file is nested deeper than ${DEPTH_LIMIT} levels`);
-  }
+  checkDepth(file, source.value);
   return source;
+}
+
+function checkDepth(file: string, value: unknown): void {
+  if (!isDeeperThan(value, DEPTH_LIMIT)) return;
+  throw fault(file, "CONFIG_SYNTAX", `the file is nested deeper than ${DEPTH_LIMIT} levels`);
 }
 
 async function parseToml(file: string, text: string): Promise<Source> {
@@ -102,6 +105,8 @@ async function parseToml(file: string, text: string): Promise<Source> {
     const [reason] = cause.message.replace(/^Invalid TOML document: /, "").split("\n", 1);
     throw fault(file, "CONFIG_SYNTAX", reason ?? "", { line: cause.line, column: cause.column }, cause);
   }
+  // The path of each key is remembered with its position: what is as deep as it is long would take hours.
+  checkDepth(file, value);
   const positions = new Positions(text);
   findTomlPositions(text, positions);
   return { file, value, positions };

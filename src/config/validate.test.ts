@@ -283,6 +283,11 @@ describe("what is wrong is said with its place", () => {
     ["input = [1]", "c.toml:1:10: INVALID_OPTIONS input: expected a table of keys and values"],
     ['name = "a b"', 'c.toml:1:8: INVALID_NAME name: the pipeline has the name "a b"'],
     ['journal = "postgres://x"', 'c.toml:1:11: INVALID_OPTIONS journal: expected "memory:" or "sqlite:PATH"'],
+    [
+      'journal = "sqlite:a\\u0000b"',
+      'c.toml:1:11: INVALID_OPTIONS journal: expected "memory:" or "sqlite:PATH"',
+    ],
+    ["__proto__ = 1", 'c.toml:1:1: UNKNOWN_KEY there is no key "__proto__"'],
     ['journal = "sqlite:"', 'c.toml:1:11: INVALID_OPTIONS journal: expected "memory:" or "sqlite:PATH"'],
     ["concurrency = 0", "c.toml:1:15: INVALID_OPTIONS concurrency: expected number to be >=1"],
     ["concurrency = nan", "c.toml:1:15: INVALID_OPTIONS concurrency: expected number, received NaN"],

@@ -162,7 +162,11 @@ function readTop(value: Fields, report: Report): Top {
 }
 
 function hintFor(key: string, known: readonly string[]): string {
-  const singular = { inputs: "input", processes: "process", links: "link" }[key];
+  const singular = new Map([
+    ["inputs", "input"],
+    ["processes", "process"],
+    ["links", "link"],
+  ]).get(key);
   return singular === undefined ? didYouMean(key, known) : `; did you mean "[[${singular}]]"?`;
 }
 
