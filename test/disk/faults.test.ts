@@ -9,6 +9,8 @@ const CASES: readonly Injection[] = [
   { call: "sync", error: "EIO", when: "13" },
   { call: "sync", error: "EIO", when: "20..24" },
   { call: "sync", error: "ENOSPC", when: "14" },
+  // The first commit is refused, and yet found in the log once the file can be opened again.
+  { call: "sync", error: "ENOSPC", when: "13..17" },
   { call: "sync", error: "EIO", when: "15+" },
   { call: "pwrite64", error: "EIO", when: "60" },
   { call: "pwrite64", error: "ENOSPC", when: "90..120" },

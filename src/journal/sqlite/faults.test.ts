@@ -85,6 +85,19 @@ describe("a SQLite journal whose disk fails", () => {
     expect((await t.takeNow()).map((claim) => claim.event.uid)).toEqual(uids.slice(5));
   });
 
+  it("reads again what could not be read, though nothing is written meanwhile, and hands out nothing twice", async () => {
+    const { t, faults } = await open();
+    const uids = await t.emitMany(5_000);
+    const first = await t.take("work", 4_000);
+    armFault(faults, "read", "io");
+    const taken = [...first, ...(await t.take("work", 96))].map((claim) => claim.event.uid);
+    while (t.journal.health().ok) await new Promise((resolve) => setImmediate(resolve));
+    await t.clock.advance(1_000);
+    while (taken.length < uids.length)
+      for (const claim of await t.take("work", 1_000)) taken.push(claim.event.uid);
+    expect(taken).toEqual(uids);
+  });
+
   it("fails only the commit that cannot be written, of several that are under way together", async () => {
     const { t } = await open();
     const good = () => t.commit({ append: [t.append()] });

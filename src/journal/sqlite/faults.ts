@@ -2,7 +2,7 @@
  * Failures on demand, for tests: an option of the driver hands an `Int32Array` over shared memory to the writer
  * thread, which looks at these points. The array is: which point, which failure, how many passes come first.
  */
-export const FAULT_POINTS = ["none", "begin", "write", "commit", "committed"] as const;
+export const FAULT_POINTS = ["none", "begin", "write", "commit", "committed", "read"] as const;
 export type FaultPoint = (typeof FAULT_POINTS)[number];
 
 export const FAULT_KINDS = ["none", "full", "io", "die"] as const;

@@ -109,6 +109,8 @@ export type FromWriter =
       readonly retries: FlatRuns;
       readonly areLast: boolean;
       readonly nextDue: number | null;
+      /** As in a batch's reply. */
+      readonly reopenedDatabase: boolean;
     }
   | { readonly type: "answer"; readonly value: unknown }
   | { readonly type: "failed"; readonly error: PlainError }

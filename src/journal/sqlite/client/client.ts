@@ -185,7 +185,9 @@ export class Client implements Work, CommitListener {
     const run = HeldClaim.runOf(claim);
     if (run === undefined) return;
     if (isStale) {
-      // It was ended from outside, and perhaps opened anew since: only now may it be taken again.
+      // It was ended from outside, and perhaps opened anew since: only now may it be taken again. Or an earlier try to
+      // settle it was kept after all.
+      this.#progressed = true;
       this.windows.of(run.process).lower(run.key);
       return;
     }

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from "../../../model/clock.ts";
 import { SluiceError } from "../../../model/errors.ts";
 import type { Claim } from "../../work.ts";
+import { fromPlainError } from "../failure.ts";
 import type { FromWriter } from "../layout.ts";
 import type { Fences } from "./fences.ts";
 import { HeldClaim, HeldClaims, type WindowRun } from "./held-claim.ts";
@@ -13,6 +14,8 @@ import type { WriterLink } from "./writer-link.ts";
 const LONGEST_WAIT = 3_600_000;
 /** How far the wall clock may lag behind a timer before it counts as stepped back. */
 const TOLERANCE = 50;
+/** How long after a read that failed the next one is tried. */
+const READ_AGAIN = 1_000;
 
 type Refilled = Extract<FromWriter, { type: "refilled" }>;
 
@@ -31,6 +34,9 @@ export class Windows {
   #timer: Timer | undefined;
   #timerDue = Number.POSITIVE_INFINITY;
   #closed: SluiceError | undefined;
+  /** Windows whose last refill failed. */
+  readonly #unread = new Set<Window>();
+  #readAgain: Timer | undefined;
 
   constructor(options: {
     link: WriterLink;
@@ -164,6 +170,7 @@ export class Windows {
   close(error: SluiceError): void {
     this.#closed = error;
     this.#timer?.cancel();
+    this.#readAgain?.cancel();
     for (const window of this.#byProcess.values()) {
       window.waiter?.reject(error);
       window.waiter = null;
@@ -192,10 +199,13 @@ export class Windows {
     this.#link.send(
       { type: "refill", process: window.id, after, retriesAfter: retriesRead, now },
       (reply) => {
+        if (reply.type !== "refilled") {
+          if (reply.type === "failed") this.#onError(fromPlainError(reply.error));
+          this.#refillLater(window);
+          return;
+        }
         window.isRefilling = false;
-        if (reply.type === "refilled") this.#refilled(window, reply, { after, retriesRead, now });
-        else if (reply.type === "failed")
-          this.#onError(new SluiceError(reply.error.code, reply.error.message));
+        this.#refilled(window, reply, { after, retriesRead, now });
         this.serve();
       },
       (error) => {
@@ -205,6 +215,21 @@ export class Windows {
     );
   }
 
+  /** What cannot be read now is asked for again: nothing else would. */
+  #refillLater(window: Window): void {
+    this.#unread.add(window);
+    if (this.#closed !== undefined) return;
+    this.#readAgain ??= this.#clock.setTimer(READ_AGAIN, () => {
+      this.#readAgain = undefined;
+      for (const one of this.#unread) {
+        one.isRefilling = false;
+        one.hasDueRetries = true;
+      }
+      this.#unread.clear();
+      this.serve();
+    });
+  }
+
   #refilled(
     window: Window,
     reply: Refilled,
@@ -212,6 +237,10 @@ export class Windows {
   ): void {
     const fresh = parseRuns(reply.fresh, (id) => this.#names.name(id));
     const retries = parseRuns(reply.retries, (id) => this.#names.name(id));
+    if (reply.reopenedDatabase) {
+      this.resetAll();
+      return;
+    }
     if (window.barred === 0) {
       this.#addRead(window, fresh.concat(retries));
     } else {

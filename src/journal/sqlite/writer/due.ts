@@ -31,6 +31,7 @@ export function refill(
     retries: retries.runs,
     areLast: retries.count < ROWS && !retries.wasCut,
     nextDue: writer.nextDue(process, now),
+    reopenedDatabase: writer.takeReopened(),
   };
 }
 

@@ -21,9 +21,11 @@ function send(message: FromWriter | Hello): void {
 function answer(message: Exclude<ToWriter, unknown[]>): FromWriter {
   switch (message.type) {
     case "refill":
-      return refill(writer, message.process, message.after, message.retriesAfter, message.now);
+      return writer.read(() =>
+        refill(writer, message.process, message.after, message.retriesAfter, message.now),
+      );
     case "suspects":
-      return { type: "answer", value: suspects(writer, message.concurrency, message.now) };
+      return { type: "answer", value: writer.read(() => suspects(writer, message.concurrency, message.now)) };
     case "mark":
       return { type: "answer", value: writer.write(() => mark(writer, message.run)) };
     case "unmark":
@@ -41,9 +43,11 @@ function answer(message: Exclude<ToWriter, unknown[]>): FromWriter {
         ),
       };
     case "hops":
-      return { type: "answer", value: hops(message.uids) };
+      return { type: "answer", value: writer.read(() => hops(message.uids)) };
     case "state": {
-      const row = writer.statements.stateValue.get(message.owner, message.key) as Row | undefined;
+      const row = writer.read(
+        () => writer.statements.stateValue.get(message.owner, message.key) as Row | undefined,
+      );
       return { type: "answer", value: row === undefined ? undefined : { value: row[0], version: row[1] } };
     }
     case "close":

@@ -24,6 +24,7 @@ export class Writer {
   statements!: Statements;
   #pruner!: Pruner;
   #broken = false;
+  #wasReopened = false;
   #checkPresence!: () => void;
 
   constructor(data: WriterData) {
@@ -65,16 +66,11 @@ export class Writer {
 
   /** One try at a batch; answers nothing if a commit that cannot be written was added to `refused`. */
   #try(batch: Batch, refused: Map<number, PlainError>): BatchReply | undefined {
-    let number = 0;
     const effects = createEffects();
-    let reopened = false;
+    const reader = new BatchReader(batch);
+    const number = reader.number();
     try {
-      if (this.#broken) {
-        this.#reconnect();
-        reopened = true;
-      }
-      const reader = new BatchReader(batch);
-      number = reader.number();
+      this.#mend();
       const tx = this.transaction(reader.number(), effects);
       this.#checkPresence();
       passFault(this.#data.faults, "begin");
@@ -90,26 +86,26 @@ export class Writer {
       this.#database.exec("commit");
       passFault(this.#data.faults, "committed");
       this.counters.keep();
-      return this.#reply(effects, expired, reopened);
+      return this.#reply(effects, expired);
     } catch (error) {
       if (effects.commit >= 0 && isOfOneCommit(error) && !refused.has(effects.commit)) {
         refused.set(effects.commit, unwritable(error));
         this.#rollBack();
         return undefined;
       }
-      if (this.#recover(error, number)) return this.#reply(effects, [], true);
+      if (this.#recover(error, number)) return this.#reply(effects, []);
       return {
         type: "batch",
         error: toPlainError(error, this.path),
         open: this.counters.open,
-        reopenedDatabase: reopened,
+        reopenedDatabase: this.takeReopened(),
       };
     }
   }
 
   /** One write outside of any batch. */
   write<Value>(change: () => Value): Value {
-    if (this.#broken) this.#reconnect();
+    this.#mend();
     try {
       const value = this.#inTransaction(change);
       this.counters.keep();
@@ -118,6 +114,28 @@ export class Writer {
       this.#recover(error, Number.NaN);
       throw error;
     }
+  }
+
+  /** A read by the connection that writes. */
+  read<Value>(look: () => Value): Value {
+    this.#mend();
+    try {
+      passFault(this.#data.faults, "read");
+      return look();
+    } catch (error) {
+      this.#recover(error, Number.NaN);
+      throw error;
+    }
+  }
+
+  /**
+   * Whether the database was opened anew since this was asked last. What windows know may be wrong then: a commit that
+   * was refused may have been found in the log.
+   */
+  takeReopened(): boolean {
+    const wasReopened = this.#wasReopened;
+    this.#wasReopened = false;
+    return wasReopened;
   }
 
   /** For reads, and inside of {@link Writer.write}. */
@@ -234,6 +252,10 @@ export class Writer {
     this.#load();
   }
 
+  #mend(): void {
+    if (this.#broken) this.#reconnect();
+  }
+
   #reconnect(): void {
     if (this.#database.isOpen) {
       // Else a new, empty file would be made in the place of one that is gone.
@@ -242,9 +264,10 @@ export class Writer {
     }
     this.#connect();
     this.#broken = false;
+    this.#wasReopened = true;
   }
 
-  #reply(effects: Effects, expired: readonly Expired[], reopenedDatabase: boolean): BatchReply {
+  #reply(effects: Effects, expired: readonly Expired[]): BatchReply {
     const { skipped, duplicates, waiting, stale, promoted, controls, reopened, ended, failed } = effects;
     return {
       type: "batch",
@@ -259,7 +282,7 @@ export class Writer {
       ...(ended.length > 0 && { ended }),
       ...(failed.length > 0 && { failed }),
       ...(expired.length > 0 && { expired }),
-      ...(reopenedDatabase && { reopenedDatabase }),
+      ...(this.takeReopened() && { reopenedDatabase: true }),
     };
   }
 }
