@@ -16,7 +16,7 @@ const config: KnipConfig = {
     "src/**/thread.ts",
     "scripts/*.ts",
     "examples/*/*.ts",
-    "bench/sample.ts",
+    "bench/programs/*.ts",
     "bench/**/*.worker.ts",
     "test/**/*.{test,test-d}.ts",
   ],

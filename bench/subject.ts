@@ -11,8 +11,7 @@ export interface Subject {
 /** What a process does for an event: it counts, and nothing else. */
 export type Work = (process: number, event: string) => Promise<void>;
 
-/** About 200 bytes as JSON. */
-export const payload: object = {
+const order = {
   customer: 12_345,
   total: 99.5,
   items: [
@@ -21,3 +20,14 @@ export const payload: object = {
   ],
   note: "leave it with the neighbours on the second floor if nobody answers the bell, please",
 };
+
+/** How large a payload is, as JSON, unless a scenario says otherwise. */
+export const USUAL_PAYLOAD: number = JSON.stringify(order).length;
+
+/** An order of about so many bytes as JSON, its items repeated; `undefined` for 0. */
+export function payloadOf(bytes: number): object | undefined {
+  if (bytes === 0) return undefined;
+  const [item] = order.items;
+  const count = Math.round((bytes - USUAL_PAYLOAD) / (JSON.stringify(item).length + 1));
+  return { ...order, items: [...order.items, ...Array.from({ length: Math.max(0, count) }, () => item)] };
+}

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { Ledger } from "../ledger.ts";
-import { payload, type Subject, type Work } from "../subject.ts";
+import { payloadOf, USUAL_PAYLOAD, type Subject, type Work } from "../subject.ts";
 import type { Batch } from "./durable-writer.worker.ts";
 
 interface Emitted {
@@ -34,7 +34,7 @@ export function createDurableFloor(file: string, processes: number, ledger: Ledg
     head: 0,
     running: 0,
   }));
-  const data = JSON.stringify(payload);
+  const data = JSON.stringify(payloadOf(USUAL_PAYLOAD));
   let emitted: Emitted[] = [];
   let settled: number[] = [];
   let committing = false;

@@ -1,11 +1,12 @@
 import type { Scenario } from "../scenario.ts";
+import { againstFloor, throughput, usual } from "./throughput.ts";
 
 export const scenario: Scenario = {
   name: "A",
   title: "durable, end to end, 512 in flight, 1 process of concurrency 8",
-  durable: true,
-  events: 100_000,
-  processes: 1,
-  inFlight: 512,
-  target: 0.4,
+  samples: {
+    floor: throughput({ ...usual, subject: "floor" }),
+    sluice: throughput({ ...usual, subject: "sluice" }),
+  },
+  measures: againstFloor(0.4),
 };
