@@ -98,6 +98,30 @@ describe.skipIf(server === undefined)(`an outbox whose server fails ${reason ?? 
     },
   );
 
+  test("triggers that somebody removed are put back, and that changes went by unseen is said", async () => {
+    const url = (await server?.createDatabase()) as string;
+    const client = await openClient(url);
+    await client.query("create table t (id int primary key)");
+    const input = startInput(url, { tables: ["t"], pollInterval: "100ms" });
+    await input.context.isReady.wait();
+    expect(input.lines.filter((line) => line.includes("unseen"))).toEqual([]);
+    const { rows } = await client.query(
+      "select tgname from pg_trigger where tgrelid = 't'::regclass and not tgisinternal",
+    );
+    await client.query(rows.map(({ tgname }) => `drop trigger "${tgname}" on t`).join(";"));
+    await eventually(
+      () => input.lines,
+      (lines) => lines.some((line) => /^warn: public.t had lost its triggers.* unseen$/.test(line)),
+    );
+    await client.query("insert into t values (7)");
+    await eventually(
+      () => input.context.emitted.map(({ id }) => id),
+      (ids) => ids.includes("7"),
+    );
+    await input.stop();
+    await client.end();
+  });
+
   test("a connection that falls silent is noticed at the next heartbeat", async () => {
     const direct = new URL((await server?.createDatabase()) as string);
     const sockets: Socket[] = [];

@@ -170,6 +170,7 @@ function createTableWatch(
 ): () => Promise<Coverage> {
   const { log, name } = context;
   const told = new Map<string, string>();
+  let covered: ReadonlySet<string> = new Set();
   let isReady = false;
 
   function tell(table: string, what: string | undefined): void {
@@ -190,6 +191,13 @@ function createTableWatch(
     for (const table of coverage.missing)
       troubles.set(table, "does not exist; it is captured as soon as it does");
     for (const table of new Set([...told.keys(), ...troubles.keys()])) tell(table, troubles.get(table));
+    for (const table of coverage.installed) {
+      if (!covered.has(table)) continue;
+      const lost =
+        "had lost its triggers, or was made anew; it is captured again, but changes may have gone by unseen";
+      log.warn({ input: name, table }, `${table} ${lost}`);
+    }
+    covered = new Set(coverage.covered);
     if (!isReady && coverage.locked.length === 0) {
       isReady = true;
       context.ready();

@@ -14,6 +14,10 @@ export interface Coverage {
   readonly locked: readonly string[];
   /** Has one of our triggers disabled, or is a foreign table: changes go by unseen. */
   readonly blind: readonly string[];
+  /** Those, and their partitions, that have our triggers now. */
+  readonly covered: readonly string[];
+  /** Of those: have them only since this call. */
+  readonly installed: readonly string[];
 }
 
 interface Relation extends TableName {
@@ -58,6 +62,8 @@ export async function coverTables(
   const installed = await findTriggers(client, subscription);
   const locked = new Set<string>();
   const blind = new Set<string>();
+  const covered: string[] = [];
+  const newly: string[] = [];
 
   for (const relation of relations) {
     if (relation.kind === "f") {
@@ -66,12 +72,17 @@ export async function coverTables(
     }
     const own = installed.filter((trigger) => trigger.relation === relation.oid);
     if (own.some((trigger) => !trigger.enabled)) blind.add(formatTable(relation));
-    const done = await change(client, relation, changesOf(subscription, relation, own, actions));
-    if (!done) locked.add(formatTable(relation));
+    const changes = changesOf(subscription, relation, own, actions);
+    if (await change(client, relation, changes)) {
+      covered.push(formatTable(relation));
+      if (changes.length > 0) newly.push(formatTable(relation));
+    } else {
+      locked.add(formatTable(relation));
+    }
   }
-  const covered = new Set(relations.map((relation) => relation.oid));
+  const listed = new Set(relations.map((relation) => relation.oid));
   for (const trigger of installed) {
-    if (covered.has(trigger.relation)) continue;
+    if (listed.has(trigger.relation)) continue;
     const action = ACTIONS.find((one) => triggerName(subscription, one) === trigger.trigger) as Action;
     const done = await change(client, trigger, [dropTrigger(subscription, action, trigger)]);
     if (!done) locked.add(formatTable(trigger));
@@ -81,6 +92,8 @@ export async function coverTables(
     missing: tables.map(formatTable).filter((location) => !found.has(location)),
     locked: [...locked],
     blind: [...blind],
+    covered,
+    installed: newly,
   };
 }
 
