@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { LedgerEntry } from "../../examples/orders/ledger.ts";
+import { createPool } from "../../src/postgres/index.ts";
 import { postgresForTests } from "../support/postgres.ts";
 import { EXAMPLES, shownIn, start, steady, type Started } from "./run.ts";
 
@@ -81,6 +82,41 @@ describe.skipIf(server === undefined)(`orders${reason === undefined ? "" : ` (${
     await vi.waitUntil(() => !others.some(isAlive), { timeout: 20_000 });
   });
 });
+
+describe.skipIf(server === undefined)(`stadium${reason === undefined ? "" : ` (${reason})`}`, () => {
+  test("ends as its README says", { timeout: SLOW }, async () => {
+    const [shown = ""] = await shownIn("stadium/README.md");
+    const { code, stdout, stderr } = await stadium().ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/^144 readings .+\n$/) });
+    expect(stdout.trim()).toBe(shown.trim());
+  });
+
+  test(
+    "fails, and says where, if the reporting table says what no sensor knows",
+    { timeout: SLOW },
+    async () => {
+      const running = stadium("--readings", "1000");
+      const [url] = await vi.waitUntil(() => /postgres:\S+/.exec(running.said()), { timeout: 30_000 });
+      await using reporting = await createPool({ connectionString: url });
+      const forged = "update rain_by_hour set millimetres = millimetres + 1 where stadium = 'Wembley'";
+      await vi.waitUntil(async () => (await reporting.query(forged)).rowCount, { interval: 20 });
+      const { code, stdout } = await running.ended;
+      expect(code).toBe(1);
+      expect(stdout).toMatch(
+        /✗ 84 hours of rain, 1 of them differ\n +Wembley \S+ \S+ sensors .+; report .+\n$/,
+      );
+    },
+  );
+
+  test.each(["0", "many"])("does not take %s for a number of readings", async (readings) => {
+    const { code, stderr } = await stadium("--readings", readings).ended;
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("a whole number above 0") });
+  });
+});
+
+function stadium(...args: string[]): Started {
+  return start("stadium/main.ts", args);
+}
 
 function orders(...args: string[]): Started {
   const started = start("orders/main.ts", args);

@@ -1,8 +1,8 @@
 // What main.ts prints in the end.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { styleText } from "node:util";
 import type { Pool } from "sluice/postgres";
+import { check, printTable, title } from "../../support/print.ts";
 import { acknowledged, differences, expectedSales, type LedgerEntry, type Sales } from "../ledger.ts";
 import { CLI, CONFIG, deadLetters, runCounts } from "./pipeline.ts";
 import { countStages, type Stages } from "./stages.ts";
@@ -98,34 +98,7 @@ function printCheck({ ledger, stages, sales, raw }: Compared): boolean {
   return !checks.includes(false);
 }
 
-function check(agrees: boolean, text: string): boolean {
-  console.log(`  ${agrees ? styleText("green", "✓") : styleText("red", "✗")} ${text}`);
-  return agrees;
-}
-
 async function count(warehouse: Pool, table: string): Promise<number> {
   const { rows } = await warehouse.query<{ count: number }>(`select count(*)::int from ${table}`);
   return rows[0]?.count ?? 0;
-}
-
-function title(text: string): void {
-  console.log(`\n${styleText("bold", text)}`);
-}
-
-/** Numbers to the right, text to the left. */
-function printTable(head: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
-  if (rows.length === 0) return console.log("  none");
-  const columns = head.map((name, index) => {
-    const cells = rows.map((row) => String(row[index]));
-    return {
-      width: Math.max(name.length, ...cells.map((cell) => cell.length)),
-      isNumber: cells.every((cell) => /^-?\d+(?:\.\d+)?$/.test(cell)),
-    };
-  });
-  for (const row of [head, ...rows]) {
-    const cells = columns.map(({ width, isNumber }, index) =>
-      isNumber ? String(row[index]).padStart(width) : String(row[index]).padEnd(width),
-    );
-    console.log(`  ${cells.join("  ").trimEnd()}`);
-  }
 }
