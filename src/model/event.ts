@@ -156,6 +156,11 @@ export function isoTime(time: number): string {
   return lastIso;
 }
 
+/** Whether a text is a UUID, in upper or lower case. */
+export function isUid(text: string): boolean {
+  return UUID.test(text.toLowerCase());
+}
+
 /** @throws SluiceError INVALID_EVENT unless `value` is a UUID; answers it in lower case. */
 export function checkUid(value: unknown): string {
   const uid = typeof value === "string" ? value.toLowerCase() : "";

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Journey } from "../../journal/history.ts";
 import { SluiceError } from "../../model/errors.ts";
+import { isUid } from "../../model/event.ts";
 import { parseRunId, type AttemptRow, type RunRow } from "../../model/run.ts";
 import type { Client } from "../client.ts";
 import { withClient, withTarget } from "../connect.ts";
@@ -14,7 +15,6 @@ interface Options extends Target {
   readonly json?: boolean;
 }
 
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const EXAMPLES = `
 Examples:
   $ sluice show 0193c0de-0000-7000-8000-000000000001          what became of an event, through all stages
@@ -28,7 +28,7 @@ export function configure(command: Command): void {
     .addHelpText("after", EXAMPLES)
     .action(async (id: string, options: Options) => {
       const isRun = parseRunId(id) !== undefined;
-      if (!isRun && !UUID.test(id)) {
+      if (!isRun && !isUid(id)) {
         throw new SluiceError(
           "INVALID_QUERY",
           `${JSON.stringify(id)} is neither the uid of an event (a UUID) nor the id of a run (UUID/process)`,

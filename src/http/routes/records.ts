@@ -1,4 +1,5 @@
 import { SluiceError } from "../../model/errors.ts";
+import { isUid } from "../../model/event.ts";
 import { parseRunId, type RunRow } from "../../model/run.ts";
 import type { ReplayFilter, RunOutcome } from "../../engine/orchestrator.ts";
 import { readObject, readOptionalObject, refuseUnknownKeys } from "../body.ts";
@@ -6,7 +7,6 @@ import { badRequest } from "../problem.ts";
 import { readEventQuery, readPageQuery, readRunQuery, readUid, refuseQuery } from "../query.ts";
 import { json, list, type Call, type Route } from "../route.ts";
 
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const REPLAYABLE = ["dead", "cancelled", "succeeded"] as const;
 
 async function listEvents({ pipeline, search }: Call): Promise<Response> {
@@ -17,7 +17,7 @@ async function listEvents({ pipeline, search }: Call): Promise<Response> {
 async function showEvent({ pipeline, search, param }: Call): Promise<Response> {
   refuseQuery(search);
   const uid = param("uid").toLowerCase();
-  const journey = UUID.test(uid) ? await pipeline.history.journey(uid) : undefined;
+  const journey = isUid(uid) ? await pipeline.history.journey(uid) : undefined;
   if (journey === undefined)
     throw new SluiceError("EVENT_NOT_FOUND", `there is no event ${JSON.stringify(uid)}`);
   return json(journey);
