@@ -41,7 +41,7 @@ export class Emitter {
     const source = this.#options.source(name);
     const record = this.#toRecord(name, init);
     const state = statePuts(name, options?.state);
-    const dedupe = options?.dedupe;
+    const dedupe = checkDedupe(options?.dedupe);
     if (!lacksHops(record)) return this.#commitOne(source, record, dedupe, state);
     return withHops([record], this.#options.work).then(([traced = record]) => {
       return this.#commitOne(source, traced, dedupe, state);
@@ -137,6 +137,15 @@ export class Emitter {
       eventAccepted.publish({ pipeline: this.#options.pipeline, event, duplicate, processes });
     }
   }
+}
+
+/** JavaScript has no compiler that would say it. @throws SluiceError INVALID_OPTIONS */
+function checkDedupe(dedupe: string | undefined): string | undefined {
+  if (dedupe === undefined || (typeof dedupe === "string" && dedupe !== "")) return dedupe;
+  throw new SluiceError(
+    "INVALID_OPTIONS",
+    "dedupe must be a text that names the delivery; leave it away for none",
+  );
 }
 
 function passes(source: EmitSource, record: EventRecord): boolean {

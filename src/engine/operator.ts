@@ -58,7 +58,7 @@ export class Operator {
   async #control(runs: readonly string[], control: (run: string) => Control): Promise<readonly RunOutcome[]> {
     const outcomes: RunOutcome[] = [];
     for (let from = 0; from < runs.length; from += CHUNK) {
-      const chunk = runs.slice(from, from + CHUNK);
+      const chunk = runs.slice(from, from + CHUNK).map(String);
       const { control: results } = await this.#work.commit({ control: chunk.map(control) });
       for (const [i, id] of chunk.entries()) outcomes.push(toOutcome(id, results[i] as ControlResult));
     }

@@ -112,6 +112,18 @@ export class Commits {
   #flush(): void {
     if (this.#inFlight || this.#queue.length === 0) return;
     const commits = this.#nextCommits();
+    try {
+      this.#send(commits);
+    } catch (cause) {
+      // What no type allows (plain JavaScript gives it all the same) must not end the host.
+      this.#drop(
+        commits,
+        new SluiceError("INVALID_OPTIONS", `cannot be journalled: ${String(cause)}`, { cause }),
+      );
+    }
+  }
+
+  #send(commits: readonly PendingCommit[]): void {
     const { fresh } = this.#names;
     const body: Batch = [];
     const firstSeq = this.#seq;
@@ -137,6 +149,17 @@ export class Commits {
         this.#wakeIdle();
       },
     );
+  }
+
+  /** Refuses what was not sent. */
+  #drop(commits: readonly PendingCommit[], error: SluiceError): void {
+    this.#inFlight = false;
+    for (const one of commits) {
+      if (one.controls.length > 0) this.#listener.controlled(one.controls, false);
+      one.reject(error);
+    }
+    if (this.#queue.length > 0) this.#schedule();
+    else this.#wakeIdle();
   }
 
   #nextCommits(): PendingCommit[] {

@@ -52,8 +52,9 @@ export class WriterLink {
       onLost(this.#lost);
       return;
     }
-    this.#expected.push({ onReply, onLost });
+    // First, for it throws what cannot be cloned; the answer comes in a later turn in any case.
     this.#worker.postMessage(message);
+    this.#expected.push({ onReply, onLost });
   }
 
   ask<Value>(message: ToWriter): Promise<Value> {
