@@ -57,7 +57,7 @@ function createWebhookInput(name: string, given: ResolvedOptions): Input {
       return await take(request);
     } catch (error) {
       if (!isSendersFault(error)) {
-        current?.log.error({ input: name, error }, "a webhook's event could not be kept");
+        current?.log.error({ input: name, err: error }, "a webhook's event could not be kept");
       }
       return answerError(error);
     }
