@@ -18,7 +18,7 @@ export async function demonstrate(orchestrator: Orchestrator, databases: Databas
   await using reporting = await createPool({ connectionString: databases.reporting });
   orchestrator.onError(({ message }) => console.error(message));
 
-  await untilAllListen(orchestrator);
+  await orchestrator.ready(); // what is written before an input listens is not seen by it
   console.error(`${readings} readings are on their way to ${databases.reporting}`);
   const known = await measure(raw, readings);
 
@@ -58,14 +58,6 @@ function readOptions(): number {
   const readings = Number(values.readings);
   if (!Number.isInteger(readings) || readings < 1) throw new Error("--readings takes a whole number above 0");
   return readings;
-}
-
-/** What is written before an input listens is not seen by it. */
-function untilAllListen(orchestrator: Orchestrator): Promise<void> {
-  return until(async () => {
-    const states = orchestrator.inputs().map(({ state }) => state);
-    return { seen: states, isDone: states.every((state) => state === "running") };
-  });
 }
 
 /** Each reading is one run of cleanse; each run of it that succeeds adds a row, which is one run of report. */

@@ -1,6 +1,6 @@
 import { isSluiceError, SluiceError, toErrorRecord } from "../model/errors.ts";
 import type { ErrorCode } from "../model/errors.ts";
-import type { Logger } from "../model/logger.ts";
+import { silentLogger, type Logger } from "../model/logger.ts";
 import { errorReported } from "./diagnostics.ts";
 import type { ErrorListener } from "./handles.ts";
 
@@ -28,6 +28,7 @@ export class ErrorStream {
     if (!this.#log({ ...fields, err }, error.message)) this.#log(fields, error.message);
     if (errorReported.hasSubscribers) errorReported.publish({ pipeline: this.#pipeline, error });
     for (const listener of this.#listeners) this.#tell(listener, error);
+    if (this.#listeners.size === 0 && this.#logger === silentLogger) warnOfUnheard(error);
   }
 
   #tell(listener: ErrorListener, error: SluiceError): void {
@@ -88,4 +89,9 @@ export class ErrorStream {
       signal?.removeEventListener("abort", onAbort);
     }
   }
+}
+
+/** Without a logger and a listener an input that cannot connect would fail in silence: Node tells on stderr. */
+function warnOfUnheard(error: SluiceError): void {
+  process.emitWarning(error.message, { type: "SluiceWarning", code: error.code });
 }

@@ -160,7 +160,7 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /**
-   * Opens the journal and starts everything; resolves when the inputs have been started.
+   * Opens the journal and starts everything; resolves when the inputs have been started; `ready` tells when they listen.
    *
    * @throws SluiceError ALREADY_STARTED, JOURNAL_OWNED, JOURNAL_DAMAGED …
    */
@@ -172,6 +172,15 @@ export class Orchestrator implements AsyncDisposable {
     this.#stopping = undefined;
     this.#starting = this.#start();
     await this.#starting;
+  }
+
+  /**
+   * Resolves when every input listens (or is paused, or finished): what happens from now on is seen.
+   *
+   * @throws SluiceError INPUT_FAILED if one has failed, NOT_RUNNING
+   */
+  async ready(): Promise<void> {
+    await this.#running().supervisor.ready();
   }
 
   /** Starts, then waits until SIGTERM or SIGINT, or `stop()`. A second signal ends the process at once. */

@@ -1,4 +1,4 @@
-import { sleep, type Timer } from "../model/clock.ts";
+import { sleep, untilAborted, waitAtMost, type Timer } from "../model/clock.ts";
 import type { EmitOptions, Input, InputContext, Receipt } from "../model/component.ts";
 import { isPermanentError, SluiceError, toErrorRecord, type ErrorRecord } from "../model/errors.ts";
 import { isoTime, type EventInit } from "../model/event.ts";
@@ -21,6 +21,9 @@ const FAILURES_WINDOW = 300_000;
 
 /** States that a pause does not change. In all others an input is paused as soon as it was told to end. */
 const AT_REST: ReadonlySet<InputState> = new Set(["finished", "failed", "stopped"]);
+
+/** States in which nobody needs to wait for it to listen. */
+const SETTLED: ReadonlySet<InputState> = new Set(["running", "paused", "finished", "failed", "stopped"]);
 
 /** Keeps one input listening: starts it, starts it anew when it fails, and knows how it is. */
 export class SupervisedInput {
@@ -46,6 +49,7 @@ export class SupervisedInput {
   #waiting: AbortController | undefined;
   #loop: Promise<void> = Promise.resolve();
   #failures: number[] = [];
+  #onChange: (() => void)[] = [];
   #failsOften = false;
 
   constructor(host: InputHost, input: Input, settings: ResolvedInputSettings, paused: boolean) {
@@ -81,9 +85,7 @@ export class SupervisedInput {
     this.#stopped = true;
     this.#silence?.cancel();
     this.#interrupt();
-    const patience = new AbortController();
-    await Promise.race([this.#loop, sleep(this.#host.clock, grace, patience.signal)]);
-    patience.abort();
+    await waitAtMost(this.#host.clock, grace, this.#loop);
     this.#alive.current = false;
     this.#become("stopped");
   }
@@ -98,6 +100,20 @@ export class SupervisedInput {
     this.#paused = false;
     this.#silentSince = this.#host.clock.monotonic();
     this.#waiting?.abort();
+  }
+
+  /**
+   * Resolves when it listens; at once if it is paused or finished.
+   *
+   * @throws SluiceError INPUT_FAILED if it has failed, NOT_RUNNING if it is stopped
+   */
+  async ready(): Promise<void> {
+    while (!SETTLED.has(this.#state)) await new Promise<void>((resolve) => this.#onChange.push(resolve));
+    const { name } = this.input;
+    if (this.#state === "stopped") throw new SluiceError("NOT_RUNNING", `input "${name}" is stopped`);
+    if (this.#state === "failed") {
+      throw new SluiceError("INPUT_FAILED", `input "${name}" has failed: ${this.#lastError?.message}`);
+    }
   }
 
   /** Starts it anew, whatever it does now; a failed or finished one too. */
@@ -194,6 +210,7 @@ export class SupervisedInput {
   #become(state: InputState): void {
     if (this.#state === state) return;
     this.#state = state;
+    for (const resolve of this.#onChange.splice(0)) resolve();
     if (!inputChanged.hasSubscribers) return;
     inputChanged.publish({
       pipeline: this.#host.pipeline,
@@ -256,8 +273,4 @@ export class SupervisedInput {
     }
     this.#silence = clock.setTimer(left > 0 ? left : expectEvery, () => this.#watchSilence());
   }
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }

@@ -33,6 +33,11 @@ export class Supervisor {
     for (const input of this.#inputs.values()) input.start();
   }
 
+  /** Resolves when every input listens. @throws as `SupervisedInput.ready` */
+  async ready(): Promise<void> {
+    await Promise.all([...this.#inputs.values()].map((input) => input.ready()));
+  }
+
   async remove(name: string, grace: number): Promise<void> {
     await this.#inputs.get(name)?.stop(grace);
     this.#inputs.delete(name);

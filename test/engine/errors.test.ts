@@ -1,8 +1,9 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
 import { PermanentError, type SluiceError } from "../../src/model/errors.ts";
 import { silentLogger } from "../../src/model/logger.ts";
-import type { Orchestrator } from "../../src/engine/orchestrator.ts";
+import { Orchestrator } from "../../src/engine/orchestrator.ts";
 import { createMemoryJournal } from "../../src/journal/memory/journal.ts";
 import { createHandledInput, createTestPipeline, withWork } from "../support/engine.ts";
 
@@ -107,6 +108,20 @@ describe("a listener for errors", () => {
     await pipeline.report("two");
     expect(heard).toHaveLength(1);
   });
+});
+
+test("an error that nobody listens for, and no logger takes, is a warning of Node's: never silence", async () => {
+  const warned = once(process, "warning");
+  const orchestrator = new Orchestrator({ journal: createMemoryJournal() });
+  orchestrator.addInput({
+    name: "unheard",
+    handle: () => Promise.reject(new PermanentError("the password is wrong")),
+  });
+  await orchestrator.start();
+  expect(await warned).toMatchObject([
+    { name: "SluiceWarning", code: "INPUT_FAILED", message: /"unheard" failed .*the password is wrong/ },
+  ]);
+  await orchestrator.stop();
 });
 
 test("a logger that throws disturbs nothing", async () => {

@@ -503,3 +503,40 @@ describe("a lease", () => {
     expect(pipeline.row().state).toBe("standby");
   });
 });
+
+describe("ready()", () => {
+  test("resolves when every input listens: those that announce it, when they do", async () => {
+    await using pipeline = createWatched({ announcesReady: true });
+    await pipeline.orchestrator.start();
+    let isReady = false;
+    const ready = pipeline.orchestrator.ready().then(() => (isReady = true));
+    await pipeline.turn();
+    expect(isReady).toBe(false);
+    pipeline.lives[0]?.context.ready();
+    await ready;
+    expect(pipeline.row().state).toBe("running");
+  });
+
+  test("waits for an input that backs off, and not for one that is paused", async () => {
+    await using pipeline = createWatched({ announcesReady: true });
+    await pipeline.orchestrator.start();
+    await pipeline.turn();
+    await pipeline.fail();
+    let isReady = false;
+    const ready = pipeline.orchestrator.ready().then(() => (isReady = true));
+    await pipeline.turn();
+    expect(isReady).toBe(false);
+    await pipeline.orchestrator.pause("watched");
+    await ready;
+  });
+
+  test("rejects when an input has failed, or the pipeline does not run", async () => {
+    await using pipeline = createWatched({ announcesReady: true });
+    await expect(pipeline.orchestrator.ready()).rejects.toMatchObject({ code: "NOT_RUNNING" });
+    await pipeline.orchestrator.start();
+    await pipeline.turn();
+    const ready = errorOf(() => pipeline.orchestrator.ready());
+    await pipeline.fail(new PermanentError("no such topic"));
+    expect(await ready).toMatchObject({ code: "INPUT_FAILED", message: /no such topic/ });
+  });
+});
