@@ -17,6 +17,7 @@ const config: KnipConfig = {
     "scripts/*.ts",
     "examples/*/*.ts",
     "bench/programs/*.ts",
+    "bench/peers/*.ts",
     "bench/**/*.worker.ts",
     "test/**/*.{test,test-d}.ts",
   ],
