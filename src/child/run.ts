@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
-import { sleep, type Clock } from "../model/clock.ts";
+import { sleep, untilAborted, type Clock } from "../model/clock.ts";
 import { isSluiceError, PermanentError, SluiceError } from "../model/errors.ts";
 import { endGroup, groupLives, registerGroup } from "./group.ts";
 import { createLineReader, type LineReader } from "./lines.ts";
@@ -82,7 +82,7 @@ async function supervise(child: ChildProcess, leader: number, options: ChildOpti
   });
   const closed = new Promise<true>((resolve) => void child.once("close", () => resolve(true)));
 
-  await Promise.race([exited, whenAborted(signal)]);
+  await Promise.race([exited, untilAborted(signal)]);
   const leftovers = exit !== undefined && (await groupLives(leader));
   if (exit === undefined) {
     const isShutdown = isSluiceError(signal.reason, "SHUTDOWN");
@@ -102,13 +102,6 @@ async function supervise(child: ChildProcess, leader: number, options: ChildOpti
 async function drained(clock: Clock): Promise<void> {
   await sleep(clock, DRAIN);
   await new Promise((resolve) => setImmediate(resolve));
-}
-
-function whenAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
 
 function pipe(child: ChildProcess, { input, longestLine, onLine }: ChildOptions): LineReader[] {

@@ -1,4 +1,4 @@
-import { sleep, type Clock } from "../model/clock.ts";
+import { waitAtMost, type Clock } from "../model/clock.ts";
 import { SluiceError } from "../model/errors.ts";
 import type { Logger } from "../model/logger.ts";
 import type { Suspect, Work } from "../journal/work.ts";
@@ -66,10 +66,5 @@ async function tryAlone(suspect: Suspect, options: CarefulRestartOptions): Promi
   }
   const claim = await work.takeSuspect(suspect.run);
   if (claim === undefined) return;
-  const patience = new AbortController();
-  const stop = (): void => patience.abort();
-  signal.addEventListener("abort", stop, { once: true });
-  await Promise.race([lane.runAlone(claim), sleep(clock, PATIENCE, patience.signal)]);
-  signal.removeEventListener("abort", stop);
-  patience.abort();
+  await waitAtMost(clock, PATIENCE, lane.runAlone(claim), signal);
 }

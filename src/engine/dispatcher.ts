@@ -1,4 +1,4 @@
-import { sleep, type Clock } from "../model/clock.ts";
+import { waitAtMost, type Clock } from "../model/clock.ts";
 import type { Process } from "../model/component.ts";
 import { SluiceError } from "../model/errors.ts";
 import { Lane, type LaneHost } from "./lane.ts";
@@ -42,12 +42,14 @@ export class Dispatcher {
     for (const lane of this.#lanes.values()) lane.start();
   }
 
-  /** Ends one lane: what runs is finished first, however long it takes. */
+  /**
+   * Ends one lane: what runs is finished first, however long it takes. An abandoned attempt goes on, and with order by
+   * key its key waits for it still.
+   */
   async remove(name: string): Promise<void> {
     const lane = this.#lanes.get(name);
     if (lane === undefined) return;
-    await lane.close();
-    await lane.quiet();
+    await closeAndQuieten(lane);
     await lane.dispose();
     this.#lanes.delete(name);
   }
@@ -57,18 +59,13 @@ export class Dispatcher {
     this.#started = false;
     const lanes = [...this.#lanes.values()];
     const quiet = Promise.all(lanes.map(closeAndQuieten));
-    await this.#within(grace, quiet);
+    await waitAtMost(this.#clock, grace, quiet);
     const reason = new SluiceError("SHUTDOWN", "the pipeline stops; the run goes on at its next start");
     for (const lane of lanes) lane.abortAll(reason);
-    await this.#within(LAST_WORDS, quiet);
-    await this.#within(CLOSING_PATIENCE, Promise.all(lanes.map((lane) => lane.dispose())));
+    await waitAtMost(this.#clock, LAST_WORDS, quiet);
+    const disposed = Promise.all(lanes.map((lane) => lane.dispose()));
+    await waitAtMost(this.#clock, CLOSING_PATIENCE, disposed);
     this.#lanes.clear();
-  }
-
-  async #within(delay: number, done: Promise<unknown>): Promise<void> {
-    const controller = new AbortController();
-    await Promise.race([done, sleep(this.#clock, delay, controller.signal)]);
-    controller.abort();
   }
 }
 

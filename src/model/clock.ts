@@ -32,3 +32,27 @@ export function sleep(clock: Clock, delay: number, signal?: AbortSignal): Promis
     }
   });
 }
+
+/** Resolves when `signal` aborts, at once if it has. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/** Waits for `work`, but no longer than `patience` milliseconds, and not beyond the abort of `signal`. */
+export async function waitAtMost(
+  clock: Clock,
+  patience: number,
+  work: Promise<unknown>,
+  signal?: AbortSignal,
+): Promise<void> {
+  const over = new AbortController();
+  const end = signal === undefined ? over.signal : AbortSignal.any([over.signal, signal]);
+  try {
+    await Promise.race([work, sleep(clock, patience, end)]);
+  } finally {
+    over.abort();
+  }
+}

@@ -1,4 +1,4 @@
-import { sleep } from "../../model/clock.ts";
+import { sleep, waitAtMost } from "../../model/clock.ts";
 import type { InputContext } from "../../model/component.ts";
 import { parseDuration } from "../../model/duration.ts";
 import { SluiceError, isSluiceError } from "../../model/errors.ts";
@@ -77,7 +77,8 @@ async function runSession(
       ? new SluiceError("SOURCE_UNAVAILABLE", `lost PostgreSQL at ${formatAddress(address)}: ${text}`)
       : new SluiceError("SQL_FAILED", `PostgreSQL at ${formatAddress(address)}: ${text}`, { cause: error });
   } finally {
-    await Promise.race([client.end().catch(() => undefined), sleep(context.clock, CLOSE_TIMEOUT)]);
+    const closed = client.end().catch(() => undefined);
+    await waitAtMost(context.clock, CLOSE_TIMEOUT, closed);
   }
 }
 
