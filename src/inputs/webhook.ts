@@ -1,3 +1,4 @@
+import { untilAborted } from "../model/clock.ts";
 import type { Input, InputContext } from "../model/component.ts";
 import { SluiceError } from "../model/errors.ts";
 import { defineInput, type InputKind } from "../model/kind.ts";
@@ -71,7 +72,7 @@ function createWebhookInput(name: string, given: ResolvedOptions): Input {
     async handle(context) {
       current = context;
       context.ready();
-      await aborted(context.signal);
+      await untilAborted(context.signal);
       if (current === context) current = undefined;
       await Promise.all(inFlight);
     },
@@ -99,11 +100,4 @@ function idempotencyKey(headers: Headers): string | undefined {
 function checkDeliveryId(id: string): string {
   if (/^[\x20-\x7e]{1,256}$/.test(id)) return id;
   throw new SluiceError("BAD_REQUEST", "the id of a delivery must be 1 to 256 printable ASCII characters");
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
