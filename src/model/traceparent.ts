@@ -1,4 +1,4 @@
-import type { Random } from "./uid.ts";
+import { hexadecimal, type Random } from "./uid.ts";
 
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 const ZEROS = /^0+$/;
@@ -15,12 +15,6 @@ export function childTraceparent(parent: string | undefined, random: Random): st
   const trace =
     match?.[1] ?? hexadecimal(random, 8) + hexadecimal(random, 8) + hexadecimal(random, 8) + odd(random);
   return `00-${trace}-${hexadecimal(random, 8)}${odd(random)}-${match?.[3] ?? "00"}`;
-}
-
-function hexadecimal(random: Random, digits: number): string {
-  return Math.floor(random() * 16 ** digits)
-    .toString(16)
-    .padStart(digits, "0");
 }
 
 /** Eight digits that are never all zeros. */

@@ -36,7 +36,8 @@ export function createUidSource(random: Random): NewUid {
   };
 }
 
-function hexadecimal(random: Random, digits: number): string {
+/** So many random digits; at most 12, for a `Random` has no more bits to give. */
+export function hexadecimal(random: Random, digits: number): string {
   return Math.floor(random() * 16 ** digits)
     .toString(16)
     .padStart(digits, "0");
