@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Input, Process } from "../model/component.ts";
 import { isSluiceError } from "../model/errors.ts";
 import { INPUT_KEYS, PROCESS_KEYS, type Surroundings } from "../model/kind.ts";
+import { MASK } from "../model/mask.ts";
 import { parseOperation } from "../model/operation.ts";
 import { didYouMean } from "../model/suggest.ts";
 import { mapKeys, toCamelCase, toSnakeCase } from "./case.ts";
@@ -9,7 +10,7 @@ import { read, type Report } from "./checks.ts";
 import { optionKeys } from "./option-keys.ts";
 import type { PipelineInput, PipelineProcess } from "./pipeline.ts";
 import type { Path } from "./positions.ts";
-import { isPlainObject, MASK } from "./references.ts";
+import { isPlainObject } from "./references.ts";
 import type { AnyKind, Registry, Role } from "./registry.ts";
 import { INPUT, PROCESS, RESERVED } from "./schema.ts";
 

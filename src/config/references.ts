@@ -1,9 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
+import { createMask, MASK, type Redact } from "../model/mask.ts";
 import type { Path } from "./positions.ts";
-
-/** What stands in place of a value that must not be shown. */
-export const MASK = "***";
 
 const REFERENCE = /(\$?)\$\{(env|file):([^}]*)\}/g;
 const FILE_LIMIT = 1_000_000;
@@ -105,11 +103,8 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   return prototype === Object.prototype || prototype === null;
 }
 
-/** Shortest text that is taken out of messages: what is shorter is no secret, and would take them apart. */
-const SHORTEST_SECRET = 6;
-
-/** Makes a function that puts {@link MASK} in place of secrets, however a message quotes them. */
-export function createRedactor(secrets: Iterable<string>): (text: string) => string {
+/** As `createMask`, however a message quotes the secrets: by the line, without spaces around, as JSON, a password alone. */
+export function createRedactor(secrets: Iterable<string>): Redact {
   const texts = new Set<string>();
   for (const secret of secrets) {
     for (const text of [secret, secret.trim(), ...secret.split(/\r?\n/), ...passwordsOf(secret)]) {
@@ -117,10 +112,7 @@ export function createRedactor(secrets: Iterable<string>): (text: string) => str
       texts.add(JSON.stringify(text).slice(1, -1));
     }
   }
-  const longestFirst = [...texts]
-    .filter((text) => text.length >= SHORTEST_SECRET)
-    .toSorted((a, b) => b.length - a.length);
-  return (text) => longestFirst.reduce((shown, secret) => shown.replaceAll(secret, MASK), text);
+  return createMask(texts);
 }
 
 /** A client that cannot connect may quote the password of its URL, without the rest. */

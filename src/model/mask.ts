@@ -1,5 +1,5 @@
-/** What stands in the place of a secret. */
-const MASK = "***";
+/** What stands in the place of a value that must not be shown. */
+export const MASK = "***";
 /** Shorter values are too likely to stand in a text for another reason. */
 const SHORTEST = 6;
 
