@@ -2,7 +2,7 @@ export { assemble, type OrchestratorSettings } from "./assemble.ts";
 export { definePipeline, type InputTable, type PipelineDefinition, type ProcessTable } from "./define.ts";
 export { configError, configIssues, formatIssue, type ConfigIssue, type Position } from "./issue.ts";
 export { configSchema } from "./json-schema.ts";
-export { isLoopback, parseListen, type Listen } from "./listen.ts";
+export { parseListen, type Listen } from "./listen.ts";
 export { loadPipeline, parsePipeline, type LoadOptions } from "./load.ts";
 export type { JsonSchema } from "./option-keys.ts";
 export {

@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from "node:net";
+import { isIPv6 } from "node:net";
 import { SluiceError } from "../model/errors.ts";
 
 /** Where a server listens. */
@@ -23,10 +23,4 @@ export function parseListen(text: string): Listen {
     "INVALID_OPTIONS",
     `${JSON.stringify(text)} is no place to listen; write an address and a port, such as "127.0.0.1:8787" or "[::1]:8787"`,
   );
-}
-
-/** Whether only this machine can reach it. */
-export function isLoopback(host: string): boolean {
-  if (isIPv4(host)) return host.startsWith("127.");
-  return host === "::1" || host.toLowerCase() === "localhost";
 }

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import type { Input, Process } from "../model/component.ts";
+import { isLoopback } from "../model/loopback.ts";
 import { MASK } from "../model/mask.ts";
 import { didYouMean } from "../model/suggest.ts";
 import { mapKeys, toSnakeCase } from "./case.ts";
@@ -8,7 +9,7 @@ import { read, Report } from "./checks.ts";
 import { readComponent, readInstance, type ComponentSurroundings, type ReadComponent } from "./component.ts";
 import { hookPathFault } from "./hooks.ts";
 import { configError } from "./issue.ts";
-import { isLoopback, parseListen, type Listen } from "./listen.ts";
+import { parseListen, type Listen } from "./listen.ts";
 import type { Pipeline, PipelineHttp, PipelineRetention } from "./pipeline.ts";
 import { createRedactor, isPlainObject, isReference, resolveReferences } from "./references.ts";
 import type { Registry, Role } from "./registry.ts";

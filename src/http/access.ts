@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
 import { SluiceError } from "../model/errors.ts";
+import { isLoopback } from "../model/loopback.ts";
 
 /** Who may do what: a viewer reads, an operator also replays, cancels, pauses, an admin also changes the pipeline. */
 export type Role = "viewer" | "operator" | "admin";
@@ -99,9 +100,4 @@ const AUTHORITY = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/;
 function hostName(authority: string): string | undefined {
   const match = AUTHORITY.exec(authority.toLowerCase());
   return match?.[1] ?? match?.[2];
-}
-
-/** @see https://www.rfc-editor.org/rfc/rfc6761#section-6.3 for `localhost` */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }

@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import type { Orchestrator } from "../engine/orchestrator.ts";
 import { SluiceError } from "../model/errors.ts";
-import { isLoopback } from "./access.ts";
+import { isLoopback } from "../model/loopback.ts";
 import { createApi } from "./api.ts";
 import { hooksHandler } from "./hooks.ts";
 import { listen, type Listener } from "./listen.ts";
