@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { HOPS_HEADER, RUN_HEADER } from "../model/cause-headers.ts";
 import type { Process, RunContext } from "../model/component.ts";
 import { PermanentError, RetryAfter, SluiceError } from "../model/errors.ts";
 import { formatEvent, type Event } from "../model/event.ts";
@@ -149,10 +150,10 @@ function createWebhookProcess(name: string, given: Options): Process {
       "accept-encoding": "identity",
       "idempotency-key": id,
       traceparent: context.traceparent,
-      "x-sluice-run": id,
+      [RUN_HEADER]: id,
       "x-sluice-attempt": String(context.attempt),
       "x-sluice-fence": String(context.fence),
-      "x-sluice-hops": String((event.cause?.hops ?? 0) + 1),
+      [HOPS_HEADER]: String((event.cause?.hops ?? 0) + 1),
       ...signatures(keys, given, id, Math.floor(context.clock.now() / 1_000), body),
     };
   }

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
+import { RUN_HEADER } from "../../model/cause-headers.ts";
 import { SluiceError } from "../../model/errors.ts";
 import { isTraceparent } from "../../model/traceparent.ts";
 import { withClient, withTarget } from "../connect.ts";
@@ -85,7 +86,7 @@ function parse(json: string): unknown {
 function causeFromEnvironment(): Readonly<Record<string, string>> {
   const { SLUICE_RUN: run, TRACEPARENT: traceparent } = process.env;
   return {
-    ...(run !== undefined && { "x-sluice-run": run }),
+    ...(run !== undefined && { [RUN_HEADER]: run }),
     ...(traceparent !== undefined && isTraceparent(traceparent) && { traceparent }),
   };
 }

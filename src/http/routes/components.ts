@@ -1,6 +1,6 @@
+import { readSendingRun } from "../../model/cause-headers.ts";
 import type { Cause, EventInit } from "../../model/event.ts";
 import { isTraceparent } from "../../model/traceparent.ts";
-import { parseRunId } from "../../model/run.ts";
 import { readObject, readOptionalObject, refuseUnknownKeys } from "../body.ts";
 import { badRequest } from "../problem.ts";
 import { refuseQuery } from "../query.ts";
@@ -8,8 +8,6 @@ import { findByName, json, list, requireOpen, type Call, type Route } from "../r
 
 const EVENT_KEYS = ["location", "operation", "id", "uid", "time", "key", "data", "headers"] as const;
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,256}$/;
-
-const HOPS = /^\d{1,6}$/;
 
 function listInputs({ pipeline, search }: Call): Response {
   refuseQuery(search);
@@ -52,13 +50,10 @@ function readIdempotencyKey(request: Request): string | undefined {
 
 /** What caused the event, as a run hands it to the children that it starts and the servers that it calls. */
 function readCause(request: Request): Cause | undefined {
-  const run = request.headers.get("x-sluice-run");
-  const hops = request.headers.get("x-sluice-hops") ?? "";
+  const sender = readSendingRun(request.headers);
   const traceparent = request.headers.get("traceparent");
-  const runs = run !== null && parseRunId(run) !== undefined ? [run] : [];
-  const traced = traceparent !== null && isTraceparent(traceparent);
-  if (runs.length === 0 && !traced) return undefined;
-  return { runs, hops: HOPS.test(hops) ? Number(hops) : 0, ...(traced && { traceparent }) };
+  if (traceparent === null || !isTraceparent(traceparent)) return sender;
+  return { ...(sender ?? { runs: [], hops: 0 }), traceparent };
 }
 
 type InputAction = "pause" | "resume" | "restart";

@@ -1,4 +1,5 @@
 import { SluiceError } from "../../model/errors.ts";
+import { readSendingRun } from "../../model/cause-headers.ts";
 import type { Cause, EventInit } from "../../model/event.ts";
 import { parseOperation } from "../../model/operation.ts";
 import { parseRunId } from "../../model/run.ts";
@@ -164,7 +165,6 @@ function keptHeaders(headers: Headers, names: readonly string[]): Record<string,
 
 /** Most runs that a cause may name. */
 const MOST_RUNS = 100;
-const HOPS = /^\d{1,6}$/;
 
 /** What another pipeline, or a client with tracing, says of where the event comes from. What is not well-formed is not believed. */
 function causeOf(
@@ -175,13 +175,8 @@ function causeOf(
   const traceparent = [headers.get("traceparent"), said?.traceparent, extension].find(
     (text) => typeof text === "string" && isTraceparent(text),
   );
-  const run = headers.get("x-sluice-run");
-  const hops = headers.get("x-sluice-hops") ?? "";
-  const sender =
-    run === null || parseRunId(run) === undefined
-      ? undefined
-      : { runs: [run], hops: HOPS.test(hops) ? Number(hops) : 0 };
-  const origin = sender ?? (said === undefined ? undefined : { runs: said.runs, hops: said.hops });
+  const origin =
+    readSendingRun(headers) ?? (said === undefined ? undefined : { runs: said.runs, hops: said.hops });
   if (origin === undefined && traceparent === undefined) return undefined;
   return { ...(origin ?? { runs: [], hops: 0 }), ...(typeof traceparent === "string" && { traceparent }) };
 }
