@@ -20,11 +20,20 @@ export function toJournalError(error: unknown, path: string): SluiceError {
   const { errcode, code, message } = error as { errcode?: number; code?: string; message?: string };
   const primary = typeof errcode === "number" ? errcode & 0xff : 0;
   const space = code === "ENOSPC" || code === "EDQUOT";
-  const kind = space ? "JOURNAL_FULL" : (CODES[primary] ?? "JOURNAL_IO");
+  const kind = space
+    ? "JOURNAL_FULL"
+    : isUnreadable(error)
+      ? "JOURNAL_DAMAGED"
+      : (CODES[primary] ?? "JOURNAL_IO");
   return new SluiceError(kind, `journal ${path}: ${message ?? String(error)}; ${ADVICE[kind]}`, {
     cause: error,
     details: { path, ...(typeof errcode === "number" && { errcode }) },
   });
+}
+
+/** A row that is not of the types that it was written with: text where a number stood, JSON that is none. */
+function isUnreadable(error: unknown): boolean {
+  return error instanceof TypeError || error instanceof SyntaxError || error instanceof RangeError;
 }
 
 /** Too big, a constraint, a type: what a value brings about, and no disk. */

@@ -44,12 +44,15 @@ export class Reader {
     const before = readCursor("event", query) ?? Number.MAX_SAFE_INTEGER;
     const source = query.trigger === undefined ? undefined : (this.#tables.idOf(query.trigger) ?? -1);
     const filter = source === undefined ? "" : "and e.source = ?";
-    const rows = this.#tables.all(
-      `select ${EVENT_COLUMNS} from events e where e.seq < ? ${filter} order by e.seq desc limit ?`,
-      before,
-      ...(source === undefined ? [] : [source]),
-      limit + 1,
-    );
+    const rows = [
+      ...this.#tables.descending(
+        `select ${EVENT_COLUMNS} from events e where e.seq < ? ${filter} order by e.seq desc limit ?`,
+        before,
+        before,
+        ...(source === undefined ? [] : [source]),
+        limit + 1,
+      ),
+    ];
     const items = rows.slice(0, limit);
     return {
       items: items.map((row) => this.#toEventRow(row)),

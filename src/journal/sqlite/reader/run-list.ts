@@ -37,7 +37,7 @@ function* matching(
     return;
   }
   const { sql, parameters } = select(tables, state, process, seq, before);
-  for (const row of tables.iterate(sql, ...parameters)) {
+  for (const row of tables.descending(sql, before, ...parameters)) {
     const run = tables.toStoredRun(row);
     // What is taken counts as running, which the disk does not know.
     if (state !== undefined && claimOf(run, taken) !== undefined) continue;

@@ -3,7 +3,7 @@ import { SluiceError } from "../../../model/errors.ts";
 import { RUNS_PER_EVENT } from "../../run-code.ts";
 import type { TakenRun } from "../layout.ts";
 import { readUid, writeUid } from "../uid-blob.ts";
-import { missingEvent } from "../writer/run-rows.ts";
+import { missingEvent, outOfOrder } from "../writer/run-rows.ts";
 import { EVENT_COLUMNS, RUN_COLUMNS, toStoredRun, type Row, type StoredRun } from "./rows.ts";
 
 const UID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -30,6 +30,21 @@ export class Tables {
 
   iterate(sql: string, ...parameters: SQLInputValue[]): Iterable<Row> {
     return this.#statement(sql).iterate(...parameters) as unknown as Iterable<Row>;
+  }
+
+  /**
+   * Rows whose first column falls from below `before`, as the query demands. SQLite trusts its trees to be in order; a
+   * key that is not would make others unfindable.
+   *
+   * @throws SluiceError JOURNAL_DAMAGED
+   */
+  *descending(sql: string, before: number, ...parameters: SQLInputValue[]): Generator<Row, void, undefined> {
+    let last = before;
+    for (const row of this.iterate(sql, ...parameters)) {
+      if ((row[0] as number) >= last) throw outOfOrder(row[0] as number, this.#path);
+      last = row[0] as number;
+      yield row;
+    }
   }
 
   nameOf(id: number): string {

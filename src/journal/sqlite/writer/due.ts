@@ -1,5 +1,5 @@
 import type { FlatRuns, FromWriter, RetryPosition } from "../layout.ts";
-import { flatten, pushRun } from "./run-rows.ts";
+import { flatten, outOfOrder, pushRun } from "./run-rows.ts";
 import { createEffects, type Row } from "./transaction.ts";
 import type { Writer } from "./writer.ts";
 
@@ -20,7 +20,7 @@ export function refill(
   now: number,
 ): Refilled {
   const { statements, path } = writer;
-  const fresh = collect(statements.fresh.iterate(process, after, ROWS), path);
+  const fresh = collect(ascending(statements.fresh.iterate(process, after, ROWS), after, path), path);
   const position = retriesAfter ?? { due: 0, id: 0 };
   const retries = collect(statements.dueRetries.iterate(process, now, position.due, position.id, ROWS), path);
   return {
@@ -33,6 +33,16 @@ export function refill(
     nextDue: writer.nextDue(process, now),
     reopenedDatabase: writer.takeReopened(),
   };
+}
+
+/** SQLite trusts its trees to be in order; a key that is not would make others unfindable. */
+function* ascending(rows: Iterable<unknown>, after: number, path: string): Generator<Row, void, undefined> {
+  let last = after;
+  for (const row of rows as Iterable<Row>) {
+    if ((row[0] as number) <= last) throw outOfOrder(row[0] as number, path);
+    last = row[0] as number;
+    yield row;
+  }
 }
 
 function collect(rows: Iterable<unknown>, path: string): { runs: FlatRuns; count: number; wasCut: boolean } {

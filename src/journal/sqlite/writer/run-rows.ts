@@ -28,3 +28,11 @@ export function missingEvent(run: number, path: string): SluiceError {
     { details: { path } },
   );
 }
+
+export function outOfOrder(key: number, path: string): SluiceError {
+  return new SluiceError(
+    "JOURNAL_DAMAGED",
+    `journal ${path}: row ${key} is out of order; the file is damaged: stop, keep a copy of it, and restore a backup`,
+    { details: { path } },
+  );
+}

@@ -8,6 +8,7 @@ import { pragma } from "../schema.ts";
 import { applyCommits } from "./apply.ts";
 import { BatchReader } from "./batch-reader.ts";
 import { BATCH_COUNTER, Counters, SEQ_COUNTER } from "./counters.ts";
+import { checkOpenRuns } from "./open-runs.ts";
 import { takeOver } from "./take-over.ts";
 import { Pruner, type Expired } from "./prune.ts";
 import { prepareStatements, type Statements } from "./statements.ts";
@@ -38,6 +39,7 @@ export class Writer {
   /** Opens the journal and takes it over from its last owner. */
   open(): Hello {
     this.#connect();
+    checkOpenRuns(this.#database, this.counters, this.names.keys(), this.path);
     const { now } = this.#data;
     const hello = this.#inTransaction(() =>
       takeOver(this.#database, this.transaction(now, createEffects()), this.#data),
