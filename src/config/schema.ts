@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { checkedBy } from "../model/checked-by.ts";
 import { parseDataset } from "../model/dataset.ts";
 import { parseDuration, type Duration } from "../model/duration.ts";
-import { isSluiceError } from "../model/errors.ts";
 import { checkName } from "../model/name.ts";
 import { parseOperation } from "../model/operation.ts";
 import { parseRate } from "../model/rate.ts";
@@ -13,32 +13,20 @@ import { parseSize } from "./size.ts";
  * for editors. Issues carry the code of what the parsers threw in `params.code`.
  */
 
-/** Runs one of the model's own parsers as a check. */
-function by<T>(parse: (value: T) => unknown): z.core.CheckFn<T> {
-  return ({ value, issues }) => {
-    try {
-      parse(value);
-    } catch (error) {
-      if (!isSluiceError(error)) throw error;
-      issues.push({ code: "custom", input: value, message: error.message, params: { code: error.code } });
-    }
-  };
-}
-
 const duration = z
   .union([z.number(), z.string()])
-  .check(by<Duration>(parseDuration))
+  .check(checkedBy<Duration>(parseDuration))
   .meta({ description: 'Milliseconds as a number, or text such as "30s", "5m", "7d"' });
 const size = z
   .union([z.number(), z.string()])
-  .check(by(parseSize))
+  .check(checkedBy(parseSize))
   .meta({ description: 'Bytes as a number, or text such as "512MB", "10GiB"' });
-const operation = z.string().check(by<string>(parseOperation));
+const operation = z.string().check(checkedBy<string>(parseOperation));
 const operations = z.union([operation, z.array(operation).min(1)]);
-const dataset = z.string().check(by(parseDataset));
+const dataset = z.string().check(checkedBy(parseDataset));
 const listen = z
   .string()
-  .check(by(parseListen))
+  .check(checkedBy(parseListen))
   .meta({ description: 'An address and a port, such as "127.0.0.1:8787"; port 0 takes a free one' });
 const labels = z.record(z.string(), z.string()).meta({ description: "For people; shown, never interpreted" });
 
@@ -48,7 +36,7 @@ export type TopKey = "name" | "journal" | "concurrency" | "grace" | "retention" 
 export const TOP: Readonly<Record<TopKey, z.ZodType>> = {
   name: z
     .string()
-    .check(by((name: string) => checkName(name, "the pipeline")))
+    .check(checkedBy((name: string) => checkName(name, "the pipeline")))
     .meta({ description: 'The pipeline\'s name. Defaults to "pipeline"' }),
   journal: z
     .string()
@@ -156,7 +144,7 @@ export const PROCESS: Readonly<Record<string, z.ZodType>> = {
     .optional(),
   rate: z
     .string()
-    .check(by(parseRate))
+    .check(checkedBy(parseRate))
     .meta({ description: 'Most runs that start in a time, such as "100/s". Defaults to none' })
     .optional(),
   enabled: z.boolean().meta({ description: "Defaults to true" }).optional(),

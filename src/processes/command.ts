@@ -7,6 +7,7 @@ import { createTail, limitOutput } from "../child/lines.ts";
 import { ownMark } from "../child/proc.ts";
 import { runChild, type ChildExit } from "../child/run.ts";
 import type { Process } from "../model/component.ts";
+import { checkedBy } from "../model/checked-by.ts";
 import { parseDuration, type Duration } from "../model/duration.ts";
 import { PermanentError, SluiceError } from "../model/errors.ts";
 import { formatEvent } from "../model/event.ts";
@@ -61,7 +62,7 @@ const options: z.ZodType<Options, CommandProcessOptions> = z.strictObject({
     ),
   killAfter: z
     .union([z.string(), z.number()])
-    .refine(isDuration, `must be a duration such as "5s"`)
+    .check(checkedBy<Duration>(parseDuration))
     .default("5s")
     .describe("Time between SIGTERM and SIGKILL when the command must end. Defaults to 5s."),
   permanentExitCodes: z
@@ -161,13 +162,4 @@ function judge(
     throw new PermanentError(message, { code: "PROCESS_EXIT" });
   }
   throw new SluiceError("PROCESS_EXIT", message, { details: { exitCode: code, signal } });
-}
-
-function isDuration(value: string | number): boolean {
-  try {
-    parseDuration(value);
-    return true;
-  } catch {
-    return false;
-  }
 }

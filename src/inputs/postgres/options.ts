@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { checkedBy } from "../../model/checked-by.ts";
 import { parseDuration, type Duration } from "../../model/duration.ts";
-import { isSluiceError } from "../../model/errors.ts";
 import { parseAddress, parseTable } from "../../postgres/names.ts";
 
 /** What an event's `data` holds: the row after the change, the row before it, `{ old, new }`, or nothing. */
@@ -38,13 +38,16 @@ export interface ResolvedOptions {
   readonly pollInterval: Duration;
 }
 
+/** Milliseconds. */
+const SHORTEST_POLL = 100;
+
 export const postgresInputOptions: z.ZodType<ResolvedOptions, PostgresInputOptions> = z.strictObject({
   connectionString: z
     .string()
-    .superRefine((text, context) => report(context, () => parseAddress(text)))
+    .check(checkedBy(parseAddress))
     .describe("postgres://user:password@host:5432/database, straight to the server"),
   tables: z
-    .array(z.string().superRefine((text, context) => report(context, () => parseTable(text))))
+    .array(z.string().check(checkedBy(parseTable)))
     .min(1)
     .describe('Tables to capture, such as "raw.orders"; the schema defaults to public'),
   mode: z
@@ -68,20 +71,8 @@ export const postgresInputOptions: z.ZodType<ResolvedOptions, PostgresInputOptio
   batchSize: z.number().int().min(1).max(10_000).default(1_000).describe("Most rows read at a time"),
   pollInterval: z
     .union([z.string(), z.number()])
-    .superRefine((value, context) =>
-      report(context, () => {
-        if (parseDuration(value) < 100) context.addIssue({ code: "custom", message: "at least 100ms" });
-      }),
-    )
+    .check(checkedBy(parseDuration))
+    .refine((value) => parseDuration(value) >= SHORTEST_POLL, "at least 100ms")
     .default("5s")
     .describe("How often it looks without being woken, and the connection's heartbeat"),
 });
-
-function report(context: z.RefinementCtx, check: () => unknown): void {
-  try {
-    check();
-  } catch (error) {
-    if (!isSluiceError(error)) throw error;
-    context.addIssue({ code: "custom", message: error.message });
-  }
-}

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isSluiceError } from "../../model/errors.ts";
+import { checkedBy } from "../../model/checked-by.ts";
 import { parseAddress } from "../../postgres/names.ts";
 import { parseStatement } from "./statement.ts";
 
@@ -15,7 +15,7 @@ export interface SqlProcessOptions {
 
 const statement = z
   .string()
-  .superRefine((text, context) => report(context, () => parseStatement(text)))
+  .check(checkedBy(parseStatement))
   .describe(
     "SQL with named parameters: :id, :uid, :location, :operation, :key, :time, :trigger, :data, :data.path, :headers.name",
   );
@@ -24,7 +24,7 @@ export const sqlProcessOptions: z.ZodType<SqlProcessOptions, SqlProcessOptions> 
   .strictObject({
     connectionString: z
       .string()
-      .superRefine((text, context) => report(context, () => parseAddress(text)))
+      .check(checkedBy(parseAddress))
       .describe("postgres://user:password@host:5432/database"),
     statement: statement
       .optional()
@@ -34,12 +34,3 @@ export const sqlProcessOptions: z.ZodType<SqlProcessOptions, SqlProcessOptions> 
   .refine((options) => (options.statement === undefined) !== (options.statements === undefined), {
     message: 'give either "statement" or "statements"',
   });
-
-function report(context: z.RefinementCtx, check: () => unknown): void {
-  try {
-    check();
-  } catch (error) {
-    if (!isSluiceError(error)) throw error;
-    context.addIssue({ code: "custom", message: error.message });
-  }
-}
