@@ -38,3 +38,6 @@ export function tooManyRuns(uid: string): SluiceError {
     `event ${uid} would have more than ${RUNS_PER_EVENT} runs, replays included; emit the payload as a new event instead`,
   );
 }
+
+/** Why a final run cannot be cancelled. */
+export const CANCEL_REFUSED = "only an open run, or a dead one that holds up its key, can be cancelled";

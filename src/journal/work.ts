@@ -137,6 +137,7 @@ export interface StateValue {
 }
 
 export type Control =
+  /** Ends an open run; a dead one that blocks its key (`Outcome`) is given up, so that the key goes on. */
   | { readonly type: "cancel"; readonly run: string; readonly reason: ErrorRecord }
   /**
    * A dead or cancelled run is reopened under its id, its attempts counted anew; a succeeded one, or any with

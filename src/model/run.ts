@@ -23,7 +23,7 @@ export const TRANSITIONS: Readonly<Record<RunState, readonly RunState[]>> = {
   running: ["succeeded", "retrying", "queued", "dead", "cancelled"],
   retrying: ["running", "dead", "cancelled"],
   succeeded: [],
-  dead: ["queued", "waiting"],
+  dead: ["queued", "waiting", "cancelled"],
   cancelled: ["queued", "waiting"],
 };
 

@@ -2,6 +2,7 @@ import { SluiceError, type ErrorRecord } from "../../model/errors.ts";
 import { isoTime, orderingKey } from "../../model/event.ts";
 import type { AttemptOutcome } from "../../model/run.ts";
 import {
+  CANCEL_REFUSED,
   CANCELLED,
   DEAD,
   isFinalCode,
@@ -165,7 +166,8 @@ function applyControl(store: MemoryStore, control: Control, effects: ApplyEffect
     case "cancel": {
       const run = store.findRun(control.run);
       if (run === undefined) return notFound("run", control.run);
-      if (isFinalCode(run.state)) return refused(run, "only an open run can be cancelled");
+      if (store.giveUp(run)) return { ok: true, run: control.run, runs: 1 };
+      if (isFinalCode(run.state)) return refused(run, CANCEL_REFUSED);
       end(store, run, CANCELLED, control.reason, effects);
       return { ok: true, run: control.run, runs: 1 };
     }
@@ -214,7 +216,7 @@ function replay(store: MemoryStore, control: Extract<Control, { type: "replay" }
   const seed = key === undefined ? { process: lane.process } : { process: lane.process, key };
   const made = store.addRun(event, seed, {
     replay: count,
-    of: control.run,
+    run,
     data: control.data ?? run.extra?.data ?? null,
   });
   return { ok: true, run: idOf(made), runs: 1 };

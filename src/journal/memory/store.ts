@@ -2,7 +2,7 @@ import type { EventRecord } from "../../model/event.ts";
 import type { Logger } from "../../model/logger.ts";
 import { parseRunId } from "../../model/run.ts";
 import { ReadyQueue } from "../ready-queue.ts";
-import { DEAD, isFinalCode, QUEUED, SUCCEEDED, WAITING } from "../run-code.ts";
+import { CANCELLED, DEAD, isFinalCode, QUEUED, RUNS_PER_EVENT, SUCCEEDED, WAITING } from "../run-code.ts";
 import type { RunSeed } from "../work.ts";
 import { FinishedEvents } from "./finished-events.ts";
 import {
@@ -106,19 +106,19 @@ export class MemoryStore {
   addRun(
     event: MemoryEvent,
     seed: RunSeed,
-    replayed?: { replay: number; of: string; data: string | null },
+    replayed?: { replay: number; run: MemoryRun; data: string | null },
   ): MemoryRun {
     const lane = this.lane(seed.process);
     const { dead, key } = seed;
     const run: MemoryRun = {
-      key: ++this.#runs,
+      key: replayed === undefined ? ++this.#runs : placeOf(replayed),
       event,
       lane,
       state: dead === undefined ? WAITING : DEAD,
       attempts: 0,
       claim: null,
       last: null,
-      extra: replayed === undefined ? null : createExtra(replayed.replay, replayed.of, replayed.data),
+      extra: replayed === undefined ? null : createExtra(replayed.replay, idOf(replayed.run), replayed.data),
     };
     // Mostly there is one: an array that grew by pushing would keep room for sixteen.
     event.runs = event.runs.length === 0 ? [run] : [...event.runs, run];
@@ -155,6 +155,16 @@ export class MemoryStore {
       if (!keepsLine) this.#leaveLine(run, wasWaiting);
     }
     if (--run.event.open === 0) this.#list(run.event);
+  }
+
+  /** A dead run that blocks its key is given up: the key goes on. Answers whether it is such a run. */
+  giveUp(run: MemoryRun): boolean {
+    const blocks =
+      run.state === DEAD && run.extra !== null && run.extra.lineKey !== null && run.extra.lingering === null;
+    if (!blocks) return false;
+    this.move(run, CANCELLED);
+    this.#leaveLine(run, false);
+    return true;
   }
 
   /**
@@ -292,6 +302,11 @@ export class MemoryStore {
 }
 
 const NO_RUNS: readonly MemoryRun[] = [];
+
+/** A replay stands right behind the run that it replays, before the runs of later events. */
+function placeOf({ replay, run }: { replay: number; run: MemoryRun }): number {
+  return Math.floor(run.key) + replay / RUNS_PER_EVENT;
+}
 
 function isSucceeded(run: MemoryRun): boolean {
   return run.state === SUCCEEDED;

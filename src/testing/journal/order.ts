@@ -93,6 +93,22 @@ export function testOrder(subject: JournalSubject): void {
       expect((await t.takeOne()).event.uid).toBe(second);
     });
 
+    it("goes on when the dead run that blocks it is cancelled, with its corrected replay first", async () => {
+      const t = await tests.open();
+      const [first, second] = (await t.emitMany(2, () => keyed("a"))) as [string, string];
+      const blocker = formatRunId(first, "work");
+      await t.settle(await t.takeOne(), BLOCKING);
+      await t.control({ type: "replay", run: blocker, data: '"corrected"', ordered: true });
+      expect(await t.takeNow()).toEqual([]);
+      await t.cancel(blocker);
+      const corrected = await t.takeOne();
+      expect([corrected.event.uid, corrected.event.data]).toEqual([first, '"corrected"']);
+      await t.settle(corrected);
+      expect((await t.takeOne()).event.uid).toBe(second);
+      expect(await t.stateOf(first)).toBe("cancelled");
+      expect((await t.journal.history.counters()).runs["work"]?.dead ?? 0).toBe(0);
+    });
+
     it("passes over a waiting run that was cancelled", async () => {
       const t = await tests.open();
       const [, second, third] = (await t.emitMany(3, () => keyed("a"))) as [string, string, string];

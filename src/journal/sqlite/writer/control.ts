@@ -1,6 +1,7 @@
 import type { ErrorRecord } from "../../../model/errors.ts";
 import { formatRunId } from "../../../model/run.ts";
 import {
+  CANCEL_REFUSED,
   CANCELLED,
   DEAD,
   isFinalCode,
@@ -35,7 +36,8 @@ export function applyControl(tx: Transaction, message: ControlMessage): ControlR
     case "cancel": {
       const run = findRun(tx, control.run);
       if (run === undefined) return notFound("run", control.run);
-      if (isFinalCode(run.state)) return refused(control.run, run.state, "only an open run can be cancelled");
+      if (giveUp(tx, run)) return { ok: true, run: control.run, runs: 1 };
+      if (isFinalCode(run.state)) return refused(control.run, run.state, CANCEL_REFUSED);
       endRun(tx, run, CANCELLED, control.reason, message);
       return { ok: true, run: control.run, runs: 1 };
     }
@@ -54,6 +56,17 @@ export function applyControl(tx: Transaction, message: ControlMessage): ControlR
     case "replay":
       return replay(tx, control, message.floor);
   }
+}
+
+/** A dead run that blocks its key is given up: the key goes on. Answers whether it is such a run. */
+function giveUp(tx: Transaction, run: Pick<RunState, "id" | "process" | "state" | "line">): boolean {
+  const blocks =
+    run.state === DEAD && run.line !== null && tx.statements.isLingering.get(run.id) === undefined;
+  if (!blocks) return false;
+  tx.statements.giveUp.run(CANCELLED, run.id);
+  tx.counters.move(run.process, DEAD, CANCELLED);
+  promoteNext(tx, run.process, run.line as string);
+  return true;
 }
 
 /** Ends an open run from outside. Its line goes on once the attempt that may hold it has been settled. */

@@ -55,6 +55,7 @@ const SQL = {
   unlinger: "delete from lingering where run = ?",
   isLingering: "select 1 from lingering where run = ?",
   lingering: "select l.run, r.process, r.line, r.state from lingering l left join runs r on r.id = l.run",
+  giveUp: "update runs set state = ?, line = null where id = ?",
   clearLine: "update runs set line = null where id = ?",
 
   stateValue: "select value, version from state where owner = ? and key = ?",
