@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createMemoryJournal } from "../journal/memory/journal.ts";
 import type { JournalDriver } from "../journal/journal.ts";
+import type { ProcessSettings } from "../model/component.ts";
 import { createFakeClock } from "../testing/clock.ts";
 import { createSignal, type Signal } from "../testing/signal.ts";
 import { Orchestrator } from "./orchestrator.ts";
@@ -71,7 +72,7 @@ function createCrashedJournal(planned: readonly Planned[]) {
   return { driver, marked };
 }
 
-function createPipeline(planned: readonly Planned[], disabled = false) {
+function createPipeline(planned: readonly Planned[], disabled = false, settings: ProcessSettings = {}) {
   const { driver, marked } = createCrashedJournal(planned);
   const clock = createFakeClock();
   const orchestrator = new Orchestrator({ journal: driver, clock });
@@ -90,7 +91,7 @@ function createPipeline(planned: readonly Planned[], disabled = false) {
         await gate.wait();
       },
     },
-    { enabled: !disabled, concurrency: 4 },
+    { enabled: !disabled, concurrency: 4, ...settings },
   );
   orchestrator.addLink("source", "work");
   return { orchestrator, clock, marked, begun, gates, errors };
@@ -139,6 +140,36 @@ describe("after an unclean stop", () => {
     expect(begun).toEqual(["1", "2"]);
     for (const gate of gates.values()) gate.set();
     await orchestrator.idle();
+    await orchestrator.stop();
+  });
+
+  test("the rate holds for suspects, too", async () => {
+    const planned = [{ id: "1" }, { id: "2" }, { id: "3" }];
+    const { orchestrator, clock, begun, gates } = createPipeline(planned, false, { rate: "2/s" });
+    await orchestrator.start();
+    for (const id of ["1", "2"]) {
+      await clock.advance(0);
+      gates.get(id)?.set();
+    }
+    await clock.advance(900);
+    expect(begun).toEqual(["1", "2"]);
+    await clock.advance(100);
+    expect(begun).toEqual(["1", "2", "3"]);
+    gates.get("3")?.set();
+    await orchestrator.stop();
+  });
+
+  test("the concurrency holds for suspects, too: beside one that does not end, others wait", async () => {
+    const planned = [{ id: "1" }, { id: "2" }];
+    const { orchestrator, clock, marked, begun, gates } = createPipeline(planned, false, { concurrency: 1 });
+    await orchestrator.start();
+    await clock.advance(25_000);
+    expect(begun).toEqual(["1"]);
+    expect(marked).toEqual(["1", "admitted"]);
+    gates.get("1")?.set();
+    await clock.advance(0);
+    expect(begun).toEqual(["1", "2"]);
+    gates.get("2")?.set();
     await orchestrator.stop();
   });
 

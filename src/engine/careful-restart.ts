@@ -1,15 +1,19 @@
-import { waitAtMost, type Clock } from "../model/clock.ts";
+import { sleep, waitAtMost, type Clock } from "../model/clock.ts";
 import { SluiceError } from "../model/errors.ts";
 import type { Logger } from "../model/logger.ts";
 import type { Suspect, Work } from "../journal/work.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { ErrorStream } from "./error-stream.ts";
+import type { Lane } from "./lane.ts";
 
 /** A run is set aside once it was running alone, or may have been, in this many deaths of the host. */
 export const STRIKES = 3;
 
 /** How long the next suspect waits for one that does not end, in milliseconds. */
 const PATIENCE = 10_000;
+
+/** How often it is looked at whether a process may start one more, in milliseconds. */
+const LOOK_AGAIN = 50;
 
 /** How long suspects beyond those that may have been running are still tried one at a time, in milliseconds. */
 const DOUBT_BUDGET = 2_000;
@@ -64,7 +68,19 @@ async function tryAlone(suspect: Suspect, options: CarefulRestartOptions): Promi
     );
     return;
   }
+  if (!(await hasRoom(lane, options))) return;
   const claim = await work.takeSuspect(suspect.run);
   if (claim === undefined) return;
   await waitAtMost(clock, PATIENCE, lane.runAlone(claim), signal);
+}
+
+/**
+ * A process's limits hold for suspects, too: its rate, and what an earlier suspect that does not end takes of its
+ * concurrency, are waited for. One that gets no room is left for later.
+ */
+async function hasRoom(lane: Lane, { clock, signal }: CarefulRestartOptions): Promise<boolean> {
+  const until = clock.monotonic() + PATIENCE;
+  while (!lane.hasRoom && !signal.aborted && clock.monotonic() < until)
+    await sleep(clock, LOOK_AGAIN, signal);
+  return lane.hasRoom && !signal.aborted;
 }

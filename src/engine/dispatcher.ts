@@ -63,6 +63,7 @@ export class Dispatcher {
     const reason = new SluiceError("SHUTDOWN", "the pipeline stops; the run goes on at its next start");
     for (const lane of lanes) lane.abortAll(reason);
     await waitAtMost(this.#clock, LAST_WORDS, quiet);
+    for (const lane of lanes) lane.abandonAll();
     const disposed = Promise.all(lanes.map((lane) => lane.dispose()));
     await waitAtMost(this.#clock, CLOSING_PATIENCE, disposed);
     this.#lanes.clear();

@@ -103,10 +103,15 @@ export class Lane {
     else if (!this.#runner.cancel(fence, message)) this.#cancelled.add(fence);
   }
 
+  /** Whether one more may start now, within its own slot of the total limit. */
+  get hasRoom(): boolean {
+    return this.#room() > 0 && (this.#host.shared === undefined || this.#runner.running === 0);
+  }
+
   /** Runs one claim that was not taken by the lane itself; resolves once its outcome is durable. */
   async runAlone(claim: Claim): Promise<void> {
     if (!(await this.#open())) return;
-    await new Promise<void>((resolve) => this.#runner.begin(claim, resolve));
+    await new Promise<void>((resolve) => this.#begin(claim, resolve));
   }
 
   /** Takes nothing more; what runs goes on. */
@@ -128,11 +133,15 @@ export class Lane {
     this.#runner.abortAll(reason);
   }
 
-  /** Hands back what did not end, and lets go of what the process holds. */
+  /** Hands back what did not end, abandoned attempts too: their host ends. */
+  abandonAll(): void {
+    this.#runner.abandonAll();
+  }
+
+  /** Lets go of what the process holds. */
   async dispose(): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#runner.abandonAll();
     this.#host.shared?.leave();
     if (this.#opened) await this.#closeProcess();
   }
@@ -199,9 +208,9 @@ export class Lane {
     this.#startPending();
   }
 
-  #begin(claim: Claim): void {
+  #begin(claim: Claim, onSettled?: () => void): void {
     this.#rate?.spend();
-    this.#runner.begin(claim);
+    this.#runner.begin(claim, onSettled);
   }
 
   #startPending(): void {

@@ -106,6 +106,23 @@ describe("an attempt that ignores its signal past the grace time", () => {
     expect(await pipeline.orchestrator.history.run(`${first}/hangs`)).toMatchObject({ attempts: 2 });
   });
 
+  test("keeps its key even when its process is removed and added anew", async () => {
+    await using pipeline = createHanging("key");
+    const { orchestrator, clock } = pipeline;
+    await orchestrator.start();
+    const uid = await pipeline.emit({ id: "1" });
+    await clock.advance(7_000);
+    await orchestrator.removeProcess("hangs", { open: "cancel" });
+    const begun: string[] = [];
+    orchestrator.addProcess({ name: "hangs", run: ({ id }) => void begun.push(id) }, { order: "key" });
+    await orchestrator.replay([`${uid}/hangs`]);
+    await pipeline.turn();
+    expect(begun).toEqual([]);
+    pipeline.release.set("succeed");
+    await orchestrator.settled(uid);
+    expect(begun).toEqual(["1"]);
+  });
+
   test("has what it still emits, logs and answers refused", async () => {
     await using pipeline = createHanging("none");
     const received: EventInit[] = [];
