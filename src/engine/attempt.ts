@@ -187,8 +187,12 @@ export class Attempt implements RunContext {
   }
 
   #record(event: EventInit): EventRecord {
-    const record = toEventRecord(event, this.claim.process, this.#host.clock.now(), this.#host.newUid);
-    return { ...record, cause: this.#cause() };
+    const { claim } = this;
+    const now = this.#host.clock.now();
+    // `emit({ ...event, data })` is natural to write, but makes another event, not the same one again.
+    const { uid, ...rest } = event;
+    const own = uid === claim.event.uid ? rest : event;
+    return { ...toEventRecord(own, claim.process, now, this.#host.newUid), cause: this.#cause() };
   }
 
   #cause(): Cause {

@@ -130,6 +130,8 @@ test.each<[string, unknown, string, RegExp]>([
   ["a time that is none", { time: "yesterday" }, "INVALID_EVENT", /time must be an ISO 8601/],
   ["an invalid date", { time: new Date(Number.NaN) }, "INVALID_EVENT", /time/],
   ["a key that is no text", { key: 1 }, "INVALID_EVENT", /key must be a string/],
+  ["a location of 8,193 characters", { location: "x".repeat(8_193) }, "INVALID_EVENT", /at most 8192/],
+  ["an id of 8,193 characters", { id: "x".repeat(8_193) }, "INVALID_EVENT", /id must be at most 8192/],
   ["data that refers to itself", { data: circular }, "INVALID_EVENT", /data is not JSON/],
   ["data with a bigint", { data: { a: 1n } }, "INVALID_EVENT", /data is not JSON/],
   ["data that is a function", { data: () => 1 }, "INVALID_EVENT", /data must be a JSON value/],

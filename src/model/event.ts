@@ -169,9 +169,13 @@ export function checkUid(value: unknown): string {
 }
 
 /** A journal keeps these as text, in UTF-8: half of a surrogate pair would come back as another character. */
+/** A location, id or key is a name, which stands in indexes and messages; what is longer belongs into the data. */
+const LONGEST_TEXT = 8_192;
+
 function checkText(value: unknown, field: string): string {
   if (typeof value !== "string") throw invalid(field, value, "a string");
   if (!value.isWellFormed()) throw invalid(field, value, "text without lone surrogates");
+  if (value.length > LONGEST_TEXT) throw invalid(field, value, `at most ${LONGEST_TEXT} characters long`);
   return value;
 }
 

@@ -67,6 +67,16 @@ describe("what a process emits", () => {
     expect(pipeline.received.map((event) => Number(event.id))).toEqual([...Array(100).keys()]);
   });
 
+  test("is an event of its own, though it was made by spreading the one that came in", async () => {
+    await using pipeline = createStages((event, { emit }) => emit({ ...event, data: "more" }));
+    await pipeline.orchestrator.start();
+    const uid = await pipeline.emit();
+    await pipeline.turn();
+    await pipeline.orchestrator.settled(uid);
+    expect(pipeline.received).toMatchObject([{ trigger: "work", data: "more" }]);
+    expect(pipeline.received[0]?.uid).not.toBe(uid);
+  });
+
   test("makes the attempt fail if it is no event", async () => {
     await using pipeline = createStages((_, { emit }) => emit({ operation: "explode" }));
     await pipeline.orchestrator.start();
