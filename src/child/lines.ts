@@ -1,4 +1,5 @@
 import { StringDecoder } from "node:string_decoder";
+import { printable } from "../model/printable.ts";
 
 /** Turns a stream's bytes into lines. */
 export interface LineReader {
@@ -6,9 +7,6 @@ export interface LineReader {
   /** Hands on the last line, if it did not end. */
   end(): void;
 }
-
-// oxlint-disable-next-line no-control-regex -- they are what is looked for
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 
 /**
  * Lines may end in `\n` or `\r\n`. Bytes that are no UTF-8, and control characters (a terminal would obey them), become
@@ -31,7 +29,7 @@ export function createLineReader(longest: number, onLine: (line: string) => void
     const more = dropped === 0 ? "" : `… (${dropped} more characters)`;
     pending = "";
     dropped = 0;
-    onLine(line.replace(CONTROL, "\uFFFD") + more);
+    onLine(printable(line) + more);
   }
 
   function take(text: string): void {
