@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { toSnakeCase } from "./case.ts";
-import { optionsJsonSchema, type JsonSchema } from "./option-keys.ts";
+import { mapKeys, toSnakeCase } from "./case.ts";
+import { optionsJsonSchema, toJsonSchema, type JsonSchema } from "./option-keys.ts";
 import type { AnyKind, Registry, Role } from "./registry.ts";
 import { INPUT, LINK, PROCESS, TOP } from "./schema.ts";
 
@@ -9,7 +9,7 @@ import { INPUT, LINK, PROCESS, TOP } from "./schema.ts";
  * the registry. Every kind is loaded for it.
  */
 export async function configSchema(registry: Registry): Promise<JsonSchema> {
-  const top = Object.fromEntries(Object.entries(TOP).map(([key, schema]) => [key, toJson(schema)]));
+  const top = Object.fromEntries(Object.entries(TOP).map(([key, schema]) => [key, toJsonSchema(schema)]));
   return {
     $schema: "http://json-schema.org/draft-07/schema#",
     title: "sluice pipeline",
@@ -19,22 +19,20 @@ export async function configSchema(registry: Registry): Promise<JsonSchema> {
       ...top,
       input: { type: "array", items: { oneOf: await componentSchemas("input", registry) } },
       process: { type: "array", items: { oneOf: await componentSchemas("process", registry) } },
-      link: { type: "array", items: toJson(LINK) },
+      link: { type: "array", items: toJsonSchema(LINK) },
     },
   };
 }
 
 async function componentSchemas(role: Role, registry: Registry): Promise<JsonSchema[]> {
-  const { properties: common = {} } = toJson(z.strictObject(role === "input" ? INPUT : PROCESS));
+  const { properties: common = {} } = toJsonSchema(z.strictObject(role === "input" ? INPUT : PROCESS));
   const kinds = await Promise.all(registry.types(role).map(async (type) => registry.load(role, type)));
   return kinds.filter((kind) => kind !== undefined).map((kind) => componentSchema(kind, common));
 }
 
 function componentSchema(kind: AnyKind, common: Readonly<Record<string, JsonSchema>>): JsonSchema {
   const { properties = {}, required = [], additionalProperties: _, ...rest } = optionsJsonSchema(kind);
-  const own = Object.fromEntries(
-    Object.entries(properties).map(([key, schema]) => [toSnakeCase(key), schema]),
-  );
+  const own = mapKeys(properties, toSnakeCase);
   // options may stand in execution_context instead, so a process needs none of them beside the common keys
   const needed = kind.role === "input" ? required.map(toSnakeCase) : [];
   const isClosed = Object.keys(own).length > 0;
@@ -47,13 +45,4 @@ function componentSchema(kind: AnyKind, common: Readonly<Record<string, JsonSche
     required: ["name", "type", ...needed],
     ...(isClosed && { additionalProperties: false }),
   };
-}
-
-function toJson(schema: z.ZodType): JsonSchema {
-  const { $schema: _, ...json } = z.toJSONSchema(schema, {
-    target: "draft-7",
-    io: "input",
-    unrepresentable: "any",
-  });
-  return json as JsonSchema;
 }

@@ -8,15 +8,19 @@ export interface JsonSchema {
   readonly required?: readonly string[];
 }
 
-/** The JSON Schema of a kind's options; of a schema that is not zod's, that they are an object. */
-export function optionsJsonSchema(kind: AnyKind): JsonSchema {
-  if (!(kind.options instanceof z.ZodType)) return { type: "object" };
-  const { $schema: _, ...schema } = z.toJSONSchema(kind.options, {
+/** The JSON Schema (draft 7) of what may be written for a zod schema, as a part of a larger one. */
+export function toJsonSchema(schema: z.ZodType): JsonSchema {
+  const { $schema: _, ...json } = z.toJSONSchema(schema, {
     target: "draft-7",
     io: "input",
     unrepresentable: "any",
   });
-  return schema as JsonSchema;
+  return json as JsonSchema;
+}
+
+/** The JSON Schema of a kind's options; of a schema that is not zod's, that they are an object. */
+export function optionsJsonSchema(kind: AnyKind): JsonSchema {
+  return kind.options instanceof z.ZodType ? toJsonSchema(kind.options) : { type: "object" };
 }
 
 /** The names of a kind's options, in the code's spelling. */
