@@ -1,5 +1,4 @@
-import type { Clock, Timer } from "../../model/clock.ts";
-import { sleep } from "../../model/clock.ts";
+import { sleep, type Clock, type Timer } from "../../model/clock.ts";
 import type { InputContext } from "../../model/component.ts";
 import { isSluiceError } from "../../model/errors.ts";
 import type { PgClient, PgQuery, PgResult } from "../../postgres/driver.ts";
@@ -69,7 +68,10 @@ export async function readOutbox(options: ReaderOptions): Promise<void> {
       }
       // Rows at the second look, too: writers are busy, and should not be made to notify us.
       reads += 1;
-      if (reads > 1 && holdsLock) holdsLock = !(await unlock(client, subscription.sleepLock));
+      if (reads > 1 && holdsLock) {
+        await unlock(client, subscription.sleepLock);
+        holdsLock = false;
+      }
       pause = POLL.shortest;
       continue;
     }
@@ -157,9 +159,8 @@ async function tryLock(client: PgClient, [space, number]: AdvisoryLock): Promise
   return rows[0]?.["locked"] === true;
 }
 
-async function unlock(client: PgClient, [space, number]: AdvisoryLock): Promise<boolean> {
+async function unlock(client: PgClient, [space, number]: AdvisoryLock): Promise<void> {
   await client.query(`select pg_advisory_unlock(${space}, ${number})`);
-  return true;
 }
 
 interface Waker {
