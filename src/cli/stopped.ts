@@ -1,4 +1,5 @@
 import { Operator } from "../engine/operator.ts";
+import { openRuns } from "../engine/process-rows.ts";
 import { createSystemRandom, systemClock } from "../engine/system.ts";
 import type { ApiPipeline } from "../http/route.ts";
 import type { Counters } from "../journal/history.ts";
@@ -7,7 +8,6 @@ import { journalFrom } from "../journal/open.ts";
 import { openHistory } from "../journal/sqlite/open-history.ts";
 import { SluiceError } from "../model/errors.ts";
 import { silentLogger } from "../model/logger.ts";
-import { isFinal, type RunState } from "../model/run.ts";
 import type { Place, PlacedComponent } from "./locate.ts";
 
 /** Stands in for a pipeline that is not running: reads its journal, and opens it as its owner only to write. */
@@ -116,10 +116,4 @@ function namesOf(
 /** Processes emit, too. */
 function inputsOf({ events, runs }: Counters): readonly string[] {
   return Object.keys(events).filter((name) => !Object.hasOwn(runs, name));
-}
-
-function openRuns(runs: Readonly<Partial<Record<RunState, number>>>): number {
-  let open = 0;
-  for (const [state, count] of Object.entries(runs)) if (!isFinal(state as RunState)) open += count;
-  return open;
 }
