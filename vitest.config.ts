@@ -7,7 +7,7 @@ const config: ViteUserConfig = defineConfig({
     include: long
       ? ["test/**/*.long.test.ts"]
       : ["src/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"],
-    exclude: long ? [] : ["**/*.long.test.ts"],
+    exclude: ["**/node_modules/**", ...(long ? [] : ["**/*.long.test.ts"])],
     typecheck: {
       enabled: !long,
       include: ["test/types/**/*.test-d.ts"],

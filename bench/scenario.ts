@@ -55,32 +55,45 @@ export interface Result {
   readonly measures: readonly Measured[] | null;
 }
 
-type Round = ReadonlyMap<string, Sample>;
+/** What was sampled, by name. */
+export type Round = ReadonlyMap<string, Sample>;
 
 const runFile = promisify(execFile);
+
+/** Measures each scenario and makes its figures. */
+export async function measureAll(
+  scenarios: readonly Scenario[],
+  rounds: number,
+  report: (text: string) => void,
+): Promise<readonly Result[]> {
+  const taken = await takeRounds(scenarios, rounds, (round, scenario, samples) => {
+    report(`round ${round} of ${rounds}, ${scenario.name}: ${inShort(scenario, samples)}`);
+  });
+  return [...taken].map(([scenario, samples]) => summarise(scenario, samples));
+}
 
 /**
  * Takes the samples of each round in turns, in one order and then in the other. The rounds go over all scenarios, so
  * that a busy minute of the machine does not fall on one of them. What two scenarios ask for alike is sampled once a
  * round.
  */
-export async function measureAll(
-  scenarios: readonly Scenario[],
+export async function takeRounds<Sampled extends Pick<Scenario, "samples" | "prepare">>(
+  scenarios: readonly Sampled[],
   rounds: number,
-  report: (text: string) => void,
-): Promise<readonly Result[]> {
+  report: (round: number, scenario: Sampled, samples: readonly Round[]) => void,
+): Promise<ReadonlyMap<Sampled, readonly Round[]>> {
   const folder = await makeFolder();
   try {
     for (const scenario of scenarios) await scenario.prepare?.(folder);
-    const taken = new Map<Scenario, Round[]>(scenarios.map((scenario) => [scenario, []]));
+    const taken = new Map<Sampled, Round[]>(scenarios.map((scenario) => [scenario, []]));
     for (let round = 0; round < rounds; round++) {
       const known = new Map<string, Sample>();
       for (const [scenario, samples] of taken) {
         samples.push(await takeRound(scenario, round, folder, known));
-        report(`round ${round + 1} of ${rounds}, ${scenario.name}: ${inShort(scenario, samples)}`);
+        report(round + 1, scenario, samples);
       }
     }
-    return [...taken].map(([scenario, samples]) => summarise(scenario, samples));
+    return taken;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -102,7 +115,7 @@ export async function makeFolder(): Promise<string> {
 }
 
 async function takeRound(
-  { samples }: Scenario,
+  { samples }: Pick<Scenario, "samples">,
   round: number,
   folder: string,
   known: Map<string, Sample>,

@@ -23,7 +23,7 @@ export interface ThroughputOptions extends Load {
   readonly reading?: boolean;
 }
 
-/** Somebody who turns the pages of the list of runs, twenty a second, from the newest back. */
+/** Somebody who turns the pages of the list of runs, near a hundred a second, from the newest back. */
 class PageReader {
   readonly #sluice: Sluice;
   readonly #stopped = new AbortController();
@@ -43,13 +43,15 @@ class PageReader {
   async #read(): Promise<number[]> {
     const times: number[] = [];
     let cursor: string | null = null;
+    // The first page starts the reader's thread.
+    await this.#sluice.history().runs({ limit: 1 });
     for (let count = 0; !this.#stopped.signal.aborted; count++) {
       const from: { cursor?: string } = cursor === null || count % 20 === 0 ? {} : { cursor };
       const start = performance.now();
       const page = await this.#sluice.history().runs({ state: "succeeded", limit: 50, ...from });
       times.push(performance.now() - start);
       cursor = page.next;
-      await sleep(50);
+      await sleep(10);
     }
     return times;
   }

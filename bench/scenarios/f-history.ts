@@ -14,7 +14,7 @@ const load = {
 export const scenario: Scenario = {
   name: "F",
   title:
-    "a million finished runs in the journal, against an empty one; 20 pages of runs a second read from each",
+    "a million finished runs in the journal, against an empty one; near 100 pages of runs a second read from each",
   prepare: (folder) => fillJournal(`${folder}/million.db`, 1_000_000),
   samples: {
     empty: throughput(load),
