@@ -57,6 +57,22 @@ describe("what a SQLite journal keeps", () => {
     expect(warnings).toEqual([]);
   });
 
+  it("forgets what ended a while after it came as soon as its own time is over", async () => {
+    const t = await open();
+    const [slow, quick] = await t.emitMany(2);
+    const claims = await t.take("work", 2);
+    await t.settle(claims[1]!);
+    await t.clock.advance(10_000);
+    await t.settle(claims[0]!);
+    await t.clock.advance(HOUR - 5_000);
+    await commitSome(t);
+    expect(await t.journal.history.event(slow as string)).toBeDefined();
+    await t.clock.advance(5_001);
+    await commitSome(t);
+    expect(await t.journal.history.event(slow as string)).toBeUndefined();
+    expect(await t.journal.history.event(quick as string)).toBeUndefined();
+  });
+
   it("keeps dead runs for longer, and announces that they expire", async () => {
     const t = await open();
     const uid = await t.emit();

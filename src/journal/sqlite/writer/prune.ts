@@ -1,13 +1,15 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { DEAD, RUNS_PER_EVENT, SUCCEEDED } from "../../run-code.ts";
 import { isLineTaken, promoteNext } from "./lines.ts";
-import type { Row, Transaction } from "./transaction.ts";
+import type { Transaction } from "./transaction.ts";
 
 /** Events looked at per transaction beyond twice those that it appended. */
 const AT_LEAST = 16;
 const AT_MOST = 2_000;
 /** How often those that were kept longer (dead, open) are looked at again. */
 const SWEEP_INTERVAL = 600_000;
+/** What goes within this time is waited for: most runs end a moment after their event came. */
+const SOON = 60_000;
 
 /** A dead run that is no longer kept, for the log. */
 export type Expired = readonly [process: string, code: string, count: number];
@@ -47,13 +49,17 @@ export class Pruner {
     if (old.rests !== undefined) this.#restUntil = old.rests + age;
     const last = old.seqs.at(-1);
     if (last === undefined) return [];
-    const first = this.#cursor + 1;
+    const { seqs: kept, soon } = this.#keptBetween(tx, this.#cursor + 1, last);
     this.#cursor = last;
-    const kept = this.#keptBetween(tx, first, last);
+    if (soon !== undefined) {
+      this.#cursor = soon.seq - 1;
+      this.#restUntil = soon.at;
+    }
     const expired: Expired[] = [];
     let start: number | undefined;
     let end = 0;
     for (const seq of old.seqs) {
+      if (seq > this.#cursor) break;
       if (kept.has(seq)) {
         if (start !== undefined) this.#forget(tx, start, end, now - age, expired);
         start = undefined;
@@ -77,15 +83,29 @@ export class Pruner {
     return { seqs, rests: undefined };
   }
 
-  #keptBetween(tx: Transaction, first: number, last: number): Set<number> {
+  /** Events that must stay, and the first of them that need not much longer. */
+  #keptBetween(
+    tx: Transaction,
+    first: number,
+    last: number,
+  ): { seqs: Set<number>; soon: { seq: number; at: number } | undefined } {
     const { now, retention } = tx;
-    const rows = this.#sql.kept.all(
+    const rows = this.#sql.kept.iterate(
       first * RUNS_PER_EVENT,
       last * RUNS_PER_EVENT + RUNS_PER_EVENT - 1,
       now - retention.succeeded,
       now - retention.dead,
-    ) as unknown as Row[];
-    return new Set(rows.map(([run]) => Math.floor((run as number) / RUNS_PER_EVENT)));
+    ) as Iterable<unknown> as Iterable<readonly [number, number, number | null]>;
+    const seqs = new Set<number>();
+    for (const [run, state, finished] of rows) {
+      const seq = Math.floor(run / RUNS_PER_EVENT);
+      if (finished !== null && state >= SUCCEEDED) {
+        const at = finished + (state === SUCCEEDED ? retention.succeeded : retention.dead);
+        if (at - now <= SOON) return { seqs, soon: { seq, at } };
+      }
+      seqs.add(seq);
+    }
+    return { seqs, soon: undefined };
   }
 
   #forget(tx: Transaction, first: number, last: number, youngest: number, expired: Expired[]): void {
@@ -116,8 +136,8 @@ export class Pruner {
 
 const SQL = {
   next: "select seq, accepted from events where seq > ? order by seq limit ?",
-  kept: `select id from runs where id between ? and ? and
-    (state <= 2 or finished > case when state = ${SUCCEEDED} then ? else ? end)`,
+  kept: `select id, state, finished from runs where id between ? and ? and
+    (state <= 2 or finished > case when state = ${SUCCEEDED} then ? else ? end) order by id`,
   counts: "select process, state, count(*) from runs where id between ? and ? group by process, state",
   dead: `select process, code, count(*) from runs where id between ? and ? and state = ${DEAD} group by process, code`,
   lines: "select process, line from runs where id between ? and ? and line is not null",
