@@ -19,12 +19,12 @@ import type { History } from "../journal/history.ts";
 import type { Journal, JournalDriver } from "../journal/journal.ts";
 import type { Graph } from "../topology/types.ts";
 import { Components } from "./components.ts";
-import { pipelineChanged } from "./diagnostics.ts";
 import { ErrorStream } from "./error-stream.ts";
 import type { ErrorListener, Hook, InputHandle, ProcessHandle, ReplayFilter, RunOutcome } from "./handles.ts";
+import { Lifecycle } from "./lifecycle.ts";
 import { processRow } from "./process-rows.ts";
 import type { InputRow, OrchestratorState, ProcessRow } from "./rows.ts";
-import { Runtime, type Plan } from "./runtime.ts";
+import type { Plan } from "./runtime.ts";
 import { checkConcurrency } from "./settings.ts";
 import { createSystemRandom, systemClock } from "./system.ts";
 import { untilSignalled } from "./termination.ts";
@@ -58,21 +58,15 @@ export interface EngineOptions {
  */
 export class Orchestrator implements AsyncDisposable {
   readonly name: string;
-  readonly #driver: JournalDriver;
   readonly #plan: Plan;
   readonly #components: Components;
   readonly #errors: ErrorStream;
-  #state: OrchestratorState = "new";
-  #runtime: Runtime | undefined;
-  #starting: Promise<void> | undefined;
-  #stopping: Promise<void> | undefined;
-  #onStopped: (() => void)[] = [];
+  readonly #lifecycle: Lifecycle;
 
   /** @throws SluiceError INVALID_OPTIONS or INVALID_DURATION */
   constructor(options: EngineOptions) {
     const { clock = systemClock, random = createSystemRandom(), logger = silentLogger } = options;
     this.name = options.name ?? "pipeline";
-    this.#driver = options.journal;
     this.#errors = new ErrorStream(this.name, logger);
     this.#components = new Components(this.name);
     this.#plan = {
@@ -88,16 +82,17 @@ export class Orchestrator implements AsyncDisposable {
       hopLimit: options.hopLimit ?? 32,
       redact: options.redact ?? ((text) => text),
     };
+    this.#lifecycle = new Lifecycle(this.#plan, options.journal);
   }
 
   get state(): OrchestratorState {
-    return this.#state;
+    return this.#lifecycle.state;
   }
 
   /** @throws SluiceError INVALID_NAME, DUPLICATE_NAME, INVALID_OPTIONS … */
   addInput<Data>(input: Input<Data>, settings?: InputSettings): InputHandle<Data> {
     const registered = this.#components.addInput(input, settings);
-    this.#runtime?.addInput(registered);
+    this.#lifecycle.runtime?.addInput(registered);
     this.#changed();
     return { name: input.name, role: "input" };
   }
@@ -108,7 +103,7 @@ export class Orchestrator implements AsyncDisposable {
     settings?: ProcessSettings,
   ): ProcessHandle<Data, Emits> {
     const registered = this.#components.addProcess(process, settings);
-    this.#runtime?.addProcess(registered);
+    this.#lifecycle.runtime?.addProcess(registered);
     this.#changed();
     return { name: process.name, role: "process" };
   }
@@ -133,7 +128,7 @@ export class Orchestrator implements AsyncDisposable {
   /** Ends it, within the grace time; what it still emits until then is taken. Resolves when it is gone. */
   async removeInput(name: string): Promise<void> {
     this.#components.expect(name, "input");
-    await this.#runtime?.supervisor.remove(name, this.#plan.grace);
+    await this.#lifecycle.runtime?.supervisor.remove(name, this.#plan.grace);
     this.#components.remove(name);
     this.#changed();
   }
@@ -149,7 +144,7 @@ export class Orchestrator implements AsyncDisposable {
     if (options.open === undefined) await this.#expectNoOpenRuns(name);
     this.#components.retire(name);
     this.#changed();
-    await this.#runtime?.removeProcess(name, options.open);
+    await this.#lifecycle.runtime?.removeProcess(name, options.open);
     this.#components.remove(name);
     this.#changed();
   }
@@ -165,13 +160,7 @@ export class Orchestrator implements AsyncDisposable {
    * @throws SluiceError ALREADY_STARTED, JOURNAL_OWNED, JOURNAL_DAMAGED …
    */
   async start(): Promise<void> {
-    if (this.#state !== "new" && this.#state !== "stopped") {
-      throw new SluiceError("ALREADY_STARTED", `pipeline "${this.name}" is ${this.#state} already`);
-    }
-    this.#become("starting");
-    this.#stopping = undefined;
-    this.#starting = this.#start();
-    await this.#starting;
+    await this.#lifecycle.start();
   }
 
   /**
@@ -180,7 +169,7 @@ export class Orchestrator implements AsyncDisposable {
    * @throws SluiceError INPUT_FAILED if one has failed, NOT_RUNNING
    */
   async ready(): Promise<void> {
-    await this.#running().supervisor.ready();
+    await this.#lifecycle.running().supervisor.ready();
   }
 
   /** Starts, then waits until SIGTERM or SIGINT, or `stop()`. A second signal ends the process at once. */
@@ -193,11 +182,8 @@ export class Orchestrator implements AsyncDisposable {
    * waits for the first; stopping what was never started does nothing.
    */
   async stop(options: { readonly grace?: Duration } = {}): Promise<void> {
-    if (this.#state === "new") return;
-    this.#stopping ??= this.#stop(
-      options.grace === undefined ? this.#plan.grace : parseDuration(options.grace),
-    );
-    await this.#stopping;
+    const { grace } = options;
+    await this.#lifecycle.stop(grace === undefined ? this.#plan.grace : parseDuration(grace));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -206,14 +192,13 @@ export class Orchestrator implements AsyncDisposable {
 
   /** Resolves when `stop` has ended. */
   async stopped(): Promise<void> {
-    if (this.#state === "stopped") return;
-    await new Promise<void>((resolve) => this.#onStopped.push(resolve));
+    await this.#lifecycle.stopped();
   }
 
   /** Emits in the name of an input (or process); resolves when it is durable. */
   emit(name: string, event: EventInit, options?: EmitOptions): Promise<Receipt> {
     try {
-      return this.#running().emitter.emit(name, event, options);
+      return this.#lifecycle.running().emitter.emit(name, event, options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -221,12 +206,12 @@ export class Orchestrator implements AsyncDisposable {
 
   /** Resolves when every run of the event, and of what those runs emitted, is final. */
   settled(uid: string): Promise<readonly RunRow[]> {
-    return this.#running().completion.settled(uid);
+    return this.#lifecycle.running().completion.settled(uid);
   }
 
   /** Resolves when nothing is queued, waiting, retrying or running. */
   idle(): Promise<void> {
-    return this.#running().completion.idle();
+    return this.#lifecycle.running().completion.idle();
   }
 
   /** Durable: what is paused stays so over restarts. */
@@ -241,11 +226,11 @@ export class Orchestrator implements AsyncDisposable {
   /** Starts an input anew, a failed or finished one too. */
   async restart(input: string): Promise<void> {
     this.#components.expect(input, "input");
-    this.#running().supervisor.input(input)?.restart();
+    this.#lifecycle.running().supervisor.input(input)?.restart();
   }
 
   async cancel(runs: readonly string[]): Promise<readonly RunOutcome[]> {
-    return this.#running().operator.cancel(runs);
+    return this.#lifecycle.running().operator.cancel(runs);
   }
 
   /** Reopens dead and cancelled runs; a succeeded one, or any with `data`, is run anew under a new id. */
@@ -253,22 +238,22 @@ export class Orchestrator implements AsyncDisposable {
     runs: readonly string[],
     options: { readonly data?: unknown } = {},
   ): Promise<readonly RunOutcome[]> {
-    return this.#running().operator.replay(runs, options.data);
+    return this.#lifecycle.running().operator.replay(runs, options.data);
   }
 
   async replayAll(
     filter: ReplayFilter,
     options: { readonly dryRun?: boolean } = {},
   ): Promise<{ readonly matched: number; readonly replayed: number }> {
-    return this.#running().operator.replayAll(filter, options.dryRun === true);
+    return this.#lifecycle.running().operator.replayAll(filter, options.dryRun === true);
   }
 
   inputs(): readonly InputRow[] {
-    return this.#runtime?.supervisor.rows() ?? [];
+    return this.#lifecycle.runtime?.supervisor.rows() ?? [];
   }
 
   async processes(): Promise<readonly ProcessRow[]> {
-    const runtime = this.#running();
+    const runtime = this.#lifecycle.running();
     const { runs } = await runtime.journal.history.counters();
     return [...runtime.dispatcher.lanes()].map((lane) => {
       return processRow(lane, runs[lane.name] ?? {}, this.#components.isRetired(lane.name));
@@ -286,12 +271,12 @@ export class Orchestrator implements AsyncDisposable {
 
   /** @throws SluiceError NOT_RUNNING */
   get history(): History {
-    return this.#running().journal.history;
+    return this.#lifecycle.running().journal.history;
   }
 
   /** @throws SluiceError NOT_RUNNING */
   get journal(): Journal {
-    return this.#running().journal;
+    return this.#lifecycle.running().journal;
   }
 
   /** Errors that nobody awaits: of inputs, listeners, settling. Never blocks; the oldest are dropped past 1,000. */
@@ -303,46 +288,8 @@ export class Orchestrator implements AsyncDisposable {
     return this.#errors.onError(listener);
   }
 
-  async #start(): Promise<void> {
-    const { clock, random, logger } = this.#plan;
-    let journal: Journal | undefined;
-    try {
-      journal = await this.#driver.open({ clock, random, logger });
-      this.#runtime = new Runtime(this.#plan, journal);
-      await this.#runtime.start();
-      this.#become("running");
-    } catch (error) {
-      await this.#abandonStart(journal);
-      throw error;
-    }
-  }
-
-  async #abandonStart(journal: Journal | undefined): Promise<void> {
-    try {
-      if (this.#runtime === undefined) await journal?.close();
-      else await this.#runtime.stop(0);
-    } catch (error) {
-      this.#errors.reportThrown(error, "JOURNAL_IO", "what had been started could not be stopped");
-    } finally {
-      this.#runtime = undefined;
-      this.#become("stopped");
-    }
-  }
-
-  async #stop(grace: number): Promise<void> {
-    if (this.#state === "starting") await this.#starting?.catch(() => undefined);
-    if (this.#runtime === undefined) return;
-    this.#become("stopping");
-    try {
-      await this.#runtime.stop(grace);
-    } finally {
-      this.#runtime = undefined;
-      this.#become("stopped");
-    }
-  }
-
   async #expectNoOpenRuns(process: string): Promise<void> {
-    const open = (await this.#runtime?.openRuns(process)) ?? 0;
+    const open = (await this.#lifecycle.runtime?.openRuns(process)) ?? 0;
     if (open === 0) return;
     throw new SluiceError(
       "OPEN_RUNS",
@@ -351,29 +298,18 @@ export class Orchestrator implements AsyncDisposable {
     );
   }
 
-  #become(state: OrchestratorState): void {
-    this.#state = state;
-    if (pipelineChanged.hasSubscribers) pipelineChanged.publish({ pipeline: this.name, state });
-    if (state === "stopped") for (const resolve of this.#onStopped.splice(0)) resolve();
-  }
-
   async #switch(name: string, type: "pause" | "resume"): Promise<void> {
     this.#components.expect(name);
-    await this.#running().journal.work.commit({ control: [{ type, name }] });
+    await this.#lifecycle.running().journal.work.commit({ control: [{ type, name }] });
   }
 
   #changed(): void {
-    const runtime = this.#runtime;
+    const runtime = this.#lifecycle.runtime;
     if (runtime === undefined) return;
     runtime.routing.reset();
     runtime.refreshVersion().catch((error: unknown) => {
       this.#errors.reportThrown(error, "JOURNAL_IO", "the pipeline's new version could not be journalled");
     });
-  }
-
-  #running(): Runtime {
-    if (this.#runtime !== undefined) return this.#runtime;
-    throw new SluiceError("NOT_RUNNING", `pipeline "${this.name}" is ${this.#state}; start it first`);
   }
 }
 
