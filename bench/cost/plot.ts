@@ -72,10 +72,10 @@ function drawPanel({ label, figures }: Panel, xs: readonly string[], xLabel: str
 
 /** From 0, by round steps, to the first that is not below the value. */
 function ticksUpTo(value: number): readonly number[] {
-  const rough = Math.max(value, Number.MIN_VALUE) / 4;
+  const rough = (value > 0 ? value : 1) / 4;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough) ?? 10);
-  return Array.from({ length: Math.ceil(value / step - 1e-9) + 1 }, (_, index) => index * step);
+  return Array.from({ length: Math.ceil((rough * 4) / step - 1e-9) + 1 }, (_, index) => index * step);
 }
 
 /** 1500 as 1.5k. */
