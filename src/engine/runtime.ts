@@ -82,7 +82,7 @@ export class Runtime {
     });
     this.#settler = new Settler({ work, clock, random, errors });
     this.completion = new Completion(journal, () => this.#settler.pending > 0);
-    this.operator = new Operator(work, journal.history, (process) => this.#isOrdered(process));
+    this.operator = new Operator(work, journal.history, (process) => this.#isPerhapsOrdered(process));
     this.dispatcher = new Dispatcher(this.#laneHost());
     this.supervisor = new Supervisor({
       pipeline,
@@ -196,6 +196,11 @@ export class Runtime {
 
   #isOrdered(process: string): boolean {
     return this.#plan.components.processes.get(process)?.settings.ordered === true;
+  }
+
+  /** Of a process that is gone nobody knows; should it come back, order does no harm, and its lack may. */
+  #isPerhapsOrdered(process: string): boolean {
+    return this.#plan.components.processes.get(process)?.settings.ordered !== false;
   }
 
   #laneHost(): LaneHost {

@@ -132,6 +132,29 @@ describe("under order by key", () => {
     expect(begun).toEqual(["orders/1", "orders/2", "orders/1"]);
   });
 
+  test("runs that are replayed while their process is gone keep to their order once it is back", async () => {
+    await using pipeline = createTestPipeline();
+    const { orchestrator } = pipeline;
+    const gate = createSignal();
+    const begun: string[] = [];
+    orchestrator.addProcess({ name: "work", run: () => undefined }, { order: "key" });
+    orchestrator.addLink("source", "work");
+    await orchestrator.start();
+    const uids = [await pipeline.emit({ key: "k" }), await pipeline.emit({ key: "k" })];
+    await orchestrator.idle();
+    await orchestrator.removeProcess("work", { open: "drain" });
+    await orchestrator.replay(uids.map((uid) => `${uid}/work`));
+    orchestrator.addProcess(
+      { name: "work", run: ({ uid }) => (begun.push(uid), gate.wait()) },
+      { order: "key" },
+    );
+    await pipeline.turn();
+    expect(begun).toEqual(uids.slice(0, 1));
+    gate.set();
+    await orchestrator.idle();
+    expect(begun).toEqual(uids);
+  });
+
   test.each([
     ["continue", ["1", "2", "3"]],
     ["block", ["1"]],
