@@ -1,0 +1,105 @@
+import type { Clock, Timer } from "../../src/model/clock.ts";
+import type { SluiceError } from "../../src/model/errors.ts";
+import { Orchestrator } from "../../src/engine/orchestrator.ts";
+import type { Limits } from "./sink.ts";
+import type { World } from "./world.ts";
+
+/**
+ * An operating system's process with an orchestrator in it. It can die at any moment: then it does nothing any more,
+ * though its promises still hang about.
+ */
+export class Host {
+  readonly world: World;
+  readonly number: number;
+  readonly orchestrator: Orchestrator;
+  readonly limits: Map<string, Limits> = new Map();
+  readonly errors: SluiceError[] = [];
+  readonly died: Promise<void>;
+  /** Another one has taken its journal. */
+  superseded: boolean = false;
+  alive: boolean = true;
+  /** How many moments it has left to live. */
+  countdown: number = Infinity;
+  /** Names whose change is under way in it. */
+  readonly changing: Set<string> = new Set();
+  /** Processes that were added while it ran. */
+  added: number = 0;
+  readonly #timers = new Set<Timer>();
+  #onDied: () => void;
+
+  constructor(world: World, number: number) {
+    this.world = world;
+    this.number = number;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.died = promise;
+    this.#onDied = resolve;
+    const { total } = world.setup;
+    this.orchestrator = new Orchestrator({
+      journal: world.journal.driver(this),
+      clock: this.#clock(),
+      random: world.chance.random,
+      grace: "2s",
+      ...(total !== undefined && { concurrency: total }),
+    });
+    this.orchestrator.onError((error) => void this.errors.push(error));
+  }
+
+  /** A moment in which it may die. */
+  point(name: string): void {
+    if (!this.alive || this.world.isCalm) return;
+    if ((this.countdown -= 1) > 0) return;
+    this.world.note(`host ${this.number} dies ${name}`);
+    this.kill();
+  }
+
+  supersede(): void {
+    if (!this.alive) return;
+    this.superseded = true;
+    this.world.note(`host ${this.number} has lost the journal`);
+    this.world.sink.lost(this);
+  }
+
+  kill(): void {
+    if (!this.alive) return;
+    this.#end();
+    this.world.deaths += 1;
+    this.world.journal.died(this);
+    if (!this.superseded) this.world.sink.lost(this);
+  }
+
+  /** It has stopped by itself; with the process ends what still ran. */
+  exit(): void {
+    this.#end();
+    this.world.sink.lost(this);
+  }
+
+  #end(): void {
+    this.alive = false;
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
+    this.#onDied();
+  }
+
+  #clock(): Clock {
+    const { clock } = this.world;
+    return {
+      now: () => clock.now(),
+      monotonic: () => clock.monotonic(),
+      setTimer: (delay, callback) => {
+        if (!this.alive) return { cancel: () => undefined };
+        const timer = clock.setTimer(delay, () => {
+          this.#timers.delete(timer);
+          this.point("as a timer fires");
+          if (this.alive) callback();
+        });
+        this.#timers.add(timer);
+        return {
+          cancel: () => {
+            this.#timers.delete(timer);
+            timer.cancel();
+          },
+        };
+      },
+    };
+  }
+}

@@ -1,0 +1,159 @@
+import { parseDuration } from "../../src/model/duration.ts";
+import type { ProcessSettings, RunContext } from "../../src/model/component.ts";
+import type { Event } from "../../src/model/event.ts";
+import { parseRate } from "../../src/model/rate.ts";
+import type { Settled } from "./journal.ts";
+
+/** An attempt that has begun, as the sink sees it. */
+export interface SeenAttempt {
+  readonly run: string;
+  readonly process: string;
+  readonly key: string;
+  readonly attempt: number;
+  readonly fence: number;
+  readonly host: object;
+  /** When its slot is free though it goes on: its signal aborted, and its grace is over. */
+  freedAt: number;
+}
+
+interface SeenRun {
+  attempt: number;
+  fence: number;
+  /** The last outcome that was durable since its last attempt began. */
+  outcome: Settled["outcome"] | undefined;
+  /** It was begun when a host died or stopped: the same attempt may begin once more. */
+  excused: boolean;
+  /** An operator asked for a replay: it may begin again with its first attempt. */
+  replays: number;
+}
+
+/** How a process is limited. */
+export interface Limits {
+  readonly settings: ProcessSettings;
+  /** When runs were started, in this life of the process. */
+  readonly starts: number[];
+}
+
+/**
+ * The outside world in which the processes work. It knows nothing of the engine but what attempts show it, keeps its own
+ * ledger of what was done, and notices what must never be.
+ */
+export class Sink {
+  /** Told of what must never be. */
+  readonly #breaks: (what: string) => void;
+  readonly done: Set<string> = new Set();
+  readonly #runs = new Map<string, SeenRun>();
+  readonly #running = new Set<SeenAttempt>();
+  /** Of every key of an ordered process, the events in the order in which their runs first began. */
+  readonly begun: { readonly process: string; readonly key: string; readonly run: string }[] = [];
+
+  constructor(breaks: (what: string) => void) {
+    this.#breaks = breaks;
+  }
+
+  begin(context: RunContext, event: Event, host: object, limits: Limits, now: number): SeenAttempt {
+    const { id: run, process } = context.run;
+    const { fence, attempt } = context;
+    const seen = this.#seen(run);
+    this.#checkFence(run, seen, fence);
+    this.#checkAttempt(run, seen, attempt);
+    seen.fence = fence;
+    seen.attempt = attempt;
+    seen.outcome = undefined;
+    const begun: SeenAttempt = { run, process, key: event.key, attempt, fence, host, freedAt: Infinity };
+    if (limits.settings.order === "key") this.#checkOrder(begun);
+    this.#checkRate(process, limits, now);
+    this.#running.add(begun);
+    this.#checkConcurrency(begun, limits, now);
+    return begun;
+  }
+
+  end(attempt: SeenAttempt): void {
+    this.#running.delete(attempt);
+  }
+
+  settled({ run, fence, outcome }: Settled): void {
+    const seen = this.#runs.get(run);
+    if (seen === undefined) return;
+    if (fence === seen.fence) seen.outcome = outcome;
+    if (outcome === "succeeded" && !this.done.has(`${run} ${fence}`)) {
+      this.#breaks(`${run} succeeded with fence ${fence}, but was not done`);
+    }
+  }
+
+  /** A host is gone, or superseded: what it began and did not settle may be begun once more. */
+  lost(host: object): void {
+    for (const attempt of this.#running) if (attempt.host === host) this.#running.delete(attempt);
+    for (const seen of this.#runs.values()) if (seen.outcome === undefined) seen.excused = true;
+  }
+
+  replay(run: string): void {
+    this.#seen(run).replays += 1;
+  }
+
+  wasReplayed(run: string): boolean {
+    return this.#seen(run).replays > 0;
+  }
+
+  /** How many attempts hold a slot. */
+  slots(host: object, now: number): number {
+    let count = 0;
+    for (const attempt of this.#running) if (attempt.host === host && attempt.freedAt > now) count += 1;
+    return count;
+  }
+
+  #seen(run: string): SeenRun {
+    let seen = this.#runs.get(run);
+    if (seen === undefined) {
+      seen = { attempt: 0, fence: 0, outcome: "released", excused: false, replays: 0 };
+      this.#runs.set(run, seen);
+    }
+    return seen;
+  }
+
+  #checkFence(run: string, seen: SeenRun, fence: number): void {
+    if (fence > seen.fence) return;
+    this.#breaks(`${run}: fence ${fence} after ${seen.fence}`);
+  }
+
+  #checkAttempt(run: string, seen: SeenRun, attempt: number): void {
+    const isNext = attempt === seen.attempt + 1 && (seen.outcome === "retry" || seen.attempt === 0);
+    if (isNext) return;
+    if (attempt === seen.attempt && seen.outcome === "released") return;
+    if (attempt === seen.attempt && seen.outcome === undefined && seen.excused) {
+      seen.excused = false;
+      return;
+    }
+    if (attempt === 1 && seen.replays > 0) return;
+    this.#breaks(`${run}: attempt ${attempt} after ${seen.attempt}, which ended ${seen.outcome ?? "not"}`);
+  }
+
+  #checkOrder({ run, process, key, host }: SeenAttempt): void {
+    this.begun.push({ process, key, run });
+    for (const other of this.#running) {
+      if (other.process !== process || other.key !== key || other.host !== host) continue;
+      this.#breaks(`${run} began beside ${other.run}, of the same key ${key}`);
+    }
+  }
+
+  #checkConcurrency({ process, host }: SeenAttempt, { settings }: Limits, now: number): void {
+    let count = 0;
+    for (const other of this.#running) {
+      if (other.process === process && other.host === host && other.freedAt > now) count += 1;
+    }
+    if (count > (settings.concurrency ?? 8)) this.#breaks(`${count} attempts of ${process} at a time`);
+  }
+
+  #checkRate(process: string, { settings, starts }: Limits, now: number): void {
+    if (settings.rate === undefined) return;
+    const { count, per } = parseRate(settings.rate);
+    starts.push(now);
+    const within = starts.filter((start) => start > now - per).length;
+    if (within > count) this.#breaks(`${within} starts of ${process} within ${per} ms`);
+  }
+}
+
+/** Milliseconds that an attempt may go on for once its signal aborted. */
+export function graceOf({ grace }: ProcessSettings): number {
+  return parseDuration(grace ?? "2s");
+}
