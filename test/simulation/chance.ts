@@ -31,3 +31,8 @@ export class Chance {
     return (entries.at(-1) as [Name, number])[0];
   }
 }
+
+/** What a dead host waits for. A new promise each time: one for all would hold on to every host that ever was. */
+export function never(): Promise<never> {
+  return new Promise(() => undefined);
+}

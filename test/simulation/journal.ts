@@ -8,7 +8,7 @@ import { createMemoryJournal } from "../../src/journal/memory/journal.ts";
 import { FENCES_PER_EPOCH } from "../../src/journal/run-code.ts";
 import type { Claim, Commit, CommitResult, RunKey, Settle, Suspect } from "../../src/journal/work.ts";
 import type { FakeClock } from "../../src/testing/clock.ts";
-import type { Chance } from "./chance.ts";
+import { never, type Chance } from "./chance.ts";
 
 /** How the disk behaves. */
 export interface DiskFaults {
@@ -41,8 +41,6 @@ interface Held {
   newest: Claim;
   session: Session;
 }
-
-const NEVER = new Promise<never>(() => undefined);
 
 /**
  * A disk that outlives the owners of the journal on it. What is written is kept by the memory journal; what makes it a
@@ -107,7 +105,7 @@ export class SimulatedJournal {
   async obstacle(owner: Owner, what: string): Promise<void> {
     await this.delay();
     owner.point(`before ${what}`);
-    if (!owner.alive) return NEVER;
+    if (!owner.alive) return never();
     const { faults, chance } = this;
     if (faults.failing === 0 && !chance.happens(faults.fails)) return;
     if (faults.failing > 0) faults.failing -= 1;
@@ -119,7 +117,7 @@ export class SimulatedJournal {
   async answer<Value>(owner: Owner, what: string, value: Value): Promise<Value> {
     owner.point(`after ${what}`);
     await this.delay();
-    return owner.alive ? value : NEVER;
+    return owner.alive ? value : never();
   }
 
   async delay(): Promise<void> {
@@ -309,7 +307,7 @@ class Session {
     signal.removeEventListener("abort", end);
     if (!owner.alive || this.#superseded || this.#isClosed) {
       for (const inner of taken) this.#disk.release(inner);
-      if (!owner.alive) return NEVER;
+      if (!owner.alive) return never();
       throw closed();
     }
     const claims = taken.map((inner) => this.#hold(inner));
@@ -345,7 +343,7 @@ class Session {
     this.#isClosed = true;
     this.#endWaits();
     await this.#tail;
-    if (!this.owner.alive) return NEVER;
+    if (!this.owner.alive) return never();
     this.#disk.closed(this, this.#stoppedCleanly || this.#admitted);
   }
 
@@ -425,7 +423,7 @@ class Session {
   #history(): History {
     const { history } = this.#disk.inner;
     const read = <Value>(ask: () => Promise<Value>): Promise<Value> => {
-      if (!this.owner.alive) return NEVER;
+      if (!this.owner.alive) return never();
       return this.#isClosed || this.#superseded ? Promise.reject(closed()) : ask();
     };
     return {

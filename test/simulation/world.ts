@@ -5,7 +5,7 @@ import type { ProcessStatus } from "../../src/model/status.ts";
 import { createUidSource } from "../../src/model/uid.ts";
 import { createFakeClock, type FakeClock } from "../../src/testing/clock.ts";
 import { throwWhenAborted } from "../support/engine.ts";
-import { Chance } from "./chance.ts";
+import { Chance, never } from "./chance.ts";
 import { Host } from "./host.ts";
 import { SimulatedJournal } from "./journal.ts";
 import { graceOf, Sink, type Limits, type SeenAttempt } from "./sink.ts";
@@ -21,7 +21,6 @@ export interface Setup {
 /** Every attempt of a process that others listen to emits as many. */
 export const EMISSIONS = 2;
 
-const NEVER = new Promise<never>(() => undefined);
 const LONGEST_WAIT = 1_800_000;
 
 /** How an attempt behaves, and how often. */
@@ -198,7 +197,7 @@ export class World {
   }
 
   #run(event: Event, context: RunContext, host: Host, limits: Limits): Promise<ProcessStatus | void> | void {
-    if (!host.alive) return NEVER;
+    if (!host.alive) return never();
     if (host.superseded) return this.#haunt(context, host);
     const now = this.clock.monotonic();
     this.note(`${context.run.id.slice(-20)} begins, attempt ${context.attempt} in host ${host.number}`);
@@ -206,7 +205,7 @@ export class World {
     this.#checkTotal(host, now);
     this.given.set(context.run.id, event.data);
     host.point("as an attempt begins");
-    if (!host.alive) return NEVER;
+    if (!host.alive) return never();
     const act: keyof typeof ACTS = this.isCalm
       ? this.chance.pick(["answer", "later"] as const)
       : this.chance.weighted(ACTS);
@@ -233,7 +232,7 @@ export class World {
       return await this.#behave(act, event, context, host);
     } finally {
       if (host.alive) this.sink.end(seen);
-      else await NEVER;
+      else await never();
     }
   }
 
@@ -275,14 +274,14 @@ export class World {
       case "kill":
         this.note(`host ${host.number} is killed by ${run.id.slice(-20)}`);
         host.kill();
-        return NEVER;
+        return never();
     }
   }
 
   /** An attempt in a host that has lost its journal: whatever it does must come to nothing. */
   async #haunt(context: RunContext, host: Host): Promise<void> {
     await this.#wait(100);
-    if (!host.alive) return NEVER;
+    if (!host.alive) return never();
     context.emit({ id: "haunted" });
     await context.emit({ id: "haunted" }, { now: true, key: "haunted" });
   }
