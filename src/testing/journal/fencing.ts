@@ -105,7 +105,20 @@ export function testFencing(subject: JournalSubject): void {
       expect((await third.takeOne()).fence).toBeGreaterThan(after.fence);
     });
 
-    it("refuses a claim of an earlier owner", async () => {
+    it("refuses a claim of an earlier owner, also while the run is open, or taken anew", async () => {
+      const place = await tests.place();
+      const before = await tests.open(place);
+      const uid = await before.emit();
+      const older = await before.takeOne();
+      const t = await tests.reopen(place, before);
+      expect(await t.settle(older)).toBe("stale");
+      expect(await t.stateOf(uid)).toBe("queued");
+      const newer = await t.takeOne();
+      expect(await t.settle(older)).toBe("stale");
+      expect(await t.settle(newer)).toBe("settled");
+    });
+
+    it("refuses it once the run is over, too", async () => {
       const place = await tests.place();
       const before = await tests.open(place);
       await before.emit();

@@ -81,6 +81,7 @@ export class Client implements Work, CommitListener {
       now: () => clock.now(),
       nextSeq: hello.nextSeq,
       lastBatch: hello.lastBatch,
+      epoch: hello.epoch,
     });
   }
 

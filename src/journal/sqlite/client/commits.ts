@@ -1,5 +1,5 @@
 import { SluiceError } from "../../../model/errors.ts";
-import { tooManyRuns, RUNS_PER_EVENT } from "../../run-code.ts";
+import { FENCES_PER_EPOCH, tooManyRuns, RUNS_PER_EVENT } from "../../run-code.ts";
 import type { Append, AppendResult, Commit, CommitResult, ControlResult, Settle } from "../../work.ts";
 import { fromPlainError } from "../failure.ts";
 import type { Batch, BatchReply, ControlMessage } from "../layout.ts";
@@ -39,6 +39,7 @@ export class Commits {
   readonly #names: Names;
   readonly #listener: CommitListener;
   readonly #now: () => number;
+  readonly #foreignFence: number;
   #queue: PendingCommit[] = [];
   #queuedRows = 0;
   #queuedCharacters = 0;
@@ -56,6 +57,8 @@ export class Commits {
     nextSeq: number;
     /** A batch's number tells whether it was kept, so it goes on where the last owner ended. */
     lastBatch: number;
+    /** Where this owner's fences begin. */
+    epoch: number;
   }) {
     this.#link = options.link;
     this.#names = options.names;
@@ -63,6 +66,7 @@ export class Commits {
     this.#now = options.now;
     this.#seq = options.nextSeq;
     this.#batch = options.lastBatch;
+    this.#foreignFence = options.epoch * FENCES_PER_EPOCH;
   }
 
   add(commit: Commit, controls: readonly ControlMessage[]): Promise<CommitResult> {
@@ -127,7 +131,11 @@ export class Commits {
     const { fresh } = this.#names;
     const body: Batch = [];
     const firstSeq = this.#seq;
-    const context = { nameId: (name: string) => this.#names.id(name), nextSeq: () => this.#seq++ };
+    const context = {
+      nameId: (name: string) => this.#names.id(name),
+      nextSeq: () => this.#seq++,
+      foreignFence: this.#foreignFence,
+    };
     for (const { commit, controls } of commits) encodeCommit(body, commit, controls, context);
     const saved = fresh.length;
     const head: Batch = [++this.#batch, this.#now(), saved / 2, ...fresh, commits.length];

@@ -35,6 +35,8 @@ const STREAMS: Readonly<Record<string, number>> = Object.fromEntries(
 export interface EncoderContext {
   nameId(name: string): number;
   nextSeq(): number;
+  /** Claims with this fence or a lower one are those of owners of before. */
+  readonly foreignFence: number;
 }
 
 const NONE: readonly never[] = [];
@@ -85,7 +87,8 @@ function encodeAppend(batch: Batch, append: Append, context: EncoderContext): vo
 
 function encodeSettle(batch: Batch, settle: Settle, context: EncoderContext): void {
   const { claim, outcome, startedAt, finishedAt, version } = settle;
-  const run = HeldClaim.runOf(claim);
+  // The writer does not know what was taken, so it cannot tell an owner's claim from one of before.
+  const run = claim.fence > context.foreignFence ? HeldClaim.runOf(claim) : undefined;
   const key = run === undefined ? -1 : run.key;
   const { type } = outcome;
   let code = SETTLE_SUCCEEDED;
