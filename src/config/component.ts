@@ -2,17 +2,16 @@ import { z } from "zod";
 import type { Input, Process } from "../model/component.ts";
 import { isSluiceError } from "../model/errors.ts";
 import { INPUT_KEYS, PROCESS_KEYS, type Surroundings } from "../model/kind.ts";
-import { MASK } from "../model/mask.ts";
 import { parseOperation } from "../model/operation.ts";
 import { didYouMean } from "../model/suggest.ts";
 import { mapKeys, toCamelCase, toSnakeCase } from "./case.ts";
 import { read, type Report } from "./checks.ts";
-import { optionKeys } from "./option-keys.ts";
+import { readOptions } from "./kind-options.ts";
 import type { PipelineInput, PipelineProcess } from "./pipeline.ts";
 import type { Path } from "./positions.ts";
-import { isPlainObject } from "./references.ts";
 import type { AnyKind, Registry, Role } from "./registry.ts";
-import { INPUT, PROCESS, RESERVED } from "./schema.ts";
+import { SHAPES, type Fields } from "./schema.ts";
+import { maskSecrets, rememberSecrets } from "./secrets.ts";
 
 export interface ComponentSurroundings extends Surroundings {
   readonly registry: Registry;
@@ -36,9 +35,6 @@ export interface ReadComponent {
   readonly made?: PipelineInput | PipelineProcess;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-const SHAPES = { input: INPUT, process: PROCESS } as const;
 const SETTING_KEYS = {
   input: INPUT_KEYS.filter((key) => key !== "name"),
   process: PROCESS_KEYS.filter((key) => key !== "name" && key !== "reads" && key !== "writes"),
@@ -142,79 +138,6 @@ async function findKind(
   return undefined;
 }
 
-/** The options of a kind, flat beside the common keys or in `execution_context`. */
-function readOptions(kind: AnyKind, fields: Fields, path: Path, what: string, report: Report): unknown {
-  const shape = SHAPES[kind.role];
-  const context = kind.role === "process" ? fields["execution_context"] : undefined;
-  const nested = isPlainObject(context) ? context : {};
-  const places = new Map<string, Path>();
-  const options: Record<string, unknown> = {};
-  const known = [...Object.keys(shape), ...optionKeys(kind).map(toSnakeCase)];
-  let isRight = true;
-  const take = (key: string, value: unknown, place: Path): void => {
-    const name = toCamelCase(key);
-    const wrong = wrongKey(key, place.length > 1, Object.hasOwn(options, name), known);
-    if (wrong !== undefined) {
-      isRight = false;
-      report.atKey([...path, ...place], "UNKNOWN_KEY", `${what}: ${wrong}`);
-      return;
-    }
-    places.set(name, place);
-    Object.defineProperty(options, name, { value, enumerable: true, configurable: true, writable: true });
-  };
-  for (const [key, value] of Object.entries(fields)) {
-    if (!Object.hasOwn(shape, key)) take(key, value, [key]);
-  }
-  for (const [key, value] of Object.entries(nested)) take(key, value, ["execution_context", key]);
-  const isText = (key: string): boolean => (places.get(key)?.length ?? 0) > 1;
-  const result = read(kind.options, fromText(kind, options, isText), {
-    report,
-    path,
-    what,
-    known,
-    toFile: (key) => places.get(key) ?? [toSnakeCase(key)],
-  });
-  return isRight ? result : undefined;
-}
-
-/** What is wrong with a key itself, before its kind is asked. */
-function wrongKey(
-  key: string,
-  isNested: boolean,
-  isDouble: boolean,
-  known: readonly string[],
-): string | undefined {
-  const quoted = JSON.stringify(key);
-  if (isDouble) return `${quoted} stands both flat and in execution_context; write it once`;
-  if (RESERVED.includes(key)) return `${quoted} is kept for later versions; this one has no such key`;
-  if (toSnakeCase(key) !== key) return `there is no key ${quoted}${didYouMean(toSnakeCase(key), known)}`;
-  if (isNested && ["name", "type", "on"].includes(key))
-    return `${quoted} does not belong into execution_context`;
-  return undefined;
-}
-
-/**
- * `execution_context` is a map of strings, and kinds also have numbers, lists and booleans: text that an option does
- * not accept is tried as JSON.
- */
-function fromText(kind: AnyKind, options: Fields, isText: (key: string) => boolean): Fields {
-  const result = kind.options["~standard"].validate(options);
-  if (result instanceof Promise || result.issues === undefined) return options;
-  const changed = { ...options };
-  for (const issue of result.issues) {
-    const [first] = issue.path ?? [];
-    const key = String(typeof first === "object" ? first.key : first);
-    const value = options[key];
-    if (!isText(key) || typeof value !== "string") continue;
-    try {
-      changed[key] = JSON.parse(value) as unknown;
-    } catch {
-      continue;
-    }
-  }
-  return changed;
-}
-
 function create(
   kind: AnyKind,
   name: string,
@@ -289,26 +212,4 @@ function finish(
     ...(operations && { operations }),
     made: made as unknown as PipelineInput | PipelineProcess,
   };
-}
-
-function rememberSecrets(kind: AnyKind, options: unknown, addSecret: (secret: string) => void): void {
-  for (const key of kind.secrets ?? []) {
-    for (const text of textsOf((options as Fields)[key])) addSecret(text);
-  }
-}
-
-function textsOf(value: unknown): readonly string[] {
-  if (typeof value === "string") return [value];
-  return typeof value === "object" && value !== null ? Object.values(value).flatMap(textsOf) : [];
-}
-
-function maskSecrets(kind: AnyKind, masked: Fields): Fields {
-  const secrets = new Set((kind.secrets ?? []).map(toSnakeCase));
-  const hide = (fields: Fields): Fields =>
-    Object.fromEntries(
-      Object.entries(fields).map(([key, value]) => [key, secrets.has(toSnakeCase(key)) ? MASK : value]),
-    );
-  const context = masked["execution_context"];
-  const hidden = hide(masked);
-  return isPlainObject(context) ? { ...hidden, execution_context: hide(context) } : hidden;
 }

@@ -6,6 +6,7 @@ import { checkName } from "../model/name.ts";
 import { parseOperation } from "../model/operation.ts";
 import { parseRate } from "../model/rate.ts";
 import { parseListen } from "./listen.ts";
+import type { Role } from "./registry.ts";
 import { parseSize } from "./size.ts";
 
 /*
@@ -154,6 +155,12 @@ export const PROCESS: Readonly<Record<string, z.ZodType>> = {
     .meta({ description: "Options of the kind, in place of writing them beside the common ones" })
     .optional(),
 };
+
+/** The common keys, by role. */
+export const SHAPES: Readonly<Record<Role, typeof INPUT>> = { input: INPUT, process: PROCESS };
+
+/** What stands in a table of a file, by its keys. */
+export type Fields = Readonly<Record<string, unknown>>;
 
 /** Kept free for what every component may have one day, so that no kind has an option of that name. */
 export const RESERVED: readonly string[] = ["isolate", "batch", "debounce", "dedupe", "key"];

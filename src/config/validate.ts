@@ -1,21 +1,17 @@
 import { resolve } from "node:path";
-import { z } from "zod";
 import type { Input, Process } from "../model/component.ts";
-import { isLoopback } from "../model/loopback.ts";
 import { MASK } from "../model/mask.ts";
-import { didYouMean } from "../model/suggest.ts";
 import { mapKeys, toSnakeCase } from "./case.ts";
-import { read, Report } from "./checks.ts";
+import { Report } from "./checks.ts";
 import { readComponent, readInstance, type ComponentSurroundings, type ReadComponent } from "./component.ts";
 import { hookPathFault } from "./hooks.ts";
 import { configError } from "./issue.ts";
-import { parseListen, type Listen } from "./listen.ts";
-import type { Pipeline, PipelineHttp, PipelineRetention } from "./pipeline.ts";
+import type { Pipeline } from "./pipeline.ts";
 import { createRedactor, isPlainObject, isReference, resolveReferences } from "./references.ts";
 import type { Registry, Role } from "./registry.ts";
-import { TOP, type TopKey } from "./schema.ts";
-import { parseSize } from "./size.ts";
+import type { Fields } from "./schema.ts";
 import type { Source } from "./source.ts";
+import { readTop, SINGULAR, type Top } from "./top.ts";
 import { wire } from "./wiring.ts";
 
 export interface ValidateOptions {
@@ -26,9 +22,6 @@ export interface ValidateOptions {
   /** Whether keys may be spelled as code spells them, and components may be made in code. Defaults to `false`. */
   readonly isCode?: boolean;
 }
-
-const PARTS = ["input", "process", "link"] as const;
-type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * Checks all that a file says, and makes its components; nothing is started.
@@ -91,10 +84,9 @@ function maskTop(masked: Fields): Fields {
 
 /** A module may spell keys as code does, and use plurals for lists. */
 function spellAsFile(value: Fields): Fields {
-  const plural: Readonly<Record<string, string>> = { inputs: "input", processes: "process", links: "link" };
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => {
-      const name = plural[key] ?? toSnakeCase(key);
+      const name = SINGULAR[key] ?? toSnakeCase(key);
       const isTable = isPlainObject(item);
       if (isTable) return [name, mapKeys(item, toSnakeCase)];
       if (!Array.isArray(item)) return [name, item];
@@ -111,88 +103,6 @@ function spellAsFile(value: Fields): Fields {
 function isInstance(value: unknown): value is Input | Process {
   const { handle, run } = (value ?? {}) as { handle?: unknown; run?: unknown };
   return typeof handle === "function" || typeof run === "function";
-}
-
-interface Top {
-  readonly name?: string;
-  readonly journal?: string;
-  readonly concurrency?: number;
-  readonly grace?: string | number;
-  readonly retention: PipelineRetention;
-  readonly http: PipelineHttp | null;
-  readonly hooks: Listen | null;
-}
-
-/** Each key by itself, so that one that is wrong hides no other. */
-function readTop(value: Fields, report: Report): Top {
-  const known = [...Object.keys(TOP), ...PARTS];
-  for (const key of Object.keys(value)) {
-    if (known.includes(key)) continue;
-    report.atKey([key], "UNKNOWN_KEY", `there is no key ${JSON.stringify(key)}${hintFor(key, known)}`);
-  }
-  for (const part of PARTS) {
-    const list = value[part];
-    if (list === undefined || Array.isArray(list)) continue;
-    report.atKey(
-      [part],
-      "INVALID_OPTIONS",
-      `${part} is a list; in TOML, write [[${part}]] with two brackets`,
-    );
-  }
-  const found: Partial<Record<TopKey, unknown>> = {};
-  for (const key of Object.keys(TOP) as TopKey[]) {
-    if (value[key] === undefined) continue;
-    const keys = TOP[key] instanceof z.ZodObject ? Object.keys(TOP[key].shape) : [];
-    found[key] = read(TOP[key], value[key], {
-      report,
-      path: [key],
-      what: key,
-      known: keys,
-      elsewhere: (inner) =>
-        Object.hasOwn(TOP, inner)
-          ? `; ${inner} is a key of the top: in TOML, write it before any [table]`
-          : "",
-    });
-  }
-  const { retention, http, hooks, ...rest } = found;
-  return {
-    ...(rest as Pick<Top, "name" | "journal" | "concurrency" | "grace">),
-    retention: toRetention(retention as Record<string, string | number> | undefined),
-    http: toHttp(http as RawHttp | undefined, report),
-    hooks: hooks === undefined ? null : parseListen((hooks as { listen: string }).listen),
-  };
-}
-
-function hintFor(key: string, known: readonly string[]): string {
-  const singular = new Map([
-    ["inputs", "input"],
-    ["processes", "process"],
-    ["links", "link"],
-  ]).get(key);
-  return singular === undefined ? didYouMean(key, known) : `; did you mean "[[${singular}]]"?`;
-}
-
-function toRetention(retention: Record<string, string | number> = {}): PipelineRetention {
-  const { max_size: size, ...durations } = retention;
-  return size === undefined ? durations : { ...durations, maxSize: parseSize(size) };
-}
-
-interface RawHttp extends Omit<PipelineHttp, keyof Listen> {
-  readonly listen: string;
-}
-
-function toHttp(http: RawHttp | undefined, report: Report): PipelineHttp | null {
-  if (http === undefined) return null;
-  const listen = parseListen(http.listen);
-  if (http.token === undefined && !isLoopback(listen.host)) {
-    report.atValue(
-      ["http", "listen"],
-      "INSECURE_LISTENER",
-      `http: ${JSON.stringify(http.listen)} can be reached from outside; set a token, or listen on 127.0.0.1`,
-    );
-  }
-  const { listen: _, ...rest } = http;
-  return { ...listen, ...rest };
 }
 
 async function readComponents(

@@ -65,7 +65,7 @@ export class Hosted implements AsyncDisposable {
   async start(failpoint?: HostOptions["failpoint"], launcher: readonly string[] = []): Promise<void> {
     const options: HostOptions = { ...this.#options, journal: this.journal, ...(failpoint && { failpoint }) };
     const life = ++this.#life;
-    const [execPath = "", ...execArgv] = [...launcher, process.execPath];
+    const [execPath, ...execArgv] = [...launcher, process.execPath];
     const stdio = ["ignore", "inherit", "inherit", "ipc"] as const;
     const child = fork(HOST, [JSON.stringify(options)], { execPath, execArgv, stdio: [...stdio] });
     this.#child = child;

@@ -81,7 +81,9 @@ function emit(key: string, dedupe: number | undefined, isDead: boolean): Move {
     const plain = { process: "plain", ...(isDead && { dead: FAILURE }) };
     const delivery = dedupe === undefined ? undefined : `d${dedupe}`;
     const append = t.append({
-      ...{ id: key, key, to: [plain, { process: "ordered", key }] },
+      id: key,
+      key,
+      to: [plain, { process: "ordered", key }],
       ...(delivery !== undefined && { dedupe: delivery }),
     });
     const { append: results } = await t.commit({ append: [append] });

@@ -46,8 +46,18 @@ export class RunModel {
     const place = this.events.findIndex(({ uid }) => uid === event) + replay / 1_000;
     const id = formatRunId(event, process, replay);
     const run: ModelRun = {
-      ...{ id, event, process, place, key, state: "waiting", attempts: 0, open: "queued" },
-      ...{ dueAt: 0, claim: 0, lingers: false, blocks: false },
+      id,
+      event,
+      process,
+      place,
+      key,
+      state: "waiting",
+      attempts: 0,
+      open: "queued",
+      dueAt: 0,
+      claim: 0,
+      lingers: false,
+      blocks: false,
     };
     this.runs.push(run);
     if (isDead) run.state = "dead";

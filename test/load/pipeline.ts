@@ -1,8 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Orchestrator, type EventInit, type Process } from "../../src/index.ts";
-import type { OrchestratorOptions } from "../../src/index.ts";
+import { Orchestrator, type EventInit, type OrchestratorOptions, type Process } from "../../src/index.ts";
 import { listener } from "../support/engine.ts";
 
 /** A folder for the journals of one test. */

@@ -93,7 +93,7 @@ async function start(where: Workspace, queued: number, toTheEnd: boolean): Promi
     const asked = performance.now();
     const answer = await fetch(String(ready["http"]) + path);
     expect(answer.status).toBe(200);
-    const body = path.startsWith("/api") ? ((await answer.json()) as unknown) : await answer.text();
+    const body: unknown = path.startsWith("/api") ? await answer.json() : await answer.text();
     slowestAnswer = Math.max(slowestAnswer, performance.now() - asked);
     return body;
   };

@@ -93,7 +93,7 @@ export function workspace(config: string = PIPELINE): Workspace {
     argv: readonly string[],
     { env = {}, stdin, launcher = [] }: SluiceOptions = {},
   ): ChildProcess {
-    const [command = "", ...before] = [...launcher, process.execPath];
+    const [command, ...before] = [...launcher, process.execPath];
     const inherited = { PATH: process.env["PATH"], HOME: process.env["HOME"], TMPDIR: process.env["TMPDIR"] };
     const child = spawn(command, [...before, MAIN, ...argv], { cwd: folder, env: { ...inherited, ...env } });
     child.stdin.end(stdin);

@@ -122,6 +122,23 @@ describe("a damaged SQLite journal", () => {
     await opens(`${file}.other`, "JOURNAL_DAMAGED");
   });
 
+  it("is reported if its schema is not the one that was written", async () => {
+    const file = await filled();
+    const database = new DatabaseSync(file);
+    database.exec("alter table strikes drop column marked");
+    database.close();
+    await opens(file, "JOURNAL_DAMAGED");
+  });
+
+  it("is reported if an index leads to fewer open runs than there are", async () => {
+    const file = await filled();
+    const database = new DatabaseSync(file);
+    const counted = database.prepare("update counters set count = count + 1 where kind = 0").run();
+    database.close();
+    expect(counted.changes).toBe(1);
+    await opens(file, "JOURNAL_DAMAGED");
+  });
+
   it("says what is damaged when all of it is read", async () => {
     const file = await filled();
     const healthy = openHistory(file);

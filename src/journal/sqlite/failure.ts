@@ -31,9 +31,14 @@ export function toJournalError(error: unknown, path: string): SluiceError {
   });
 }
 
+/** What our own statements meet only if the schema is not the one that we wrote. */
+const OTHER_SCHEMA = /^(?:no such |near "|malformed |unrecognized token|table \S+ has )/;
+
 /** A row that is not of the types that it was written with: text where a number stood, JSON that is none. */
 function isUnreadable(error: unknown): boolean {
-  return error instanceof TypeError || error instanceof SyntaxError || error instanceof RangeError;
+  if (error instanceof TypeError || error instanceof SyntaxError || error instanceof RangeError) return true;
+  const { errcode, message } = error as { errcode?: number; message?: string };
+  return errcode === 1 && OTHER_SCHEMA.test(message ?? "");
 }
 
 /** Too big, a constraint, a type: what a value brings about, and no disk. */

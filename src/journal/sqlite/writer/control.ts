@@ -65,7 +65,7 @@ function giveUp(tx: Transaction, run: Pick<RunState, "id" | "process" | "state" 
   if (!blocks) return false;
   tx.statements.giveUp.run(CANCELLED, run.id);
   tx.counters.move(run.process, DEAD, CANCELLED);
-  promoteNext(tx, run.process, run.line as string);
+  promoteNext(tx, run.process, run.line);
   return true;
 }
 
