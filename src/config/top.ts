@@ -11,11 +11,11 @@ import { parseSize } from "./size.ts";
 const PARTS = ["input", "process", "link"] as const;
 
 /** Their names in files, by those that code gives them. */
-export const SINGULAR: Readonly<Record<string, string>> = {
-  inputs: "input",
-  processes: "process",
-  links: "link",
-};
+export const SINGULAR: ReadonlyMap<string, string> = new Map([
+  ["inputs", "input"],
+  ["processes", "process"],
+  ["links", "link"],
+]);
 
 /** What a file says at its top, but for components and links. */
 export interface Top {
@@ -69,7 +69,7 @@ export function readTop(value: Fields, report: Report): Top {
 }
 
 function hintFor(key: string, known: readonly string[]): string {
-  const singular = SINGULAR[key];
+  const singular = SINGULAR.get(key);
   return singular === undefined ? didYouMean(key, known) : `; did you mean "[[${singular}]]"?`;
 }
 

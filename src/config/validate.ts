@@ -86,7 +86,7 @@ function maskTop(masked: Fields): Fields {
 function spellAsFile(value: Fields): Fields {
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => {
-      const name = SINGULAR[key] ?? toSnakeCase(key);
+      const name = SINGULAR.get(key) ?? toSnakeCase(key);
       const isTable = isPlainObject(item);
       if (isTable) return [name, mapKeys(item, toSnakeCase)];
       if (!Array.isArray(item)) return [name, item];
