@@ -4,7 +4,7 @@ import type { EventRow } from "../../src/journal/history.ts";
 import { dead, play } from "./script.ts";
 import { EMISSIONS, World } from "./world.ts";
 
-const TRACE_SHOWN = 150;
+const TRACE_SHOWN = Number(process.env["SLUICE_TRACE"] ?? 150);
 /** How long everything may take to finish once nothing goes wrong, in milliseconds. */
 const PATIENCE = 600_000;
 

@@ -29,6 +29,8 @@ export class Bars {
 
   /** The control was carried out or refused. @param wasKept whether it could be tried at all */
   lift({ control }: ControlMessage, windows: Windows, wasKept: boolean): void {
+    // What was handed back in the same batch, before this, stands in a window again.
+    if (control.type === "cancel" || control.type === "setAside") windows.remove((run) => this.isBarred(run));
     if (control.type === "cancel") remove(this.#ids, control.run);
     if (control.type === "setAside") remove(this.#keys, Number(control.run));
     if (control.type === "cancelOpen") {
