@@ -72,7 +72,12 @@ function createCrashedJournal(planned: readonly Planned[]) {
   return { driver, marked };
 }
 
-function createPipeline(planned: readonly Planned[], disabled = false, settings: ProcessSettings = {}) {
+function createPipeline(
+  planned: readonly Planned[],
+  disabled = false,
+  settings: ProcessSettings = {},
+  open?: () => Promise<void>,
+) {
   const { driver, marked } = createCrashedJournal(planned);
   const clock = createFakeClock();
   const orchestrator = new Orchestrator({ journal: driver, clock });
@@ -84,6 +89,7 @@ function createPipeline(planned: readonly Planned[], disabled = false, settings:
   orchestrator.addProcess(
     {
       name: "work",
+      ...(open !== undefined && { open }),
       async run({ id }) {
         begun.push(id);
         const gate = createSignal();
@@ -170,6 +176,23 @@ describe("after an unclean stop", () => {
     await clock.advance(0);
     expect(begun).toEqual(["1", "2"]);
     gates.get("2")?.set();
+    await orchestrator.stop();
+  });
+
+  test("one whose process is removed before it could start is handed back: replayed, it runs", async () => {
+    const broken = async (): Promise<void> => {
+      throw new Error("it cannot be opened");
+    };
+    const { orchestrator, clock, begun } = createPipeline([{ id: "1" }], false, {}, broken);
+    await orchestrator.start();
+    await clock.advance(0);
+    await orchestrator.removeProcess("work", { open: "cancel" });
+    await clock.advance(1_000);
+    orchestrator.addProcess({ name: "work", run: ({ id }) => void begun.push(id) });
+    const [run] = (await orchestrator.history.runs({})).items;
+    await orchestrator.replay([run?.id as string]);
+    await clock.advance(1_000);
+    expect(begun).toEqual(["1"]);
     await orchestrator.stop();
   });
 

@@ -110,8 +110,11 @@ export class Lane {
 
   /** Runs one claim that was not taken by the lane itself; resolves once its outcome is durable. */
   async runAlone(claim: Claim): Promise<void> {
-    if (!(await this.#open())) return;
-    await new Promise<void>((resolve) => this.#begin(claim, resolve));
+    const isOpen = await this.#open();
+    // It may have been cancelled, and the lane paused or closed, since the claim was asked for.
+    const isUnwanted = this.#cancelled.delete(claim.fence) || this.#taking.signal.aborted;
+    if (!isOpen || isUnwanted) this.#runner.release(claim);
+    else await new Promise<void>((resolve) => this.#begin(claim, resolve));
   }
 
   /** Takes nothing more; what runs goes on. */

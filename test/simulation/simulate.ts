@@ -4,7 +4,7 @@ import type { EventRow } from "../../src/journal/history.ts";
 import { dead, play } from "./script.ts";
 import { EMISSIONS, World } from "./world.ts";
 
-const TRACE_SHOWN = Number(process.env["SLUICE_TRACE"] ?? 150);
+const TRACE_SHOWN = 150;
 /** How long everything may take to finish once nothing goes wrong, in milliseconds. */
 const PATIENCE = 600_000;
 
@@ -106,7 +106,8 @@ async function resumeAll(world: World): Promise<void> {
 
 /** A dead run that blocks its key is an operator's to replay. */
 async function replayBlocking(world: World): Promise<void> {
-  if (world.setup.onDead !== "block" || world.setup.order !== "key") return;
+  // A run that is replayed while its process is gone stands in a line, too.
+  if (world.setup.onDead !== "block") return;
   for (const { id } of await dead(world)) world.sink.replay(id);
   await world.within(world.host, world.host.orchestrator.replayAll({ state: "dead" }));
 }
