@@ -1,15 +1,29 @@
 import type { Clock, Timer } from "../../src/model/clock.ts";
 import type { SluiceError } from "../../src/model/errors.ts";
 import { Orchestrator } from "../../src/engine/orchestrator.ts";
-import type { Limits } from "./sink.ts";
-import type { World } from "./world.ts";
+import type { Limits, Sink } from "./sink.ts";
+import type { Chance } from "./chance.ts";
+import type { SimulatedJournal } from "./journal.ts";
+
+/** What a host needs of the world around it. */
+interface HostWorld {
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly sink: Sink;
+  readonly journal: SimulatedJournal;
+  readonly setup: { readonly total: number | undefined };
+  readonly isCalm: boolean;
+  /** How many hosts have died. */
+  deaths: number;
+  note(text: string): void;
+}
 
 /**
  * An operating system's process with an orchestrator in it. It can die at any moment: then it does nothing any more,
  * though its promises still hang about.
  */
 export class Host {
-  readonly world: World;
+  readonly world: HostWorld;
   readonly number: number;
   readonly orchestrator: Orchestrator;
   readonly limits: Map<string, Limits> = new Map();
@@ -27,7 +41,7 @@ export class Host {
   readonly #timers = new Set<Timer>();
   #onDied: () => void;
 
-  constructor(world: World, number: number) {
+  constructor(world: HostWorld, number: number) {
     this.world = world;
     this.number = number;
     const { promise, resolve } = Promise.withResolvers<void>();
