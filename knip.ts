@@ -34,7 +34,6 @@ const config: KnipConfig = {
     "publint",
     // Not used yet: whoever begins to takes its name out.
     "@dagrejs/dagre",
-    "@opentelemetry/api",
     "@platformatic/kafka",
     "@types/dockerode",
     "axe-core",
@@ -45,7 +44,6 @@ const config: KnipConfig = {
     "playwright-core",
     "preact",
     "prom-client",
-    "vite",
   ],
 };
 
