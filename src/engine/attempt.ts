@@ -54,6 +54,8 @@ export class Attempt implements RunContext {
   held: EventRecord[] | undefined;
   /** Its slot was freed, though it goes on. */
   abandoned = false;
+  /** Where its runner keeps it. */
+  place = 0;
   /** The pipeline version it began under. */
   readonly version: number;
   /** Called once its outcome is durable. */

@@ -39,7 +39,11 @@ export class Runner {
   readonly #process: Process;
   readonly #settings: ResolvedProcessSettings;
   readonly #listener: RunnerListener;
-  readonly #running = new Set<Attempt>();
+  /**
+   * No Set: one that is added to and deleted from for ever makes its table anew, each old one refers to the next,
+   * and once the first is old for the garbage collector, all later attempts are kept with it: half of the rate.
+   */
+  readonly #running: Attempt[] = [];
   /** Abandoned attempts whose key waits until they really end, with the outcome that is kept back until then. */
   readonly #held = new Map<Attempt, Settle>();
   #zombies = 0;
@@ -60,7 +64,7 @@ export class Runner {
   }
 
   get running(): number {
-    return this.#running.size;
+    return this.#running.length;
   }
 
   /** Attempts that ignored their signal and go on without a slot. */
@@ -77,7 +81,7 @@ export class Runner {
     const { timeout } = this.#settings;
     const attempt = new Attempt(this.#host, claim, timeout, this.#host.version());
     attempt.onSettled = onSettled;
-    this.#running.add(attempt);
+    attempt.place = this.#running.push(attempt) - 1;
     if (timeout !== undefined) this.#startTimeout(attempt, timeout);
     if (attemptStarted.hasSubscribers) attemptStarted.publish(this.#describe(attempt));
     let result: PromiseLike<ProcessStatus | void> | ProcessStatus | void;
@@ -119,18 +123,20 @@ export class Runner {
 
   /** Resolves when nothing runs any more. */
   quiet(): Promise<void> {
-    return this.#running.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#quiet.push(resolve));
+    return this.#running.length === 0
+      ? Promise.resolve()
+      : new Promise((resolve) => this.#quiet.push(resolve));
   }
 
   /** Tells what runs to end: the host shuts down. */
   abortAll(reason: SluiceError): void {
-    for (const attempt of this.#running) attempt.abort("shutdown", reason);
+    for (const attempt of [...this.#running]) attempt.abort("shutdown", reason);
   }
 
   /** Gives up what did not end: it is handed back. */
   abandonAll(): void {
     this.#closing = true;
-    for (const attempt of this.#running) this.#end(attempt, { type: "abandoned" });
+    for (const attempt of [...this.#running]) this.#end(attempt, { type: "abandoned" });
     for (const [attempt, settle] of this.#held) this.#write(attempt, settle);
     this.#held.clear();
   }
@@ -156,13 +162,21 @@ export class Runner {
     const settle = this.#conclude(attempt, ending);
     attempt.abandoned = ending.type === "abandoned";
     attempt.end();
-    this.#running.delete(attempt);
+    this.#remove(attempt);
     this.#unsettled += 1;
     if (attempt.abandoned) this.#raiseZombie(attempt, settle);
     else this.#write(attempt, settle);
     this.#listener.attemptEnded();
-    if (this.#running.size === 0 && this.#quiet.length > 0)
+    if (this.#running.length === 0 && this.#quiet.length > 0)
       for (const resolve of this.#quiet.splice(0)) resolve();
+  }
+
+  /** The last one takes its place. */
+  #remove(attempt: Attempt): void {
+    const last = this.#running.pop() as Attempt;
+    if (last === attempt) return;
+    this.#running[attempt.place] = last;
+    last.place = attempt.place;
   }
 
   /** Whatever a process answers or throws becomes an outcome: nothing that it does may stop the engine. */

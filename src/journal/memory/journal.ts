@@ -5,7 +5,7 @@ import type { Change, Coordination } from "../coordination.ts";
 import type { Journal, JournalDriver, JournalSurroundings } from "../journal.ts";
 import { heapPush, heapShift } from "../ready-queue.ts";
 import { FENCES_PER_EPOCH, QUEUED, RETRYING, RUNNING } from "../run-code.ts";
-import type { Claim, Work } from "../work.ts";
+import type { Claim, CommitResult, Work } from "../work.ts";
 import { applyCommit, closedError, type ApplyEffects } from "./apply.ts";
 import { createMemoryHistory } from "./history.ts";
 import { extraOf, MemoryClaim, type MemoryLane, type MemoryRun } from "./model.ts";
@@ -14,7 +14,7 @@ import { MemoryStore } from "./store.ts";
 
 /**
  * A journal that lives and dies with the process: for tests, and for pipelines whose events may be lost.
- * It remembers the last 10,000 finished events, as many that did not end well, and the last 100,000 delivery
+ * It remembers the last 1,000 events that ended well, the last 10,000 that did not, and the last 100,000 delivery
  * keys of each trigger; an event's uid counts as a delivery for as long as the event is remembered.
  */
 export function createMemoryJournal(): JournalDriver {
@@ -152,11 +152,17 @@ function openMemoryJournal({ clock, logger }: JournalSurroundings): Journal {
   }
 
   const work: Work = {
-    async commit(commit) {
-      if (closed) throw closedError();
-      const result = applyCommit(store, state, commit, effects);
-      if (commit.append !== undefined && store.openRuns > BACKLOG) await (turn ??= nextTurn());
-      return result;
+    // Not an async function, which would make two more objects a commit.
+    commit(commit) {
+      if (closed) return Promise.reject(closedError());
+      let result: CommitResult;
+      try {
+        result = applyCommit(store, state, commit, effects);
+      } catch (error) {
+        return Promise.reject(error as Error);
+      }
+      if (commit.append === undefined || store.openRuns <= BACKLOG) return Promise.resolve(result);
+      return (turn ??= nextTurn()).then(() => result);
     },
 
     async take(process, atMost, signal) {
