@@ -1,4 +1,5 @@
 import type { Clock, Timer } from "../../src/model/clock.ts";
+import type { Change } from "../../src/journal/coordination.ts";
 import type { SluiceError } from "../../src/model/errors.ts";
 import { Orchestrator } from "../../src/engine/orchestrator.ts";
 import type { Limits, Sink } from "./sink.ts";
@@ -36,6 +37,8 @@ export class Host {
   countdown: number = Infinity;
   /** Names whose change is under way in it. */
   readonly changing: Set<string> = new Set();
+  /** Names of which it was told that they are paused. */
+  readonly paused: Set<string>;
   /** Processes that were added while it ran. */
   added: number = 0;
   readonly #timers = new Set<Timer>();
@@ -47,6 +50,7 @@ export class Host {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.died = promise;
     this.#onDied = resolve;
+    this.paused = new Set(world.journal.inner.coordination.paused());
     const { total } = world.setup;
     this.orchestrator = new Orchestrator({
       journal: world.journal.driver(this),
@@ -71,6 +75,12 @@ export class Host {
     this.superseded = true;
     this.world.note(`host ${this.number} has lost the journal`);
     this.world.sink.lost(this);
+  }
+
+  told(change: Change): void {
+    if (change.type === "paused") this.paused.add(change.name);
+    if (change.type === "resumed") this.paused.delete(change.name);
+    if (change.type === "cancelled") this.world.sink.cancelled.add(change.fence);
   }
 
   kill(): void {

@@ -27,7 +27,12 @@ export interface Owner {
   point(name: string): void;
   /** Another one owns the journal now. */
   supersede(): void;
+  /** It was told what changed. */
+  told(change: Change): void;
 }
+
+/** A run is set aside once it was marked in so many deaths. */
+const STRIKES = 3;
 
 /** What became of an attempt, as the disk has it. */
 export interface Settled {
@@ -54,6 +59,8 @@ export class SimulatedJournal {
   readonly chance: Chance;
   /** Told of every outcome, the moment that it is durable. */
   readonly onSettled: (settled: Settled) => void;
+  /** Told of what must never be. */
+  readonly #breaks: (what: string) => void;
   /** By the inner claim's fence: whatever is taken. */
   readonly held: Map<number, Held> = new Map();
   /** Claims that were cancelled while on their way to their taker. */
@@ -68,7 +75,13 @@ export class SimulatedJournal {
   readonly #strikes = new Map<RunKey, number>();
   #marked: RunKey | undefined;
 
-  constructor(clock: FakeClock, chance: Chance, onSettled: (settled: Settled) => void) {
+  constructor(
+    clock: FakeClock,
+    chance: Chance,
+    onSettled: (settled: Settled) => void,
+    breaks: (what: string) => void,
+  ) {
+    this.#breaks = breaks;
     this.clock = clock;
     this.chance = chance;
     this.onSettled = onSettled;
@@ -127,6 +140,10 @@ export class SimulatedJournal {
 
   /** Applies a commit, all of it at once. */
   async apply(commit: Commit, claimOf: (claim: Claim) => Held | undefined): Promise<CommitResult> {
+    for (const control of commit.control ?? []) {
+      if (control.type !== "setAside" || this.strikes(control.run) >= STRIKES) continue;
+      this.#breaks(`a run is set aside after ${this.strikes(control.run)} strikes`);
+    }
     const settle = (commit.settle ?? []).map((one) => ({ one, held: claimOf(one.claim) }));
     const valid = settle.filter(({ held }) => held !== undefined) as { one: Settle; held: Held }[];
     const logs = (commit.logs ?? []).flatMap((line) => {
@@ -173,6 +190,9 @@ export class SimulatedJournal {
   }
 
   mark(run: RunKey | undefined): void {
+    if (run !== undefined && this.strikes(run) >= STRIKES) {
+      this.#breaks(`a run starts once more after ${this.strikes(run)} strikes`);
+    }
     this.#marked = run;
     if (run !== undefined && !this.#strikes.has(run)) this.#strikes.set(run, 1);
   }
@@ -272,6 +292,7 @@ class Session {
   tell(change: Change): void {
     if (!this.owner.alive || this.#superseded || this.#isClosed) return;
     for (const listener of this.#listeners) listener(change);
+    this.owner.told(change);
   }
 
   /** Another one owns the journal now. */

@@ -154,8 +154,9 @@ function checkRun(world: World, { id, state, error }: RunRow): void {
   // It may have been marked, and its host have died, before the sink could see it.
   if (error?.code === "CRASHED_HOST" && world.deaths < 3) world.breaks(`${id} was set aside for nothing`);
   const expected = world.edited.get(id);
-  if (expected !== undefined && world.given.has(id) && world.given.get(id) === undefined) {
-    world.breaks(`${id} was not given its edited payload`);
+  if (expected !== undefined && world.given.has(id)) {
+    const given = JSON.stringify(world.given.get(id));
+    if (given !== JSON.stringify(expected)) world.breaks(`${id} was given ${given}, not its edited payload`);
   }
 }
 

@@ -12,6 +12,7 @@ export interface SeenAttempt {
   readonly attempt: number;
   readonly fence: number;
   readonly host: object;
+  readonly begun: number;
   /** When its slot is free though it goes on: its signal aborted, and its grace is over. */
   freedAt: number;
 }
@@ -25,6 +26,12 @@ interface SeenRun {
   excused: boolean;
   /** An operator asked for a replay: it may begin again with its first attempt. */
   replays: number;
+  /** Its last attempt is the last one that it may have. */
+  isLast: boolean;
+  /** The fence of the attempt that was told to end because its host stops. */
+  shutDown: number;
+  /** When it asked to be tried again, should it be tried again. */
+  notBefore: number;
 }
 
 /** How a process is limited. */
@@ -46,6 +53,8 @@ export class Sink {
   readonly #running = new Set<SeenAttempt>();
   /** Of every key of an ordered process, the events in the order in which their runs first began. */
   readonly begun: { readonly process: string; readonly key: string; readonly run: string }[] = [];
+  /** Fences of attempts of which their host was told that they are cancelled. */
+  readonly cancelled: Set<number> = new Set();
 
   constructor(breaks: (what: string) => void) {
     this.#breaks = breaks;
@@ -57,10 +66,16 @@ export class Sink {
     const seen = this.#seen(run);
     this.#checkFence(run, seen, fence);
     this.#checkAttempt(run, seen, attempt);
+    if (this.cancelled.has(fence))
+      this.#breaks(`${run} began after its host had been told that it is cancelled`);
+    if (attempt > 1 && seen.outcome === "retry" && now < seen.notBefore)
+      this.#breaks(`${run} began before it had asked to`);
     seen.fence = fence;
     seen.attempt = attempt;
     seen.outcome = undefined;
-    const begun: SeenAttempt = { run, process, key: event.key, attempt, fence, host, freedAt: Infinity };
+    seen.isLast = attempt >= (limits.settings.retry?.attempts ?? 5);
+    const { key } = event;
+    const begun: SeenAttempt = { run, process, key, attempt, fence, host, begun: now, freedAt: Infinity };
     if (limits.settings.order === "key") this.#checkOrder(begun);
     this.#checkRate(process, limits, now);
     this.#running.add(begun);
@@ -72,10 +87,26 @@ export class Sink {
     this.#running.delete(attempt);
   }
 
+  /** An attempt was told that its host stops: that is no failure of its run. */
+  toldToStop({ run, fence }: SeenAttempt): void {
+    this.#seen(run).shutDown = fence;
+  }
+
+  /** An attempt asks for its run not to be tried again before then. */
+  tryAgainAt({ run }: SeenAttempt, time: number): void {
+    this.#seen(run).notBefore = time;
+  }
+
   settled({ run, fence, outcome }: Settled): void {
     const seen = this.#runs.get(run);
     if (seen === undefined) return;
-    if (fence === seen.fence) seen.outcome = outcome;
+    if (fence === seen.fence) {
+      seen.outcome = outcome;
+      if (outcome === "retry" && seen.isLast) this.#breaks(`${run} is tried again after its last attempt`);
+    }
+    if (fence === seen.shutDown && outcome !== "released" && outcome !== "succeeded") {
+      this.#breaks(`${run} is ${outcome} because its host stopped`);
+    }
     if (outcome === "succeeded" && !this.done.has(`${run} ${fence}`)) {
       this.#breaks(`${run} succeeded with fence ${fence}, but was not done`);
     }
@@ -105,7 +136,16 @@ export class Sink {
   #seen(run: string): SeenRun {
     let seen = this.#runs.get(run);
     if (seen === undefined) {
-      seen = { attempt: 0, fence: 0, outcome: "released", excused: false, replays: 0 };
+      seen = {
+        attempt: 0,
+        fence: 0,
+        outcome: "released",
+        excused: false,
+        replays: 0,
+        isLast: false,
+        shutDown: 0,
+        notBefore: 0,
+      };
       this.#runs.set(run, seen);
     }
     return seen;

@@ -1,4 +1,5 @@
 import type { Process, ProcessSettings, RunContext } from "../../src/model/component.ts";
+import { parseDuration } from "../../src/model/duration.ts";
 import { PermanentError, RetryAfter, type SluiceError } from "../../src/model/errors.ts";
 import type { Event } from "../../src/model/event.ts";
 import type { ProcessStatus } from "../../src/model/status.ts";
@@ -7,7 +8,7 @@ import { createFakeClock, type FakeClock } from "../../src/testing/clock.ts";
 import { throwWhenAborted } from "../support/engine.ts";
 import { Chance, never } from "./chance.ts";
 import { Host } from "./host.ts";
-import { SimulatedJournal } from "./journal.ts";
+import { SimulatedJournal, type Settled } from "./journal.ts";
 import { graceOf, Sink, type Limits, type SeenAttempt } from "./sink.ts";
 import { Upstream } from "./upstream.ts";
 
@@ -58,6 +59,8 @@ export class World {
   readonly given: Map<string, unknown> = new Map();
   /** Runs that were replayed with another payload: what they must be given. */
   readonly edited: Map<string, unknown> = new Map();
+  /** Runs that kill whatever host begins them. */
+  readonly killers: Set<string> = new Set();
   readonly hosts: Host[] = [];
   /** How many hosts have died. */
   deaths: number = 0;
@@ -72,10 +75,11 @@ export class World {
     const chance = (this.chance = new Chance(seed));
     const newUid = createUidSource(chance.random);
     this.newUid = () => newUid(this.clock.now());
-    this.journal = new SimulatedJournal(this.clock, chance, (settled) => {
-      this.note(`${settled.run.slice(-20)} is settled: ${settled.outcome}, fence ${settled.fence}`);
-      this.sink.settled(settled);
-    });
+    const settled = (one: Settled): void => {
+      this.note(`${one.run.slice(-20)} is settled: ${one.outcome}, fence ${one.fence}`);
+      this.sink.settled(one);
+    };
+    this.journal = new SimulatedJournal(this.clock, chance, settled, (what) => this.breaks(what));
     this.setup = {
       order: chance.pick(["key", "none"]),
       onDead: chance.happens(0.2) ? "block" : "continue",
@@ -203,12 +207,15 @@ export class World {
     this.note(`${context.run.id.slice(-20)} begins, attempt ${context.attempt} in host ${host.number}`);
     const seen = this.sink.begin(context, event, host, limits, now);
     this.#checkTotal(host, now);
+    this.#checkPaused(context, host);
     this.given.set(context.run.id, event.data);
     host.point("as an attempt begins");
     if (!host.alive) return never();
     const act: keyof typeof ACTS = this.isCalm
       ? this.chance.pick(["answer", "later"] as const)
-      : this.chance.weighted(ACTS);
+      : this.killers.has(context.run.id)
+        ? "kill"
+        : this.chance.weighted(ACTS);
     this.note(`  to ${act}, fence ${context.fence}`);
     if (act !== "answer") return this.#act(act, event, context, host, limits, seen);
     this.#do(event, context);
@@ -226,11 +233,13 @@ export class World {
     const { signal } = context;
     signal.addEventListener("abort", () => {
       const { code } = signal.reason as SluiceError;
-      if (code !== "SHUTDOWN") seen.freedAt = this.clock.monotonic() + graceOf(settings);
+      if (code === "SHUTDOWN") this.sink.toldToStop(seen);
+      else seen.freedAt = this.clock.monotonic() + graceOf(settings);
     });
     try {
-      return await this.#behave(act, event, context, host);
+      return await this.#behave(act, event, context, host, seen);
     } finally {
+      if (host.alive) this.#checkTime(seen, settings, signal);
       if (host.alive) this.sink.end(seen);
       else await never();
     }
@@ -241,6 +250,7 @@ export class World {
     event: Event,
     context: RunContext,
     host: Host,
+    seen: SeenAttempt,
   ): Promise<ProcessStatus | void> {
     const { emit, log, signal, run } = context;
     switch (act) {
@@ -257,6 +267,7 @@ export class World {
       case "never":
         throw new PermanentError("never");
       case "after":
+        this.sink.tryAgainAt(seen, this.clock.monotonic() + 700);
         throw new RetryAfter("after", { delay: 700 });
       case "obey":
         await Promise.race([throwWhenAborted(signal), this.#untilCalm()]);
@@ -266,6 +277,7 @@ export class World {
         return this.#do(event, context);
       case "ignore":
         await this.#wait(this.chance.between(1, 6_000));
+        if (host.alive && this.clock.monotonic() > seen.freedAt) await this.#emitTooLate(context);
         return this.#do(event, context);
       case "now":
         await emit({ id: "now", key: event.key }, { now: true, key: "now" });
@@ -273,9 +285,19 @@ export class World {
         return this.#do(event, context);
       case "kill":
         this.note(`host ${host.number} is killed by ${run.id.slice(-20)}`);
+        if (this.chance.happens(0.5)) this.killers.add(run.id);
         host.kill();
         return never();
     }
+  }
+
+  /** An attempt that was given up: its slot is another's, and what it still emits must be refused. */
+  async #emitTooLate({ emit, run }: RunContext): Promise<void> {
+    const wasTaken = await emit({ id: "late" }, { now: true, key: "late" }).then(
+      () => true,
+      () => false,
+    );
+    if (wasTaken) this.breaks(`${run.id} emitted after it had ignored its signal for longer than its grace`);
   }
 
   /** An attempt in a host that has lost its journal: whatever it does must come to nothing. */
@@ -291,6 +313,19 @@ export class World {
     this.sink.done.add(`${run.id} ${fence}`);
     if (run.process !== "work") return;
     for (let i = 0; i < EMISSIONS; i += 1) emit({ id: `${i}`, key: event.key, data: { fence } });
+  }
+
+  /** What is paused on the disk, and has been told to the host, begins nothing there. */
+  #checkPaused({ run: { id, process } }: RunContext, host: Host): void {
+    if (!host.paused.has(process) || !this.journal.inner.coordination.paused().has(process)) return;
+    this.breaks(`${id} began though its process is paused`);
+  }
+
+  /** Whoever takes longer than its time-out was told so. */
+  #checkTime({ run, begun }: SeenAttempt, { timeout }: ProcessSettings, signal: AbortSignal): void {
+    if (timeout === undefined || signal.aborted) return;
+    const lasted = this.clock.monotonic() - begun;
+    if (lasted > parseDuration(timeout)) this.breaks(`${run} took ${lasted} ms and was not told to end`);
   }
 
   #checkTotal(host: Host, now: number): void {
