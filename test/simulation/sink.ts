@@ -73,6 +73,7 @@ export class Sink {
     seen.fence = fence;
     seen.attempt = attempt;
     seen.outcome = undefined;
+    seen.notBefore = 0;
     seen.isLast = attempt >= (limits.settings.retry?.attempts ?? 5);
     const { key } = event;
     const begun: SeenAttempt = { run, process, key, attempt, fence, host, begun: now, freedAt: Infinity };
