@@ -12,6 +12,7 @@ import { createSeededRandom } from "../support/engine.ts";
 import { RETRY_DELAY, RunModel, type ModelOutcome, type ModelRun } from "./run-model.ts";
 
 const PROCESSES = ["plain", "ordered"] as const;
+const DRAIN_ROUNDS = 100;
 
 /** The journal under test, with the claims that it gave out: both may be those of owners of long ago. */
 interface Real {
@@ -66,6 +67,8 @@ function toOutcome(outcome: ModelOutcome, now: number): Outcome {
   switch (outcome) {
     case "retry":
       return { type: "retry", dueAt: now + RETRY_DELAY, delay: RETRY_DELAY, error: FAILURE };
+    case "again":
+      return { type: "retry", dueAt: now, delay: 0, error: FAILURE };
     case "block":
       return { type: "dead", error: FAILURE, block: true };
     case "dead":
@@ -130,21 +133,38 @@ function settle(which: number, outcome: ModelOutcome, emits: boolean): Move {
     const emitted = emits ? [t.append({ id: "emitted", to: ["plain"] })] : [];
     const expected = model.settle(held.run, held.number, outcome);
     expect(await t.settle(held.claim, toOutcome(outcome, clock.now()), emitted)).toBe(expected);
+    // What is due at once may take the clock's next tick.
+    if (outcome === "again") await clock.advance(0);
     if (expected === "stale" || outcome !== "succeeded") return;
     for (const { event } of emitted) model.append(event.uid, "", [{ process: "plain" }]);
   };
 }
 
-function cancel(which: number): Move {
-  return async (model, { t }) => {
-    const run = model.runs[which % Math.max(1, model.runs.length)];
+/** Which run an operator means: any, or one of those with which it gets interesting. */
+interface Choice {
+  readonly of: "any" | "held" | "final";
+  readonly which: number;
+}
+
+function choose(model: RunModel, { claims }: Real, { of, which }: Choice): ModelRun | undefined {
+  const held = claims.filter(({ run, number }) => run.claim === number && run.state === "running");
+  const final = model.runs.filter(({ state }) => isFinal(state));
+  const among = of === "any" ? model.runs : of === "held" ? held.map(({ run }) => run) : final;
+  return among[among.length - 1 - (which % Math.max(1, among.length))];
+}
+
+function cancel(choice: Choice): Move {
+  return async (model, real) => {
+    const { t } = real;
+    const run = choose(model, real, choice);
     if (run !== undefined) expect((await t.cancel(run.id)).ok).toBe(model.cancel(run));
   };
 }
 
-function replay(which: number, isEdited: boolean): Move {
-  return async (model, { t }) => {
-    const run = model.runs[which % Math.max(1, model.runs.length)];
+function replay(choice: Choice, isEdited: boolean): Move {
+  return async (model, real) => {
+    const { t } = real;
+    const run = choose(model, real, choice);
     if (run === undefined) return;
     const expected = model.replay(run, isEdited);
     const ordered = run.process === "ordered";
@@ -155,13 +175,16 @@ function replay(which: number, isEdited: boolean): Move {
 }
 
 function route(which: number): Move {
-  return async (model, { t }) => {
+  return async (model, { t, isDurable }) => {
     const event = model.events[which % Math.max(1, model.events.length)];
     if (event === undefined) return;
     const isThere = model.runs.some((run) => run.event === event.uid && run.process === "late");
     const result = await t.control({ type: "route", event: event.uid, seed: { process: "late" } });
     expect(result.ok).toBe(!isThere);
-    if (!isThere) model.add(event.uid, "late", 0);
+    if (isThere) return;
+    const run = model.add(event.uid, "late", 0);
+    // The memory journal has it stand behind all that are there.
+    if (!isDurable) run.place = model.runs.length;
   };
 }
 
@@ -195,11 +218,13 @@ const outcome = fc.constantFrom<ModelOutcome>(
   "succeeded",
   "succeeded",
   "retry",
+  "again",
   "dead",
   "block",
   "released",
   "cancelled",
 );
+const choice = fc.record<Choice>({ of: fc.constantFrom("any", "held", "final"), which: fc.nat(9) });
 const common: fc.Arbitrary<Step>[] = [
   fc
     .tuple(fc.constantFrom("a", "b"), fc.option(fc.nat(3), { nil: undefined }), fc.boolean())
@@ -220,15 +245,41 @@ const common: fc.Arbitrary<Step>[] = [
 const steps: fc.Arbitrary<Step>[] = [
   ...common,
   ...common,
-  fc.nat(30).map((which) => new Step(`cancel ${which}`, cancel(which))),
+  ...common,
+  choice.map((one) => new Step(`cancel ${one.of} ${one.which}`, cancel(one))),
+  choice.map((one) => new Step(`cancel ${one.of} ${one.which}`, cancel(one))),
   fc
-    .tuple(fc.nat(30), fc.boolean())
-    .map(([which, isEdited]) => new Step(`replay ${which}, edited ${isEdited}`, replay(which, isEdited))),
+    .tuple(choice, fc.boolean())
+    .map(
+      ([one, isEdited]) =>
+        new Step(`replay ${one.of} ${one.which}, edited ${isEdited}`, replay(one, isEdited)),
+    ),
+  choice.map((one) => new Step(`replay ${one.of} ${one.which}`, replay(one, false))),
   fc.nat(10).map((which) => new Step(`route ${which}`, route(which))),
   fc.boolean().map((isPaused) => new Step(`paused ${isPaused}`, pause(isPaused))),
   fc.constantFrom(1, 200, RETRY_DELAY).map((time) => new Step(`wait ${time}`, wait(time))),
   fc.boolean().map((crashes) => new Step(crashes ? "crash" : "reopen", reopen(crashes))),
 ];
+
+/** In the end nothing disturbs any more: whatever is open comes to its end. */
+async function drain(model: RunModel, real: Real): Promise<void> {
+  for (const { id, state, blocks } of model.runs) {
+    if (state === "dead" && blocks) expect((await real.t.cancel(id)).ok).toBe(model.cancel(find(model, id)));
+  }
+  for (let round = 0; round < DRAIN_ROUNDS && model.runs.some(({ state }) => !isFinal(state)); round += 1) {
+    for (const { claim, run, number } of real.claims.splice(0)) {
+      expect(await real.t.settle(claim)).toBe(model.settle(run, number, "succeeded"));
+    }
+    for (const process of [...PROCESSES, "late"]) await take(process, 100)(model, real);
+    await wait(RETRY_DELAY)(model, real);
+  }
+  await compare(model, real);
+  expect(model.runs.filter(({ state }) => !isFinal(state))).toEqual([]);
+}
+
+function find(model: RunModel, id: string): ModelRun {
+  return model.runs.find((run) => run.id === id) as ModelRun;
+}
 
 async function follow(
   commands: Iterable<fc.AsyncCommand<RunModel, Real>>,
@@ -254,7 +305,9 @@ async function follow(
     open,
   };
   try {
-    await fc.asyncModelRun(() => ({ model: new RunModel(), real }), commands);
+    const model = new RunModel();
+    await fc.asyncModelRun(() => ({ model, real }), commands);
+    await drain(model, real);
   } finally {
     for (const journal of journals) await journal.close();
     for (const place of real.left) await place.remove();

@@ -13,9 +13,9 @@ describe(
         crash: () => Promise.reject(new Error("nothing is left of it")),
         remove: async () => undefined,
       };
-      await expectToFollowModel(async () => place, false, 500);
+      await expectToFollowModel(async () => place, false, 1_000);
     });
 
-    it("sqlite:, through crashes", () => expectToFollowModel(() => createSqlitePlace(), true, 20));
+    it("sqlite:, through crashes", () => expectToFollowModel(() => createSqlitePlace(), true, 40));
   },
 );

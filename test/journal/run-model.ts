@@ -21,7 +21,7 @@ export interface ModelRun {
   blocks: boolean;
 }
 
-export type ModelOutcome = "succeeded" | "retry" | "dead" | "block" | "released" | "cancelled";
+export type ModelOutcome = "succeeded" | "retry" | "again" | "dead" | "block" | "released" | "cancelled";
 
 export const RETRY_DELAY = 500;
 
@@ -96,7 +96,8 @@ export class RunModel {
     if (run.state !== "running") return "stale";
     if (outcome !== "released") run.attempts += 1;
     if (outcome === "released") run.state = "queued";
-    else if (outcome === "retry") this.#retry(run);
+    else if (outcome === "retry") this.#retry(run, RETRY_DELAY);
+    else if (outcome === "again") this.#retry(run, 0);
     else this.#end(run, outcome === "block" ? "dead" : outcome);
     run.blocks = outcome === "block" && run.key !== undefined;
     this.#promote(run.process, run.key);
@@ -123,7 +124,9 @@ export class RunModel {
       const count = this.runs.filter(
         ({ event, process }) => event === run.event && process === run.process,
       ).length;
-      return this.add(run.event, run.process, count, run.key);
+      const made = this.add(run.event, run.process, count, run.key);
+      made.place = Math.floor(run.place) + count / 1_000;
+      return made;
     }
     const keepsPlace = run.blocks || run.lingers;
     run.attempts = 0;
@@ -148,9 +151,9 @@ export class RunModel {
     return state === "queued" || (state === "retrying" && dueAt <= this.now);
   }
 
-  #retry(run: ModelRun): void {
+  #retry(run: ModelRun, delay: number): void {
     run.state = "retrying";
-    run.dueAt = this.now + RETRY_DELAY;
+    run.dueAt = this.now + delay;
   }
 
   #end(run: ModelRun, state: "succeeded" | "dead" | "cancelled"): void {

@@ -123,6 +123,13 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: "simulation",
   },
   {
+    name: "a run that asks to be tried again later is tried again at once",
+    file: "src/engine/retry-policy.ts",
+    text: "return Math.min(Math.max(0, Number(error.delay)), LONGEST_RETRY_AFTER);",
+    instead: "return 0;",
+    caughtBy: "simulation",
+  },
+  {
     name: "a run is set aside after the second death of its host",
     file: "src/engine/careful-restart.ts",
     text: "export const STRIKES = 3;",
@@ -217,8 +224,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a key goes on though a dead run blocks it (SQLite journal)",
     file: "src/journal/sqlite/writer/statements.ts",
-    text: "state < 2) or exists (select 1 from runs where process = ?1 and line = ?2 and line is not null and state > 2)",
-    instead: "state < 2)",
+    text: "where process = ? and line = ? and line is not null limit 1",
+    instead: "where process = ? and line = ? and line is not null and state <= 2 limit 1",
     caughtBy: "model",
   },
   {
@@ -268,7 +275,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/journal/sqlite/client/client.ts",
     text: "      this.windows.of(run.process).lower(run.key);\n",
     instead: "",
-    caughtBy: "races",
+    caughtBy: "model",
   },
   {
     name: "the count of runs handed back is wrong (SQLite journal)",
