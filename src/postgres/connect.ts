@@ -2,12 +2,15 @@ import { SluiceError, isSluiceError } from "../model/errors.ts";
 import { loadPg, textTypes, type PgClient, type PgConfig } from "./driver.ts";
 import { describeError } from "./errors.ts";
 import { formatAddress, parseAddress } from "./names.ts";
+import { secured, type TlsOptions } from "./tls.ts";
 
 /** Longest time to wait for a connection. */
 const CONNECT_TIMEOUT = 10_000;
 
 export interface ConnectOptions {
   readonly connectionString: string;
+  /** Defaults to what the connection string says. */
+  readonly tls?: TlsOptions | undefined;
   /** Shown in `pg_stat_activity`. */
   readonly applicationName: string;
   /** Milliseconds after which a query rejects for want of an answer. Defaults to none. */
@@ -41,9 +44,9 @@ export async function connect(options: ConnectOptions): Promise<PgClient> {
 }
 
 /** What is common to all our connections. */
-export function connectionConfig({ connectionString, applicationName }: ConnectOptions): PgConfig {
+export function connectionConfig({ connectionString, tls, applicationName }: ConnectOptions): PgConfig {
   return {
-    connectionString,
+    ...secured(connectionString, tls),
     application_name: applicationName.slice(0, 63),
     connectionTimeoutMillis: CONNECT_TIMEOUT,
     keepAlive: true,

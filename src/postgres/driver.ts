@@ -1,4 +1,5 @@
 import { SluiceError } from "../model/errors.ts";
+import type { PgTls } from "./tls.ts";
 
 /** The slice of `pg` (node-postgres 8.16 or later) that is called; typed here so that our types compile without it. */
 export interface PgModule {
@@ -9,6 +10,7 @@ export interface PgModule {
 
 export interface PgConfig {
   readonly connectionString: string;
+  readonly ssl?: PgTls | false;
   readonly application_name?: string;
   readonly connectionTimeoutMillis?: number;
   readonly keepAlive?: boolean;

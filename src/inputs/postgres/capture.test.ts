@@ -61,7 +61,7 @@ describe.skipIf(server === undefined)(`what the capture sees ${reason ?? ""}`, (
   test("a key that moves along many rows keeps each old key with its row", async () => {
     await client.query("create table t (id int primary key, name text)");
     await client.query("insert into t select i, 'n' || i from generate_series(1, 1000) i");
-    const input = await capture(["t"], { data: "both" });
+    const input = await capture(["t"], { data: "old+new" });
     const events = await eventsOf(input, 1_000, "update t set id = -id");
     for (const event of events) {
       expect(event.headers["previousid"]).toBe(String(-Number(event.id)));

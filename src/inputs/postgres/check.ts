@@ -1,7 +1,7 @@
 import { SluiceError } from "../../model/errors.ts";
 import { connect } from "../../postgres/connect.ts";
 import { formatTable, parseTable } from "../../postgres/names.ts";
-import type { ResolvedOptions } from "./options.ts";
+import { sessionOf, type ResolvedOptions } from "./options.ts";
 
 /** Oldest server that has all we call, as `server_version_num`. */
 const OLDEST_SERVER = 130_000;
@@ -13,10 +13,7 @@ const OLDEST_SERVER = 130_000;
  * @throws SluiceError SOURCE_UNAVAILABLE, SQL_FAILED
  */
 export async function checkSource(options: ResolvedOptions): Promise<void> {
-  const client = await connect({
-    connectionString: options.connectionString,
-    applicationName: "sluice check",
-  });
+  const client = await connect({ ...sessionOf(options), applicationName: "sluice check" });
   try {
     const { rows } = await client.query(
       `select current_setting('server_version_num')::int as version, current_user::text as role,

@@ -5,6 +5,7 @@ import { datasetOf, parseAddress, parseTable } from "../../postgres/names.ts";
 import { checkSource } from "./check.ts";
 import { actionsFor } from "./install.ts";
 import { postgresInputOptions, type PostgresInputOptions, type ResolvedOptions } from "./options.ts";
+import { captureBySlot, checkSlot, uninstallSlot } from "./replication/index.ts";
 import { capture } from "./session.ts";
 import { uninstallSubscription } from "./uninstall.ts";
 
@@ -16,8 +17,9 @@ export type { PostgresInputOptions, RowData } from "./options.ts";
  * strings. An update that changes the key has the old id in the header `previousid`. A TRUNCATE is a delete with
  * id `*` and the header `truncate`.
  *
- * Triggers write the changes into an outbox in the same database, in the transaction that makes them; they leave
- * it once the journal has them. PostgreSQL 13 or later.
+ * In the mode `outbox` triggers write the changes into an outbox in the same database, in the transaction that makes
+ * them; they leave it once the journal has them. In the mode `replication` they come from a logical replication
+ * slot. PostgreSQL 13 or later.
  */
 export const postgresInput: InputKind<
   PostgresInputOptions,
@@ -25,13 +27,15 @@ export const postgresInput: InputKind<
   Record<string, unknown>
 > = defineInput({
   type: "postgres",
-  summary: "Captures the changes of PostgreSQL tables through triggers and an outbox.",
+  summary: "Captures the changes of PostgreSQL tables through triggers and an outbox, or a replication slot.",
   options: postgresInputOptions,
-  secrets: ["connectionString"],
+  secrets: ["connectionString", "direct"],
   create: createPostgresInput,
-  check: checkSource,
-  uninstall: (options, { name, pipeline }) =>
-    uninstallSubscription(options.connectionString, options.subscription ?? `${pipeline}/${name}`),
+  check: (options) => (options.mode === "outbox" ? checkSource(options) : checkSlot(options)),
+  uninstall: (options, owner) =>
+    options.mode === "outbox"
+      ? uninstallSubscription(options, options.subscription ?? `${owner.pipeline}/${owner.name}`)
+      : uninstallSlot(options, owner),
 });
 
 function createPostgresInput(name: string, options: ResolvedOptions): Input<Record<string, unknown>> {
@@ -52,7 +56,8 @@ function createPostgresInput(name: string, options: ResolvedOptions): Input<Reco
           `postgres "${name}": none of its operations is create, update or delete; a table knows no others`,
         );
       }
-      await capture(context, options, actions);
+      const run = options.mode === "outbox" ? capture : captureBySlot;
+      await run(context, options, actions);
     },
   };
   return input;

@@ -2,18 +2,33 @@ import { z } from "zod";
 import { checkedBy } from "../../model/checked-by.ts";
 import { parseDuration, type Duration } from "../../model/duration.ts";
 import { parseAddress, parseTable } from "../../postgres/names.ts";
+import { tlsOptions, type TlsOptions } from "../../postgres/tls.ts";
+import { replicationShape, type ReplicationOptions } from "./replication/options.ts";
 
-/** What an event's `data` holds: the row after the change, the row before it, `{ old, new }`, or nothing. */
-export type RowData = "new" | "old" | "both" | "none";
+/**
+ * What an event's `data` holds: the row after the change (of a delete the row that was deleted), the row before it,
+ * `{ old, new }`, the columns of the primary key, or nothing.
+ */
+export type RowData = "new" | "old" | "old+new" | "key" | "none";
 
 /** Options of the `postgres` input. */
-export interface PostgresInputOptions {
-  /** `postgres://user:password@host:5432/database`; straight to the server, not through a pooler of transactions. */
+export interface PostgresInputOptions extends ReplicationOptions {
+  /** `postgres://user:password@host:5432/database`. */
   readonly connectionString: string;
+  /**
+   * The same server without the pooler that `connectionString` goes through: an input needs a session of its own.
+   * Defaults to `connectionString`.
+   */
+  readonly direct?: string | undefined;
+  /** How its connections are encrypted. Defaults to what the connection string says. */
+  readonly tls?: TlsOptions | undefined;
   /** Tables to capture, such as `"raw.orders"`; the schema defaults to `public`. Names are taken literally. */
   readonly tables: readonly string[];
-  /** How changes are captured: by triggers into an outbox. Defaults to `outbox`. */
-  readonly mode?: "outbox" | undefined;
+  /**
+   * How changes are captured: by triggers into an outbox, or from a logical replication slot, which needs
+   * `wal_level = logical` and the right to replicate. Defaults to `outbox`.
+   */
+  readonly mode?: "outbox" | "replication" | undefined;
   /** What `data` holds; a delete under `"new"` has the row that was deleted. Defaults to `new`. */
   readonly data?: RowData | undefined;
   /** Names the outbox; each subscription gets every change. Defaults to the pipeline's name, `/`, the input's name. */
@@ -27,15 +42,25 @@ export interface PostgresInputOptions {
 }
 
 /** The options with their defaults. */
-export interface ResolvedOptions {
+export interface ResolvedOptions extends ReplicationOptions {
   readonly connectionString: string;
+  readonly direct?: string | undefined;
+  readonly tls?: TlsOptions | undefined;
   readonly tables: readonly string[];
-  readonly mode: "outbox";
+  readonly mode: "outbox" | "replication";
   readonly data: RowData;
   readonly subscription?: string | undefined;
   readonly takeover: boolean;
   readonly batchSize: number;
   readonly pollInterval: Duration;
+}
+
+/** How the source is reached. */
+export type Connection = Pick<PostgresInputOptions, "connectionString" | "direct" | "tls">;
+
+/** Where an input connects: it needs a session of its own, which a pooler of transactions does not give. */
+export function sessionOf({ connectionString, direct, tls }: Connection): Omit<Connection, "direct"> {
+  return { connectionString: direct ?? connectionString, tls };
 }
 
 /** Milliseconds. */
@@ -45,19 +70,25 @@ export const postgresInputOptions: z.ZodType<ResolvedOptions, PostgresInputOptio
   connectionString: z
     .string()
     .check(checkedBy(parseAddress))
-    .describe("postgres://user:password@host:5432/database, straight to the server"),
+    .describe("postgres://user:password@host:5432/database"),
+  direct: z
+    .string()
+    .check(checkedBy(parseAddress))
+    .optional()
+    .describe("The same server without the pooler that connection_string goes through"),
+  tls: tlsOptions.optional().describe("How its connections are encrypted; defaults to what the string says"),
   tables: z
     .array(z.string().check(checkedBy(parseTable)))
     .min(1)
     .describe('Tables to capture, such as "raw.orders"; the schema defaults to public'),
   mode: z
-    .literal("outbox")
+    .enum(["outbox", "replication"])
     .default("outbox")
-    .describe("How changes are captured: by triggers into an outbox"),
+    .describe("How changes are captured: by triggers into an outbox, or from a logical replication slot"),
   data: z
-    .enum(["new", "old", "both", "none"])
+    .enum(["new", "old", "old+new", "key", "none"])
     .default("new")
-    .describe("What data holds: the row after the change, before it, { old, new }, or nothing"),
+    .describe("What data holds: the row after the change, before it, { old, new }, its key, or nothing"),
   subscription: z
     .string()
     .min(1)
@@ -75,4 +106,5 @@ export const postgresInputOptions: z.ZodType<ResolvedOptions, PostgresInputOptio
     .refine((value) => parseDuration(value) >= SHORTEST_POLL, "at least 100ms")
     .default("5s")
     .describe("How often it looks without being woken, and the connection's heartbeat"),
+  ...replicationShape,
 });

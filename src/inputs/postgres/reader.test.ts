@@ -282,13 +282,13 @@ describe.skipIf(server === undefined)(`how the outbox is read ${reason ?? ""}`, 
 
   test("uninstalling is refused while it is read, then leaves nothing of it behind, and may be done twice", async () => {
     const running = await capture();
-    await expect(uninstallSubscription(url, "test/capture")).rejects.toMatchObject({
+    await expect(uninstallSubscription({ connectionString: url }, "test/capture")).rejects.toMatchObject({
       code: "SUBSCRIPTION_OWNED",
     });
     await running.stop();
     await client.query("insert into t values (1, 1)");
-    await uninstallSubscription(url, "test/capture");
-    await uninstallSubscription(url, "test/capture");
+    await uninstallSubscription({ connectionString: url }, "test/capture");
+    await uninstallSubscription({ connectionString: url }, "test/capture");
     await client.query("insert into t values (2, 2)");
     const { rows } = await client.query(
       "select relname from pg_class where relnamespace = 'sluice'::regnamespace and relkind = 'r'",

@@ -42,9 +42,9 @@ describe("an outbox row becomes an event", () => {
     ["old", "u", { id: 1 }],
     ["old", "d", { id: 1 }],
     ["none", "u", undefined],
-    ["both", "i", { old: null, new: { id: 2 } }],
-    ["both", "u", { old: { id: 1 }, new: { id: 2 } }],
-    ["both", "d", { old: { id: 1 }, new: null }],
+    ["old+new", "i", { old: null, new: { id: 2 } }],
+    ["old+new", "u", { old: { id: 1 }, new: { id: 2 } }],
+    ["old+new", "d", { old: { id: 1 }, new: null }],
   ] as const)("with data = %s after %s of %j", (wanted, operation, data) => {
     const before = operation === "i" ? null : { id: 1 };
     const after = operation === "d" ? null : { id: 2 };

@@ -68,7 +68,7 @@ function keyText(value: unknown): string {
 
 function dataOf(old: Row | null, now: Row | null, wanted: RowData): { data?: unknown } {
   if (wanted === "none") return {};
-  if (wanted === "both") return { data: { old, new: now } };
+  if (wanted === "old+new") return { data: { old, new: now } };
   const data = wanted === "old" ? old : (now ?? old);
   return data === null ? {} : { data };
 }

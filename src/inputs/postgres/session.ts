@@ -7,7 +7,7 @@ import type { PgClient } from "../../postgres/driver.ts";
 import { describeError, isConnectionError } from "../../postgres/errors.ts";
 import { formatAddress, parseAddress, parseTable, type TableName } from "../../postgres/names.ts";
 import { claimSubscription, installSubscription, refuseForeignJournal } from "./install.ts";
-import type { ResolvedOptions } from "./options.ts";
+import { sessionOf, type ResolvedOptions } from "./options.ts";
 import { readOutbox } from "./reader.ts";
 import { createSizeWatch } from "./size.ts";
 import { subscriptionOf, type Action, type Subscription } from "./subscription.ts";
@@ -56,9 +56,10 @@ async function runSession(
   queryTimeout: number,
   state: { provenFrom: number },
 ): Promise<void> {
-  const address = parseAddress(options.connectionString);
+  const session = sessionOf(options);
+  const address = parseAddress(session.connectionString);
   const client = await connect({
-    connectionString: options.connectionString,
+    ...session,
     applicationName: `sluice ${context.pipeline}/${context.name}`,
     queryTimeout,
   });

@@ -1,6 +1,7 @@
 import { SluiceError } from "../../model/errors.ts";
 import { connect } from "../../postgres/connect.ts";
 import { inTransaction } from "./install.ts";
+import { sessionOf, type Connection } from "./options.ts";
 import { ACTIONS, INSTALL_LOCK, functionName, subscriptionOf } from "./subscription.ts";
 import { uncoverTables } from "./tables.ts";
 
@@ -10,9 +11,9 @@ import { uncoverTables } from "./tables.ts";
  *
  * @throws SluiceError SUBSCRIPTION_OWNED while a reader is at work; SOURCE_UNAVAILABLE, SQL_FAILED
  */
-export async function uninstallSubscription(connectionString: string, name: string): Promise<void> {
+export async function uninstallSubscription(options: Connection, name: string): Promise<void> {
   const subscription = subscriptionOf(name);
-  const client = await connect({ connectionString, applicationName: "sluice uninstall" });
+  const client = await connect({ ...sessionOf(options), applicationName: "sluice uninstall" });
   try {
     const { rows } = await client.query("select to_regclass('sluice.subscriptions') is not null as there");
     if (rows[0]?.["there"] !== true) return;
