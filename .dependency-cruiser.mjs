@@ -80,6 +80,14 @@ export default {
       to: { path: "^src/cli/" },
     },
     {
+      name: "page-talks-http",
+      severity: "error",
+      comment:
+        "The page knows the server by its HTTP API only; the model's types may name what comes over it.",
+      from: { path: "^ui/src/" },
+      to: { path: "^(src|test|bench|scripts|examples)/", pathNot: "^src/model/" },
+    },
+    {
       name: "entry-is-for-users",
       severity: "error",
       comment: "src/index.ts is what users import; inside, import the file that has it.",

@@ -15,13 +15,15 @@ const config: KnipConfig = {
     ...published,
     "src/**/thread.ts",
     "scripts/*.ts",
+    "ui/src/main.tsx",
+    "ui/vite.config.ts",
     "examples/*/*.ts",
     "bench/programs/*.ts",
     "bench/peers/*.ts",
     "bench/**/*.worker.ts",
     "test/**/*.{test,test-d}.ts",
   ],
-  project: ["{src,scripts,bench,examples,test}/**/*.ts"],
+  project: ["{src,scripts,bench,examples,test}/**/*.ts", "ui/**/*.{ts,tsx}"],
   ignoreExportsUsedInFile: true,
   // Programs that tests run are the system's own.
   exclude: ["binaries"],
@@ -33,7 +35,6 @@ const config: KnipConfig = {
     "oxlint-tsgolint",
     "publint",
     // Not used yet: whoever begins to takes its name out.
-    "@dagrejs/dagre",
     "@platformatic/kafka",
     "@types/dockerode",
     "axe-core",
@@ -42,7 +43,6 @@ const config: KnipConfig = {
     "dockerode",
     "pg-logical-replication",
     "playwright-core",
-    "preact",
     "prom-client",
   ],
 };

@@ -17,7 +17,7 @@ interface Cruise {
   };
 }
 
-const FOLDERS = ["src", "test", "bench", "examples", "scripts"];
+const FOLDERS = ["src", "test", "bench", "examples", "scripts", "ui"];
 
 const sources = (await Promise.all(FOLDERS.map(typescriptFiles))).flat();
 const folders = FOLDERS.filter((folder) => sources.some((source) => source.startsWith(`${folder}/`)));
@@ -45,7 +45,7 @@ process.exitCode = complaints.length === 0 ? 0 : 1;
 async function typescriptFiles(folder: string): Promise<string[]> {
   const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true }).catch(() => []);
   return entries
-    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name) && !entry.name.endsWith(".d.ts"))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join("/"))
     .filter((path) => !path.includes("/.data/") && !path.includes("/node_modules/"));
 }

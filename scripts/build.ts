@@ -1,8 +1,8 @@
-// Compiles src into dist, which mirrors it; removes what an earlier build left; and fails if package.json promises a
-// file that was not built.
+// Compiles src into dist, which mirrors it, and the page into dist/ui; removes what an earlier build left; and fails if
+// package.json promises a file that was not built.
 import { chmod, readdir, rm } from "node:fs/promises";
 import { existsSync, readFileSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
+import { join, relative, resolve, sep } from "node:path";
 import { root, run } from "./run.ts";
 
 interface Manifest {
@@ -11,6 +11,7 @@ interface Manifest {
 }
 
 const dist = join(root, "dist");
+const pageFolder = join(dist, "ui", sep);
 const { code, output } = await run("tsc", ["-p", "tsconfig.build.json", "--listEmittedFiles"], {
   keep: true,
 });
@@ -21,9 +22,15 @@ for (const line of output.split("\n")) {
 }
 if (code !== 0) process.exit(code);
 
+const page = await run("vite", ["build", "--config", "ui/vite.config.ts"], { keep: true });
+if (page.code !== 0) {
+  console.error(page.output);
+  process.exit(page.code);
+}
+
 for (const entry of await readdir(dist, { recursive: true, withFileTypes: true })) {
   const path = join(entry.parentPath, entry.name);
-  if (entry.isFile() && !emitted.has(path)) await rm(path);
+  if (entry.isFile() && !emitted.has(path) && !path.startsWith(pageFolder)) await rm(path);
 }
 
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Manifest;

@@ -11,6 +11,7 @@ const STEPS: readonly Step[] = [
   { title: "format (mend it by `npm run format`)", command: "oxfmt", argv: ["--check"] },
   { title: "lint", command: "oxlint", argv: ["--type-aware", "--deny-warnings"] },
   { title: "types", command: "tsc", argv: ["-p", "tsconfig.json"] },
+  { title: "types of the page", command: "tsc", argv: ["-p", "ui/tsconfig.json"] },
   { title: "who imports whom, and cycles", command: "node", argv: ["scripts/boundaries.ts"] },
   { title: "dead code", command: "knip", argv: ["--no-progress"] },
   { title: "build", command: "node", argv: ["scripts/build.ts"] },

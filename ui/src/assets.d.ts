@@ -1,0 +1,2 @@
+/** Vite takes it out into a file of its own. */
+declare module "*.css";

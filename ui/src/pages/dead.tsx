@@ -1,0 +1,166 @@
+import type { VNode } from "preact";
+import { useState } from "preact/hooks";
+import { get, post } from "../api.ts";
+import { formatCount, visible } from "../format.ts";
+import { act, Dialog, Empty, Time, Trouble } from "../parts/basics.tsx";
+import { RunsTable } from "../parts/runs-table.tsx";
+import { useLoaded, useStream } from "../parts/use.ts";
+import { href } from "../router.ts";
+import type { DeadLetterGroup, Page, RunRow } from "../types.ts";
+
+type Filter = Readonly<Record<string, string>>;
+
+/** What failed for good, grouped by process and error. */
+export function DeadPage(): VNode {
+  const { value, error, reload } = useLoaded(
+    (signal) => get<Page<DeadLetterGroup>>("/dead-letters", {}, signal),
+    [],
+  );
+  useStream(["runs", "hello"], reload);
+  const [asked, setAsked] = useState<{ title: string; filter: Filter } | undefined>(undefined);
+  const groups = value?.items ?? [];
+  const total = groups.reduce((sum, { count }) => sum + count, 0);
+  return (
+    <div class="sheet">
+      <div class="head">
+        <div>
+          <h1>Dead letters</h1>
+          <p>Runs that are out of attempts. Each is kept until it is replayed or given up.</p>
+        </div>
+        {total > 0 && (
+          <button
+            class="btn main"
+            type="button"
+            onClick={() => setAsked({ title: "Replay every dead run", filter: { state: "dead" } })}
+          >
+            Replay all…
+          </button>
+        )}
+      </div>
+      {error !== undefined && <Trouble error={error} />}
+      {value !== undefined && groups.length === 0 && (
+        <div class="card">
+          <Empty title="Nothing is dead">Every run so far succeeded, is on its way, or was cancelled.</Empty>
+        </div>
+      )}
+      {groups.length > 0 && (
+        <div class="card">
+          {groups.map((group) => (
+            <Group
+              key={keyOf(group)}
+              group={group}
+              onReplay={() =>
+                setAsked({ title: `Replay this group of ${group.process}`, filter: filterOf(group) })
+              }
+            />
+          ))}
+        </div>
+      )}
+      {asked !== undefined && (
+        <ReplayDialog
+          {...asked}
+          onClose={() => {
+            setAsked(undefined);
+            reload();
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+function keyOf({ fingerprint, process, error }: DeadLetterGroup): string {
+  return fingerprint ?? `${process} ${error.code}`;
+}
+
+function filterOf({ process, fingerprint }: DeadLetterGroup): Filter {
+  return { state: "dead", process, ...(fingerprint !== undefined && { fingerprint }) };
+}
+
+function Group({ group, onReplay }: { group: DeadLetterGroup; onReplay: () => void }): VNode {
+  const [isOpen, setOpen] = useState(false);
+  const { process, error, count, firstSeen, lastSeen, newest } = group;
+  return (
+    <>
+      <section class="group" aria-label={`${visible(process)}, ${visible(error.code)}`}>
+        <div class="count">
+          {formatCount(count)}
+          <span class="hidden"> dead runs</span>
+        </div>
+        <div class="what">
+          <h2>
+            {visible(process)} <span class="muted mono">{visible(error.code)}</span>
+          </h2>
+          <p class="message">{visible(error.message)}</p>
+          <p class="muted">
+            last <Time at={lastSeen ?? newest.finishedAt} />, first{" "}
+            <Time at={firstSeen ?? newest.finishedAt} />
+          </p>
+        </div>
+        <div class="row">
+          <button class="btn" type="button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+            {isOpen ? "Hide runs" : "Show runs"}
+          </button>
+          <a class="btn" href={href("run", newest.id)}>
+            Newest
+          </a>
+          <button class="btn" type="button" onClick={onReplay}>
+            Replay group…
+          </button>
+        </div>
+      </section>
+      {isOpen && <GroupRuns group={group} />}
+    </>
+  );
+}
+
+function GroupRuns({ group }: { group: DeadLetterGroup }): VNode {
+  const { value, error } = useLoaded(
+    (signal) => get<Page<RunRow>>("/runs", { ...filterOf(group), limit: 20 }, signal),
+    [keyOf(group), group.count],
+  );
+  return (
+    <div class="sub">
+      {error !== undefined && <Trouble error={error} />}
+      <RunsTable runs={value?.items ?? []} />
+      <div class="more">
+        <a href={href("runs", "", filterOf(group))}>All of them among the runs</a>
+      </div>
+    </div>
+  );
+}
+
+/** Shows how many before it does it. */
+function ReplayDialog({
+  title,
+  filter,
+  onClose,
+}: {
+  title: string;
+  filter: Filter;
+  onClose: () => void;
+}): VNode {
+  const { value, error } = useLoaded(
+    () => post<{ matched: number }>("/runs/replay", { filter, dryRun: true }),
+    [],
+  );
+  const count = value?.matched;
+  return (
+    <Dialog
+      title={title}
+      verb={count === undefined ? "Replay" : `Replay ${count} ${count === 1 ? "run" : "runs"}`}
+      disabled={count === undefined || count === 0}
+      onClose={onClose}
+      onDone={async () => {
+        if (await act(`${count} runs are replayed`, () => post("/runs/replay", { filter }))) onClose();
+      }}
+    >
+      {error !== undefined && <Trouble error={error} />}
+      <p>
+        {count === undefined
+          ? "Counting…"
+          : `${count} ${count === 1 ? "run" : "runs"} will begin again under their ids, with the payload that they had.`}
+      </p>
+    </Dialog>
+  );
+}

@@ -1,0 +1,104 @@
+import type { VNode } from "preact";
+import { formatRate, visible } from "../format.ts";
+import { nodeKey } from "../graph/layout.ts";
+import { inputHealth } from "../health.ts";
+import type { Live } from "../live.ts";
+import { rateOf } from "../measures.ts";
+import { Empty, State, Time } from "../parts/basics.tsx";
+import { href } from "../router.ts";
+import type { InputRow } from "../types.ts";
+import { steer } from "../steer.ts";
+
+/** What listens, how it fares, and how long ago it heard something. */
+export function InputsPage({ live }: { live: Live }): VNode {
+  const rows = [...live.inputs.values()];
+  return (
+    <div class="sheet">
+      <div class="head">
+        <div>
+          <h1>Inputs</h1>
+          <p>What listens for events. One that throws is started again with back-off.</p>
+        </div>
+      </div>
+      <div class="card">
+        {rows.length === 0 ? (
+          <Empty title="No inputs" />
+        ) : (
+          <div class="scroll" tabIndex={0} role="region" aria-label="Inputs">
+            <table>
+              <thead>
+                <tr>
+                  <th>Name</th>
+                  <th>Kind</th>
+                  <th>State</th>
+                  <th class="num">Rate</th>
+                  <th class="num">Restarts</th>
+                  <th>Last event</th>
+                  <th>Last error</th>
+                  <th>
+                    <span class="hidden">Actions</span>
+                  </th>
+                </tr>
+              </thead>
+              <tbody>
+                {rows.map((row) => (
+                  <InputLine key={row.name} row={row} rate={rateOf(live.series.get(row.name))} />
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function InputLine({ row, rate }: { row: InputRow; rate: number }): VNode {
+  const { tone, word } = inputHealth(row);
+  const isPaused = row.state === "paused";
+  const name = visible(row.name);
+  const key = nodeKey({ id: row.name, role: "input", name: row.name, type: row.type });
+  return (
+    <tr>
+      <td>
+        <a href={href("pipeline", "", { node: key })}>{name}</a>
+      </td>
+      <td class="muted">{visible(row.type)}</td>
+      <td>
+        <State tone={tone}>{word}</State>
+      </td>
+      <td class="num">{formatRate(rate)}</td>
+      <td class="num">{row.restarts}</td>
+      <td class="nowrap">
+        <Time at={row.lastEventAt} />
+      </td>
+      <td>
+        {row.lastError === null ? (
+          <span class="muted">none</span>
+        ) : (
+          <span class="cut" title={visible(row.lastError.message)}>
+            <code>{visible(row.lastError.code)}</code> {visible(row.lastError.message)}
+          </span>
+        )}
+      </td>
+      <td class="right nowrap">
+        <button
+          class="btn"
+          type="button"
+          aria-label={`${isPaused ? "Resume" : "Pause"} ${name}`}
+          onClick={() => void steer("input", row.name, isPaused ? "resume" : "pause")}
+        >
+          {isPaused ? "Resume" : "Pause"}
+        </button>{" "}
+        <button
+          class="btn"
+          type="button"
+          aria-label={`Restart ${name}`}
+          onClick={() => void steer("input", row.name, "restart")}
+        >
+          Restart
+        </button>
+      </td>
+    </tr>
+  );
+}

@@ -1,0 +1,286 @@
+import type { VNode } from "preact";
+import { useState } from "preact/hooks";
+import { get, post, segment } from "../api.ts";
+import { formatDuration, shortUid, visible } from "../format.ts";
+import { RUN_TONES } from "../health.ts";
+import { act, Dialog, Empty, ErrorBox, State, Time, Trouble } from "../parts/basics.tsx";
+import { JsonTree } from "../parts/json.tsx";
+import { Logs } from "../parts/logs.tsx";
+import { Timeline, type Lane } from "../parts/timeline.tsx";
+import { useLoaded, useStream } from "../parts/use.ts";
+import { go, href } from "../router.ts";
+import type { AttemptRow, EventRow, Journey, Page, RunRow, RunState } from "../types.ts";
+
+/** One run: what became of it, attempt by attempt, what it logged, and what it was given. */
+export function RunPage({ id }: { id: string }): VNode {
+  const path = `/runs/${segment(id)}`;
+  const run = useLoaded((signal) => get<RunRow>(path, {}, signal), [id]);
+  const row = run.value;
+  const event = useLoaded(
+    async (signal) =>
+      row === undefined ? undefined : get<Journey>(`/events/${segment(row.event)}`, {}, signal),
+    [row?.event],
+  );
+  const attempts = useLoaded((signal) => get<Page<AttemptRow>>(`${path}/attempts`, {}, signal), [id]);
+  const reload = (): void => {
+    run.reload();
+    attempts.reload();
+  };
+  useStream(["runs", "progress", "hello"], reload, row === undefined || !isSettled(row.state));
+  if (row === undefined) {
+    return (
+      <div class="sheet">
+        {run.error === undefined ? <Empty title="Loading…" /> : <Trouble error={run.error} />}
+      </div>
+    );
+  }
+  return (
+    <div class="sheet">
+      <div class="head">
+        <div>
+          <h1 class="wrap">{visible(row.process)}</h1>
+          <p class="mono wrap">{visible(row.id)}</p>
+        </div>
+        <Actions row={row} data={event.value?.event.data} onDone={reload} />
+      </div>
+      <div class="two">
+        <section class="card pad">
+          <h2>State</h2>
+          <Facts row={row} />
+          {row.error !== null && <ErrorBox error={row.error} />}
+        </section>
+        <EventCard event={event.value?.event} />
+      </div>
+      <section class="card pad">
+        <h2>Attempts</h2>
+        <Attempts attempts={attempts.value?.items ?? []} />
+      </section>
+      <section class="card pad">
+        <h2>Logs</h2>
+        <Logs run={row.id} isLive={!isSettled(row.state)} state={row.state} />
+      </section>
+    </div>
+  );
+}
+
+function isSettled(state: RunState): boolean {
+  return state === "succeeded" || state === "dead" || state === "cancelled";
+}
+
+function Facts({ row }: { row: RunRow }): VNode {
+  return (
+    <dl class="dl">
+      <dt>State</dt>
+      <dd>
+        <State tone={RUN_TONES[row.state]}>{row.state}</State>
+      </dd>
+      <dt>Attempts</dt>
+      <dd>{row.attempts}</dd>
+      {row.dueAt !== null && (
+        <>
+          <dt>Due</dt>
+          <dd>
+            <Time at={row.dueAt} />
+          </dd>
+        </>
+      )}
+      <dt>Last started</dt>
+      <dd>
+        <Time at={row.startedAt} />
+      </dd>
+      <dt>Finished</dt>
+      <dd>{row.finishedAt === null ? <span class="muted">not yet</span> : <Time at={row.finishedAt} />}</dd>
+      {row.replayOf !== null && (
+        <>
+          <dt>Replay of</dt>
+          <dd>
+            <a href={href("run", row.replayOf)}>{visible(row.replayOf)}</a>
+          </dd>
+        </>
+      )}
+    </dl>
+  );
+}
+
+function EventCard({ event }: { event: EventRow | undefined }): VNode {
+  return (
+    <section class="card pad">
+      <h2>Event</h2>
+      {event === undefined ? (
+        <p class="muted">Loading…</p>
+      ) : (
+        <>
+          <EventFacts event={event} />
+          <h3>Data</h3>
+          {event.data === undefined ? <p class="muted">No payload.</p> : <JsonTree value={event.data} />}
+        </>
+      )}
+    </section>
+  );
+}
+
+export function EventFacts({ event }: { event: EventRow }): VNode {
+  return (
+    <dl class="dl">
+      <dt>Event</dt>
+      <dd>
+        <a class="mono" href={href("event", event.uid)}>
+          {shortUid(event.uid)}
+        </a>{" "}
+        <span class="muted">
+          <Time at={event.time} />
+        </span>
+      </dd>
+      <dt>What</dt>
+      <dd>{visible(`${event.operation} ${event.location}`)}</dd>
+      <dt>Record</dt>
+      <dd>{visible(event.id)}</dd>
+      <dt>From</dt>
+      <dd>{visible(event.trigger)}</dd>
+      {event.key !== undefined && (
+        <>
+          <dt>Key</dt>
+          <dd>{visible(event.key)}</dd>
+        </>
+      )}
+      {Object.entries(event.headers ?? {}).map(([name, value]) => (
+        <>
+          <dt>{visible(name)}</dt>
+          <dd>{visible(value)}</dd>
+        </>
+      ))}
+    </dl>
+  );
+}
+
+const CANCELLABLE: ReadonlySet<RunState> = new Set(["queued", "waiting", "running", "retrying", "dead"]);
+const REPLAYABLE: ReadonlySet<RunState> = new Set(["succeeded", "dead", "cancelled"]);
+
+function Actions({ row, data, onDone }: { row: RunRow; data: unknown; onDone: () => void }): VNode {
+  const [isEditing, setEditing] = useState(false);
+  const path = `/runs/${segment(row.id)}`;
+  return (
+    <div class="row">
+      {CANCELLABLE.has(row.state) && (
+        <button
+          class="btn risk"
+          type="button"
+          onClick={() => void act("The run is cancelled", () => post(`${path}/cancel`)).then(onDone)}
+        >
+          {row.state === "dead" ? "Give up" : "Cancel"}
+        </button>
+      )}
+      {REPLAYABLE.has(row.state) && (
+        <>
+          <button class="btn" type="button" onClick={() => setEditing(true)}>
+            Edit and replay…
+          </button>
+          <button class="btn main" type="button" onClick={() => void replay(row.id, {}, onDone)}>
+            Replay
+          </button>
+        </>
+      )}
+      {isEditing && <EditDialog row={row} data={data} onClose={() => setEditing(false)} onDone={onDone} />}
+    </div>
+  );
+}
+
+/** Goes to the new run, if the replay made one. */
+async function replay(id: string, body: object, onDone: () => void): Promise<boolean> {
+  let made = id;
+  const isDone = await act("The run is replayed", async () => {
+    made = (await post<{ run?: string }>(`/runs/${segment(id)}/replay`, body)).run ?? id;
+  });
+  onDone();
+  if (isDone && made !== id) go(href("run", made));
+  return isDone;
+}
+
+function EditDialog({
+  row,
+  data,
+  onClose,
+  onDone,
+}: {
+  row: RunRow;
+  data: unknown;
+  onClose: () => void;
+  onDone: () => void;
+}): VNode {
+  const [text, setText] = useState(JSON.stringify(data, null, 2) ?? "null");
+  const problem = jsonProblem(text);
+  return (
+    <Dialog
+      title="Replay with another payload"
+      verb="Replay"
+      disabled={problem !== undefined}
+      onClose={onClose}
+      onDone={async () => {
+        if (await replay(row.id, { data: JSON.parse(text) as unknown }, onDone)) onClose();
+      }}
+    >
+      <p class="muted">Makes a new run of {visible(row.process)}; this one stays as it is.</p>
+      <label class="field">
+        <span>Data (JSON)</span>
+        <textarea
+          value={text}
+          spellcheck={false}
+          aria-invalid={problem !== undefined}
+          onInput={(event) => setText(event.currentTarget.value)}
+        />
+      </label>
+      <p class={problem === undefined ? "muted" : "t-bad"} role="status">
+        {problem === undefined ? "Valid JSON." : visible(problem)}
+      </p>
+    </Dialog>
+  );
+}
+
+function jsonProblem(text: string): string | undefined {
+  try {
+    JSON.parse(text);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+const OUTCOME_TONES = {
+  running: "busy",
+  succeeded: "ok",
+  failed: "bad",
+  cancelled: "idle",
+  released: "idle",
+  abandoned: "warn",
+} as const;
+
+function Attempts({ attempts }: { attempts: readonly AttemptRow[] }): VNode {
+  if (attempts.length === 0) return <p class="muted">None has begun.</p>;
+  const lanes: Lane[] = attempts.map((attempt) => ({
+    key: String(attempt.attempt),
+    depth: 0,
+    name: `Attempt ${attempt.attempt}`,
+    detail: attempt.outcome,
+    tone: OUTCOME_TONES[attempt.outcome],
+    from: Date.parse(attempt.startedAt),
+    to: attempt.finishedAt === null ? Date.now() : Date.parse(attempt.finishedAt),
+    note: attempt.finishedAt === null ? "running" : spanOf(attempt),
+  }));
+  return (
+    <>
+      <Timeline label="Attempts of this run" lanes={lanes} />
+      {attempts
+        .filter(({ error }) => error !== null)
+        .map(({ attempt, error }) => (
+          <div key={attempt}>
+            <h3>Attempt {attempt}</h3>
+            {error !== null && <ErrorBox error={error} />}
+          </div>
+        ))}
+    </>
+  );
+}
+
+function spanOf({ startedAt, finishedAt }: AttemptRow): string {
+  return formatDuration(Date.parse(finishedAt ?? startedAt) - Date.parse(startedAt));
+}

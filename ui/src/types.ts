@@ -1,0 +1,99 @@
+/** What the page reads of the API's answers (docs/reference/http.md). */
+import type { ErrorRecord } from "../../src/model/errors.ts";
+import type { AttemptRow, LogRow, RunRow, RunState } from "../../src/model/run.ts";
+
+export type { AttemptRow, ErrorRecord, LogRow, RunRow, RunState };
+
+export interface Page<Row> {
+  readonly items: readonly Row[];
+  readonly next: string | null;
+}
+
+export interface PipelineInfo {
+  readonly name: string;
+  readonly state: string;
+  readonly journal: { readonly durable: boolean; readonly healthy: boolean };
+  readonly openRuns: number;
+  readonly config: unknown;
+}
+
+export interface GraphNode {
+  readonly id: string;
+  readonly role: "input" | "process" | "dataset";
+  readonly name: string;
+  readonly type: string;
+}
+
+export interface GraphEdge {
+  readonly from: string;
+  readonly to: string;
+  readonly kind: "link" | "reads" | "writes";
+  readonly operations?: readonly string[];
+  readonly locations?: readonly string[];
+  readonly when?: string;
+  readonly loop?: boolean;
+}
+
+export interface Graph {
+  readonly nodes: readonly GraphNode[];
+  readonly edges: readonly GraphEdge[];
+}
+
+export interface InputRow {
+  readonly name: string;
+  readonly type: string;
+  readonly state: string;
+  readonly restarts: number;
+  readonly lastEventAt: string | null;
+  readonly lastError: ErrorRecord | null;
+  readonly silent: boolean;
+}
+
+export interface ProcessRow {
+  readonly name: string;
+  readonly type: string;
+  readonly state: string;
+  readonly concurrency: number;
+  readonly running: number;
+  readonly abandoned: number;
+  readonly runs: Readonly<Partial<Record<RunState, number>>>;
+}
+
+export interface EventRow {
+  readonly uid: string;
+  readonly location: string;
+  readonly operation: string;
+  readonly id: string;
+  readonly trigger: string;
+  readonly time: string;
+  readonly key?: string;
+  readonly data?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly cause?: { readonly runs: readonly string[]; readonly hops: number };
+}
+
+export interface Journey {
+  readonly event: EventRow;
+  readonly runs: readonly RunRow[];
+  readonly caused: readonly EventRow[];
+}
+
+export interface DeadLetterGroup {
+  readonly fingerprint: string;
+  readonly process: string;
+  readonly error: ErrorRecord;
+  readonly count: number;
+  readonly firstSeen: string;
+  readonly lastSeen: string;
+  readonly newest: RunRow;
+}
+
+export const RUN_STATES: readonly RunState[] = [
+  "queued",
+  "waiting",
+  "running",
+  "retrying",
+  "succeeded",
+  "dead",
+  "cancelled",
+];
