@@ -6,7 +6,7 @@ export interface ModelRun {
   readonly event: string;
   readonly process: string;
   /** Runs go by the place of their event; a replay stands right behind the run that it replays. */
-  readonly place: number;
+  place: number;
   readonly key: string | undefined;
   state: RunState;
   attempts: number;
