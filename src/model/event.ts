@@ -43,7 +43,10 @@ export interface EventInit<Data = unknown> {
   readonly operation?: Operation | (string & {});
   /** Defaults to the event's `uid`. */
   readonly id?: string | number | bigint;
-  /** A UUID. Defaults to a new UUIDv7. Emitting a uid twice is a duplicate. */
+  /**
+   * A UUID: the event's identity over all inputs of a journal. Emitting it again, through whichever input, is a
+   * duplicate. Defaults to a new UUIDv7.
+   */
   readonly uid?: string;
   /** Defaults to now. */
   readonly time?: string | Date;

@@ -60,6 +60,22 @@ async function receiver(status: number): Promise<{ url: string; calls: () => num
 }
 
 describe.each(["memory", "sqlite"] as const)("a webhook input over a journal in %s", (kind) => {
+  test("answers duplicate for a uid that another input has taken, and for nothing else of it", async () => {
+    const orchestrator = orchestrate(await journalOf(kind));
+    for (const name of ["first", "second"]) {
+      orchestrator.addInput(webhookInput({ name, path: `/${name}`, auth: "none" }));
+    }
+    await orchestrator.start();
+    await orchestrator.ready();
+    const uid = "0193c0de-0000-7000-8000-000000000001";
+    const body = `{"location":"a","id":"1","uid":"${uid}"}`;
+    expect(await answered(post(orchestrator, "first", body))).toEqual([202, { uid }]);
+    expect(await answered(post(orchestrator, "second", body))).toEqual([200, { uid, duplicate: true }]);
+    const key = { "idempotency-key": "a key" };
+    for (const name of ["first", "second"])
+      expect((await answered(post(orchestrator, name, "{}", key)))[0]).toBe(202);
+  });
+
   test("takes one of many deliveries that come at once, and tells the others its uid", async () => {
     const orchestrator = orchestrate(await journalOf(kind));
     const seen: Event[] = [];
