@@ -1,5 +1,4 @@
-/** First segments of paths that the API, the page and the probes are served under. */
-const TAKEN: ReadonlySet<string> = new Set(["", "api", "metrics", "healthz", "readyz"]);
+import { isReservedPath } from "../model/hook-path.ts";
 
 /** Why an input cannot have a path; `undefined` if it can. */
 export function hookPathFault(path: string): string | undefined {
@@ -7,8 +6,7 @@ export function hookPathFault(path: string): string | undefined {
   if (!path.startsWith("/")) return `the path ${quoted} must start with "/"`;
   const plain = normalise(path);
   if (plain === undefined) return `the path ${quoted} is no path of a URL`;
-  const [, first = ""] = plain.split("/");
-  if (TAKEN.has(first.toLowerCase())) {
+  if (isReservedPath(plain)) {
     return `the path ${quoted} is taken: "/", /api, /metrics, /healthz and /readyz are served by sluice itself`;
   }
   return plain === path

@@ -23,7 +23,7 @@ const hooks = [
       throw new TypeError("secret");
     },
   },
-  ...["/", "/api", "/api/v1/runs", "/metrics", "/healthz", "/readyz"].map((path) => ({
+  ...["/", "/api", "/api/v1/runs", "/metrics", "/metrics/x", "/healthz", "/readyz"].map((path) => ({
     name: path,
     path,
     fetch: async () => new Response("stolen"),
@@ -56,7 +56,7 @@ describe("hooks", () => {
     expect(await answer.json()).toMatchObject({ code: "NOT_FOUND" });
   });
 
-  test.each(["/", "/api", "/api/v1/runs", "/metrics", "/healthz", "/readyz"])(
+  test.each(["/", "/api", "/api/v1/runs", "/metrics", "/metrics/x", "/healthz", "/readyz"])(
     "a hook cannot take the place of the API at %s",
     async (path) => {
       expect((await post(path)).status).toBe(404);

@@ -1,9 +1,7 @@
 import type { Orchestrator } from "../engine/orchestrator.ts";
+import { isReservedPath } from "../model/hook-path.ts";
 import type { FetchHandler } from "./api.ts";
 import { problem, problemOf } from "./problem.ts";
-
-/** Where the API and the page live: no hook may. */
-const RESERVED = /^\/(?:$|api(?:\/|$)|metrics$|healthz$|readyz$)/;
 
 /**
  * Serves the inputs that answer HTTP requests, each at its own path and with its own authentication.
@@ -20,7 +18,7 @@ export function hooksHandler(
   const { otherwise = nothingHere, onError = () => undefined } = options;
   return async (request) => {
     const path = pathOf(request.url);
-    const hook = RESERVED.test(path)
+    const hook = isReservedPath(path)
       ? undefined
       : orchestrator.hooks().find((candidate) => candidate.path === path);
     if (hook === undefined) return otherwise(request);

@@ -1,5 +1,6 @@
 import { untilAborted } from "../model/clock.ts";
 import type { Input, InputContext } from "../model/component.ts";
+import { DELIVERY_ID_RULE, isDeliveryId } from "../model/delivery-id.ts";
 import { SluiceError } from "../model/errors.ts";
 import { defineInput, type InputKind } from "../model/kind.ts";
 import { answerError, answerReceipt, isSendersFault } from "./webhook/answer.ts";
@@ -98,6 +99,6 @@ function idempotencyKey(headers: Headers): string | undefined {
 }
 
 function checkDeliveryId(id: string): string {
-  if (/^[\x20-\x7e]{1,256}$/.test(id)) return id;
-  throw new SluiceError("BAD_REQUEST", "the id of a delivery must be 1 to 256 printable ASCII characters");
+  if (isDeliveryId(id)) return id;
+  throw new SluiceError("BAD_REQUEST", `the id of a delivery must be ${DELIVERY_ID_RULE}`);
 }

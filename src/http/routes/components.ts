@@ -1,4 +1,5 @@
 import { readSendingRun } from "../../model/cause-headers.ts";
+import { DELIVERY_ID_RULE, isDeliveryId } from "../../model/delivery-id.ts";
 import type { Cause, EventInit } from "../../model/event.ts";
 import { isTraceparent } from "../../model/traceparent.ts";
 import { readObject, readOptionalObject, refuseUnknownKeys } from "../body.ts";
@@ -7,7 +8,6 @@ import { refuseQuery } from "../query.ts";
 import { findByName, json, list, requireOpen, type Call, type Route } from "../route.ts";
 
 const EVENT_KEYS = ["location", "operation", "id", "uid", "time", "key", "data", "headers"] as const;
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,256}$/;
 
 function listInputs({ pipeline, search }: Call): Response {
   refuseQuery(search);
@@ -43,9 +43,8 @@ async function emit({ pipeline, request, search, param }: Call): Promise<Respons
 
 function readIdempotencyKey(request: Request): string | undefined {
   const key = request.headers.get("idempotency-key");
-  if (key === null) return undefined;
-  if (IDEMPOTENCY_KEY.test(key)) return key;
-  throw badRequest("the Idempotency-Key must be 1 to 256 printable ASCII characters without spaces");
+  if (key === null || isDeliveryId(key)) return key ?? undefined;
+  throw badRequest(`the Idempotency-Key must be ${DELIVERY_ID_RULE}`);
 }
 
 /** What caused the event, as a run hands it to the children that it starts and the servers that it calls. */
