@@ -76,14 +76,16 @@ async function start(pipeline: Pipeline, logger: Logger): Promise<Running> {
     ...(hooks !== null && { hooks }),
     config,
     onError,
+    redact: pipeline.redact,
   });
+  const api = createApi(orchestrator, { owner: true, config, onError, redact: pipeline.redact });
   let socket: Listener | undefined;
   const stop = async (): Promise<void> => {
+    api.close();
     await Promise.all([servers.close(), socket?.close(), orchestrator.stop()]);
   };
   try {
     await orchestrator.start();
-    const api = createApi(orchestrator, { owner: true, config, onError });
     socket = await openOwnerSocket(pipeline.journal, api.fetch, logger);
   } catch (error) {
     await stop();

@@ -1,7 +1,7 @@
 import { Operator } from "../engine/operator.ts";
 import { openRuns } from "../engine/process-rows.ts";
 import { createSystemRandom, systemClock } from "../engine/system.ts";
-import type { ApiPipeline } from "../http/route.ts";
+import type { ApiPipeline } from "../http/pipeline.ts";
 import type { Counters } from "../journal/history.ts";
 import type { Journal } from "../journal/journal.ts";
 import { journalFrom } from "../journal/open.ts";

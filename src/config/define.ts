@@ -41,7 +41,10 @@ export interface PipelineDefinition {
   /** The API and the page. Defaults to none. */
   readonly http?: {
     readonly listen?: string;
+    /** Of operators. */
     readonly token?: string;
+    readonly viewer_token?: string;
+    readonly admin_token?: string;
     /** Names it is also called by, behind a proxy for example. */
     readonly hosts?: readonly string[];
     readonly changes?: boolean;

@@ -44,7 +44,10 @@ export interface PipelineRetention {
 }
 
 export interface PipelineHttp extends Listen {
+  /** Of operators. */
   readonly token?: string;
+  readonly viewerToken?: string;
+  readonly adminToken?: string;
   /** Names it is also called by, behind a proxy for example. */
   readonly hosts?: readonly string[];
   /** Whether the API may change the pipeline. */

@@ -33,6 +33,8 @@ const labels = z.record(z.string(), z.string()).meta({ description: "For people;
 
 export type TopKey = "name" | "journal" | "concurrency" | "grace" | "retention" | "http" | "hooks";
 
+const token = z.string().min(1, "expected a token, not an empty text");
+
 /** The tables and keys at the top, but for the components. */
 export const TOP: Readonly<Record<TopKey, z.ZodType>> = {
   name: z
@@ -66,11 +68,11 @@ export const TOP: Readonly<Record<TopKey, z.ZodType>> = {
   http: z
     .strictObject({
       listen: listen.default("127.0.0.1:8787"),
-      token: z
-        .string()
-        .min(1, "expected a token, not an empty text")
-        .meta({ description: "Bearer token of the API; needed off loopback" })
+      token: token
+        .meta({ description: "Bearer token of operators, who may also replay; needed off loopback" })
         .optional(),
+      viewer_token: token.meta({ description: "Bearer token of who may only read" }).optional(),
+      admin_token: token.meta({ description: "Bearer token of who may also change the pipeline" }).optional(),
       hosts: z
         .array(
           z

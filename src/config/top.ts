@@ -78,20 +78,28 @@ function toRetention(retention: Record<string, string | number> = {}): PipelineR
   return size === undefined ? durations : { ...durations, maxSize: parseSize(size) };
 }
 
-interface RawHttp extends Omit<PipelineHttp, keyof Listen> {
+interface RawHttp extends Omit<PipelineHttp, keyof Listen | "viewerToken" | "adminToken"> {
   readonly listen: string;
+  readonly viewer_token?: string;
+  readonly admin_token?: string;
 }
 
 function toHttp(http: RawHttp | undefined, report: Report): PipelineHttp | null {
   if (http === undefined) return null;
   const listen = parseListen(http.listen);
-  if (http.token === undefined && !isLoopback(listen.host)) {
+  const { listen: _, viewer_token: viewerToken, admin_token: adminToken, ...rest } = http;
+  const isOpen = http.token === undefined && viewerToken === undefined && adminToken === undefined;
+  if (isOpen && !isLoopback(listen.host)) {
     report.atValue(
       ["http", "listen"],
       "INSECURE_LISTENER",
       `http: ${JSON.stringify(http.listen)} can be reached from outside; set a token, or listen on 127.0.0.1`,
     );
   }
-  const { listen: _, ...rest } = http;
-  return { ...listen, ...rest };
+  return {
+    ...listen,
+    ...rest,
+    ...(viewerToken !== undefined && { viewerToken }),
+    ...(adminToken !== undefined && { adminToken }),
+  };
 }

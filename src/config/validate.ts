@@ -36,7 +36,7 @@ export async function validate(source: Source, options: ValidateOptions): Promis
   const value = resolved.value as Fields;
   const masked = resolved.masked as Fields;
   const top = readTop(value, report);
-  if (top.http?.token !== undefined) secrets.add(top.http.token);
+  for (const token of tokensOf(top)) secrets.add(token);
   const components = await readComponents(value, masked, report, {
     registry: options.registry,
     directory: options.directory,
@@ -75,11 +75,18 @@ function absoluteJournal(journal: string, directory: string): string {
   return `sqlite:${resolve(directory, journal.slice("sqlite:".length))}`;
 }
 
+const TOKEN_KEYS: ReadonlySet<string> = new Set(["token", "viewer_token", "admin_token"]);
+
+function tokensOf({ http }: Top): readonly string[] {
+  return [http?.token, http?.viewerToken, http?.adminToken].filter((token) => token !== undefined);
+}
+
 function maskTop(masked: Fields): Fields {
   const { input: _input, process: _process, link: _link, ...top } = masked;
   const { http } = top;
-  if (!isPlainObject(http) || http["token"] === undefined) return top;
-  return { ...top, http: { ...http, token: MASK } };
+  if (!isPlainObject(http)) return top;
+  const hidden = Object.entries(http).map(([key, value]) => [key, TOKEN_KEYS.has(key) ? MASK : value]);
+  return { ...top, http: Object.fromEntries(hidden) };
 }
 
 /** A module may spell keys as code does, and use plurals for lists. */

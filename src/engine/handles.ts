@@ -32,6 +32,8 @@ export interface ReplayFilter {
   readonly process?: string;
   /** An event's uid. */
   readonly event?: string;
+  /** Of a group of dead letters. */
+  readonly fingerprint?: string;
 }
 
 /** What became of an operator's order for one run. */

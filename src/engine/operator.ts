@@ -36,8 +36,12 @@ export class Operator {
 
   /** @throws SluiceError INVALID_QUERY for a filter that says nothing */
   async replayAll(filter: ReplayFilter, dryRun: boolean): Promise<{ matched: number; replayed: number }> {
-    if (filter.state === undefined && filter.process === undefined && filter.event === undefined) {
-      throw new SluiceError("INVALID_QUERY", "a bulk replay needs a filter: a state, a process or an event");
+    const { state, process, event, fingerprint } = filter;
+    if ([state, process, event, fingerprint].every((one) => one === undefined)) {
+      throw new SluiceError(
+        "INVALID_QUERY",
+        "a bulk replay needs a filter: a state, a process, an event or a fingerprint",
+      );
     }
     const query = { ...filter, state: filter.state ?? "dead", limit: 1_000 };
     let matched = 0;

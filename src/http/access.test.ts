@@ -131,3 +131,29 @@ test("the owner's socket asks for nothing", async () => {
 test("an empty token is no token", () => {
   expect(() => createAccess({ token: "" })).toThrow(expect.objectContaining({ code: "INVALID_OPTIONS" }));
 });
+
+describe("roles", () => {
+  const TOKENS = { viewer: "look", operator: "steer", admin: "change" } as const;
+  const tokens = { viewerToken: TOKENS.viewer, token: TOKENS.operator, adminToken: TOKENS.admin };
+
+  test.each(everyRoute.filter(({ role }) => role !== "anyone"))(
+    "$method $path is for $role and who may more",
+    async ({ method, path, role, body }) => {
+      const guarded = callerOf(orchestrator, tokens);
+      const ranks = ["viewer", "operator", "admin"] as const;
+      for (const [rank, name] of ranks.entries()) {
+        const answer = await guarded(method, path, body, { authorization: `Bearer ${TOKENS[name]}` });
+        expect(answer.status).not.toBe(401);
+        if (rank < ranks.indexOf(role as "viewer")) expect(answer.status).toBe(403);
+        else if (role !== "admin") expect(answer.status).not.toBe(403);
+      }
+    },
+  );
+
+  test("a token for viewers alone shuts everybody else out", async () => {
+    const guarded = callerOf(orchestrator, { viewerToken: "look" });
+    expect((await guarded("GET", "/api/v1/runs")).status).toBe(401);
+    const looking = { authorization: "Bearer look" };
+    expect((await guarded("GET", "/api/v1/runs", undefined, looking)).status).toBe(200);
+  });
+});

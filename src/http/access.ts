@@ -13,8 +13,12 @@ export function mayActAs(granted: Role, wanted: Role): boolean {
 }
 
 export interface AccessOptions {
-  /** What `Authorization: Bearer …` must carry. Defaults to none: everybody who can connect is an operator. */
+  /** What `Authorization: Bearer …` must carry. Without any token everybody who can connect is an operator. */
   readonly token?: string;
+  /** Of those who may only read. Defaults to none. */
+  readonly viewerToken?: string;
+  /** Of those who may also change the pipeline. Defaults to none. */
+  readonly adminToken?: string;
   /** Host names under which the API may be called, beside the loopback ones. */
   readonly hosts?: readonly string[];
   /**
@@ -36,10 +40,8 @@ export const ownerAccess: Access = { checkSite: () => undefined, grant: () => "o
 
 /** @throws SluiceError INVALID_OPTIONS for an empty token */
 export function createAccess(options: AccessOptions): Access {
-  if (options.token === "")
-    throw new SluiceError("INVALID_OPTIONS", "the token is empty; leave it away for none");
   const hosts = new Set(options.hosts?.map((host) => host.toLowerCase()));
-  const token = options.token === undefined ? undefined : digest(options.token);
+  const tokens = readTokens(options);
 
   function isOurs(authority: string): boolean {
     const host = hostName(authority);
@@ -63,21 +65,42 @@ export function createAccess(options: AccessOptions): Access {
       }
     },
     grant(request) {
-      if (token === undefined) return "operator";
+      if (tokens.length === 0) return "operator";
       const [scheme, given] = (request.headers.get("authorization") ?? "").split(" ", 2);
-      if (
-        scheme?.toLowerCase() !== "bearer" ||
-        given === undefined ||
-        !timingSafeEqual(digest(given), token)
-      ) {
-        throw new SluiceError(
-          "UNAUTHORIZED",
-          "this route needs the header Authorization: Bearer with the pipeline's token",
-        );
-      }
-      return "operator";
+      const role =
+        scheme?.toLowerCase() === "bearer" && given !== undefined ? roleOf(given, tokens) : undefined;
+      if (role !== undefined) return role;
+      throw new SluiceError(
+        "UNAUTHORIZED",
+        "this route needs the header Authorization: Bearer with the pipeline's token",
+      );
     },
   };
+}
+
+interface Token {
+  readonly role: Role;
+  readonly digest: Buffer;
+}
+
+/** The mightiest first: who uses one token for two roles has both. */
+function readTokens({ token, viewerToken, adminToken }: AccessOptions): readonly Token[] {
+  const given = [
+    ["admin", adminToken],
+    ["operator", token],
+    ["viewer", viewerToken],
+  ] as const;
+  return given.flatMap(([role, text]) => {
+    if (text === "") throw new SluiceError("INVALID_OPTIONS", "the token is empty; leave it away for none");
+    return text === undefined ? [] : [{ role, digest: digest(text) }];
+  });
+}
+
+/** Compares with each, so that the time tells nothing of which is near. */
+function roleOf(given: string, tokens: readonly Token[]): Role | undefined {
+  const presented = digest(given);
+  const equal = tokens.filter((token) => timingSafeEqual(presented, token.digest));
+  return equal[0]?.role;
 }
 
 /** Of equal length whatever the text, so that a comparison tells nothing of it. */

@@ -1,11 +1,16 @@
 import { Hono, type Context, type MiddlewareHandler } from "hono";
 import { SluiceError } from "../model/errors.ts";
 import { createAccess, mayActAs, ownerAccess, type Access, type AccessOptions } from "./access.ts";
+import { describeApi } from "./openapi/describe.ts";
+import type { Page } from "./page.ts";
 import { notFound, problem, problemOf } from "./problem.ts";
-import type { ApiPipeline, Call, Route } from "./route.ts";
+import type { ApiPipeline } from "./pipeline.ts";
+import type { Call, MetricsSource, Route } from "./route.ts";
 import { componentRoutes } from "./routes/components.ts";
 import { pipelineRoutes } from "./routes/pipeline.ts";
 import { recordRoutes } from "./routes/records.ts";
+import { streamRoutes } from "./routes/stream.ts";
+import { StreamHub } from "./stream/hub.ts";
 
 export type FetchHandler = (request: Request) => Response | Promise<Response>;
 
@@ -16,10 +21,27 @@ export interface ApiOptions extends AccessOptions {
   readonly config?: unknown;
   /** Told of what went wrong inside, which answers do not say. Defaults to nothing. */
   readonly onError?: (error: unknown) => void;
+  /** Takes secrets out of what the stream tells. Defaults to leaving it as it is. */
+  readonly redact?: (text: string) => string;
+  /** What `/metrics` answers. Defaults to 404. */
+  readonly metrics?: MetricsSource;
+  /** Served at `/`. Defaults to no page. */
+  readonly page?: Page;
+}
+
+export interface Api {
+  readonly fetch: FetchHandler;
+  /** Ends the live streams, which would go on for ever. */
+  close(): void;
 }
 
 /** Every route, with who may call it: what tests walk through. */
-export const routes: readonly Route[] = [...pipelineRoutes, ...componentRoutes, ...recordRoutes];
+export const routes: readonly Route[] = [
+  ...pipelineRoutes,
+  ...componentRoutes,
+  ...recordRoutes,
+  ...streamRoutes,
+];
 
 /** Kept from caches, from other sites' pages and frames, and from being taken for anything but JSON. */
 const SECURE_HEADERS: Readonly<Record<string, string>> = {
@@ -31,19 +53,23 @@ const SECURE_HEADERS: Readonly<Record<string, string>> = {
 };
 
 /** The HTTP API of a pipeline, as a web-standard handler: mount it where you like, or `listen` to it. */
-export function createApi(pipeline: ApiPipeline, options: ApiOptions = {}): { readonly fetch: FetchHandler } {
+export function createApi(pipeline: ApiPipeline, options: ApiOptions = {}): Api {
   const access = options.owner === true ? ownerAccess : createAccess(options);
   const report = options.onError ?? (() => undefined);
   const app = new Hono();
+  const { config, metrics, page } = options;
+  const stream = new StreamHub(pipeline, options.redact === undefined ? {} : { redact: options.redact });
+  const surroundings = { pipeline, config, metrics, stream, openapi: () => describeApi(routes) };
 
   app.use(async (context, next) => {
     access.checkSite(context.req.raw);
-    await next();
+    const file = page?.answer(context.req.raw);
+    return file ?? next();
   });
   for (const [path, methods] of byPath(routes)) {
     for (const route of methods) {
       app.on(route.method, path, requireRole(access, route.role), (context) =>
-        route.handle(toCall(context, pipeline, options.config)),
+        route.handle(toCall(context, surroundings)),
       );
     }
     const open = methods.some((route) => route.role === "anyone");
@@ -59,9 +85,12 @@ export function createApi(pipeline: ApiPipeline, options: ApiOptions = {}): { re
   return {
     async fetch(request) {
       const response = await app.fetch(request);
-      for (const [name, value] of Object.entries(SECURE_HEADERS)) response.headers.set(name, value);
+      for (const [name, value] of Object.entries(SECURE_HEADERS)) {
+        if (!response.headers.has(name)) response.headers.set(name, value);
+      }
       return response;
     },
+    close: () => stream.close(),
   };
 }
 
@@ -78,14 +107,15 @@ function requireRole(access: Access, role: Route["role"]): MiddlewareHandler {
   };
 }
 
-function toCall(context: Context, pipeline: ApiPipeline, config: unknown): Call {
+type Surroundings = Omit<Call, "request" | "search" | "param">;
+
+function toCall(context: Context, surroundings: Surroundings): Call {
   const request = context.req.raw;
   return {
-    pipeline,
+    ...surroundings,
     request,
     search: new URL(request.url).searchParams,
     param: (name) => context.req.param(name) ?? "",
-    config,
   };
 }
 

@@ -30,6 +30,7 @@ const STATUSES: Readonly<Partial<Record<ErrorCode, number>>> = {
   JOURNAL_OWNED: 503,
   NOT_RUNNING: 503,
   SHUTDOWN: 503,
+  TOO_MANY_STREAMS: 503,
 };
 
 const TITLES: Readonly<Record<number, string>> = {

@@ -5,6 +5,19 @@ import type { EventQuery, PageQuery, RunQuery } from "../journal/history.ts";
 import { didYouMean } from "../model/suggest.ts";
 
 const PAGE_KEYS = ["limit", "cursor"] as const;
+const RUN_KEYS = [
+  ...PAGE_KEYS,
+  "state",
+  "process",
+  "event",
+  "input",
+  "since",
+  "until",
+  "text",
+  "fingerprint",
+] as const;
+/** RFC 3339, section 5.6; seconds may be left away, as date fields of pages do. */
+const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})$/i;
 const LARGEST_LIMIT = 1_000;
 
 /** @throws SluiceError INVALID_QUERY for unknown and repeated keys, too */
@@ -21,7 +34,7 @@ export function readEventQuery(search: URLSearchParams): EventQuery {
 
 /** @throws SluiceError INVALID_QUERY */
 export function readRunQuery(search: URLSearchParams): RunQuery {
-  const values = readKeys(search, [...PAGE_KEYS, "state", "process", "event"]);
+  const values = readKeys(search, RUN_KEYS);
   const state = values.get("state");
   const process = values.get("process");
   const event = values.get("event");
@@ -30,7 +43,38 @@ export function readRunQuery(search: URLSearchParams): RunQuery {
     ...(state !== undefined && { state: checkRunState(state) }),
     ...(process !== undefined && { process }),
     ...(event !== undefined && { event: readUid(event) }),
+    ...texts(values, ["input", "text", "fingerprint"]),
+    ...times(values, ["since", "until"]),
   };
+}
+
+function texts<Key extends string>(
+  values: ReadonlyMap<string, string>,
+  keys: readonly Key[],
+): { [K in Key]?: string } {
+  return Object.fromEntries(
+    keys.flatMap((key) => (values.has(key) ? [[key, values.get(key)] as const] : [])),
+  ) as { [K in Key]?: string };
+}
+
+function times<Key extends string>(
+  values: ReadonlyMap<string, string>,
+  keys: readonly Key[],
+): { [K in Key]?: number } {
+  const found: { [K in Key]?: number } = {};
+  for (const key of keys) {
+    const text = values.get(key);
+    if (text === undefined) continue;
+    const time = ISO.test(text) ? Date.parse(text) : Number.NaN;
+    if (Number.isNaN(time)) {
+      throw new SluiceError(
+        "INVALID_QUERY",
+        `${key} must be a time such as 2026-11-24T10:30:00Z, not ${JSON.stringify(text)}`,
+      );
+    }
+    found[key] = time;
+  }
+  return found;
 }
 
 /** @throws SluiceError INVALID_QUERY if there is any key at all */

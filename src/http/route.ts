@@ -1,32 +1,8 @@
-import type { Orchestrator } from "../engine/orchestrator.ts";
-import type { Journal } from "../journal/journal.ts";
 import { SluiceError } from "../model/errors.ts";
 import { didYouMean } from "../model/suggest.ts";
 import type { Role } from "./access.ts";
-
-/** What the API needs of a pipeline: an Orchestrator, or one that stands in for it while it is stopped. */
-export type ApiPipeline = Pick<
-  Orchestrator,
-  | "name"
-  | "state"
-  | "history"
-  | "inputs"
-  | "processes"
-  | "graph"
-  | "emit"
-  | "pause"
-  | "resume"
-  | "restart"
-  | "cancel"
-  | "replay"
-  | "replayAll"
-> & { readonly journal: ApiJournal };
-
-/** What is told of the journal; `id` and `epoch` are `null` where nobody owns it. */
-export interface ApiJournal extends Pick<Journal, "capabilities" | "health" | "openRuns"> {
-  readonly id: string | null;
-  readonly epoch: number | null;
-}
+import type { ApiPipeline } from "./pipeline.ts";
+import type { StreamHub } from "./stream/hub.ts";
 
 /** One request, as a route sees it. */
 export interface Call {
@@ -37,6 +13,17 @@ export interface Call {
   readonly param: (name: string) => string;
   /** The masked configuration, if there is one. */
   readonly config: unknown;
+  readonly stream: StreamHub;
+  /** What Prometheus scrapes; `undefined` if nobody measures. */
+  readonly metrics: MetricsSource | undefined;
+  /** The description of all routes. */
+  readonly openapi: () => unknown;
+}
+
+/** Where `/metrics` gets its text from. */
+export interface MetricsSource {
+  readonly contentType: string;
+  text(): Promise<string>;
 }
 
 export interface Route {

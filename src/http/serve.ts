@@ -2,9 +2,12 @@ import { hostname } from "node:os";
 import type { Orchestrator } from "../engine/orchestrator.ts";
 import { SluiceError } from "../model/errors.ts";
 import { isLoopback } from "../model/loopback.ts";
-import { createApi } from "./api.ts";
+import type { AccessOptions } from "./access.ts";
+import { createApi, type Api } from "./api.ts";
 import { hooksHandler } from "./hooks.ts";
 import { listen, type Listener } from "./listen.ts";
+import { openPage } from "./page.ts";
+import type { MetricsSource } from "./route.ts";
 
 export interface ServeOptions {
   /** The API, and the hooks too unless they have a listener of their own. Defaults to no listener. */
@@ -14,14 +17,20 @@ export interface ServeOptions {
   /** The configuration as it may be shown, secrets masked. */
   readonly config?: unknown;
   readonly onError?: (error: unknown) => void;
+  /** Takes secrets out of what the stream tells. Defaults to leaving it as it is. */
+  readonly redact?: (text: string) => string;
+  /** What `/metrics` answers. Defaults to 404. */
+  readonly metrics?: MetricsSource;
 }
 
 export interface HttpListenerOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** Needed off loopback. */
+  /** Of operators. Off loopback one of the tokens is needed. */
   readonly token?: string;
+  readonly viewerToken?: string;
+  readonly adminToken?: string;
   /** Names it is also called by, behind a proxy for example. */
   readonly hosts?: readonly string[];
 }
@@ -41,15 +50,25 @@ export interface Servers {
  * @throws SluiceError LISTENER_FAILED, or INSECURE_LISTENER for an API off loopback without a token
  */
 export async function serve(orchestrator: Orchestrator, options: ServeOptions): Promise<Servers> {
-  const { http, hooks, onError } = options;
+  const { http, hooks, onError, redact, metrics, config } = options;
   const reporting = onError === undefined ? {} : { onError };
   const listeners: Listener[] = [];
+  let api: Api | undefined;
   const close = async (grace?: number): Promise<void> => {
+    api?.close();
     await Promise.all(listeners.map((listener) => listener.close(grace)));
   };
   try {
     if (http !== undefined) {
-      const api = createApi(orchestrator, { ...apiAccess(http), ...reporting, config: options.config });
+      const page = openPage();
+      api = createApi(orchestrator, {
+        ...apiAccess(http),
+        ...reporting,
+        ...(redact && { redact }),
+        ...(metrics && { metrics }),
+        ...(page && { page }),
+        config,
+      });
       const fetch =
         hooks === undefined ? hooksHandler(orchestrator, { ...reporting, otherwise: api.fetch }) : api.fetch;
       listeners.push(await listen(fetch, http));
@@ -67,18 +86,19 @@ export async function serve(orchestrator: Orchestrator, options: ServeOptions): 
   };
 }
 
-function apiAccess({ host, token, hosts = [] }: HttpListenerOptions): {
-  token?: string;
-  hosts: readonly string[];
-  anyAddress: boolean;
-} {
+function apiAccess({ host, token, viewerToken, adminToken, hosts = [] }: HttpListenerOptions): AccessOptions {
   const onLoopback = isLoopback(host);
-  if (!onLoopback && token === undefined) {
+  const tokens = {
+    ...(token !== undefined && { token }),
+    ...(viewerToken !== undefined && { viewerToken }),
+    ...(adminToken !== undefined && { adminToken }),
+  };
+  if (!onLoopback && Object.keys(tokens).length === 0) {
     throw new SluiceError(
       "INSECURE_LISTENER",
       `the API would be open to everybody who reaches ${host}; set a token, or listen on 127.0.0.1`,
     );
   }
   const names = onLoopback ? hosts : [...hosts, host, hostname()];
-  return { ...(token !== undefined && { token }), hosts: names, anyAddress: !onLoopback };
+  return { ...tokens, hosts: names, anyAddress: !onLoopback };
 }

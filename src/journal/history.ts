@@ -18,7 +18,7 @@ export interface History {
   /** Of one run, oldest first. */
   attempts(run: string): Promise<readonly AttemptRow[]>;
   logs(run: string, query?: PageQuery): Promise<Page<LogRow>>;
-  /** Dead runs grouped by process and error code, largest group first. */
+  /** Dead runs grouped by process and error, as `fingerprint` tells errors apart; largest group first. */
   deadLetters(): Promise<readonly DeadLetterGroup[]>;
   counters(): Promise<Counters>;
 }
@@ -42,6 +42,15 @@ export interface RunQuery extends PageQuery {
   readonly process?: string;
   /** An event's uid. */
   readonly event?: string;
+  /** Only of events of this trigger. */
+  readonly input?: string;
+  /** Only of events whose time is at or after this one, and before that one; in milliseconds since 1970. */
+  readonly since?: number;
+  readonly until?: number;
+  /** Stands in the run's id or its error, in any case. */
+  readonly text?: string;
+  /** Of a group of dead letters. */
+  readonly fingerprint?: string;
 }
 
 export interface Page<Row> {
@@ -56,10 +65,18 @@ export interface Journey {
 }
 
 export interface DeadLetterGroup {
+  /** The same for errors whose messages differ only in numbers, ids and quoted values. */
+  readonly fingerprint: string;
   readonly process: string;
+  /** Of the newest run. */
   readonly error: ErrorRecord;
   readonly count: number;
+  /** When the first and the last of them died: ISO 8601. */
+  readonly firstSeen: string;
+  readonly lastSeen: string;
   readonly newest: RunRow;
+  /** Ids of a few, newest first. */
+  readonly samples: readonly string[];
 }
 
 /** Kept, never counted. */

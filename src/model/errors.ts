@@ -76,6 +76,7 @@ export type ErrorCode =
   | "UNSUPPORTED_MEDIA_TYPE"
   | "PAYLOAD_TOO_LARGE"
   | "REQUEST_TIMEOUT"
+  | "TOO_MANY_STREAMS"
   | "INTERNAL";
 
 const MARK: unique symbol = Symbol.for("sluice.error") as never;

@@ -52,7 +52,9 @@ export function callerOf(orchestrator: Orchestrator, options: ApiOptions = {}): 
       ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
     const response = await api.fetch(request);
-    const text = await response.text();
+    const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") === true;
+    if (isStream) await response.body?.cancel();
+    const text = isStream ? "" : await response.text();
     return {
       status: response.status,
       headers: response.headers,

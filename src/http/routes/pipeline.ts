@@ -1,5 +1,5 @@
 import { SluiceError } from "../../model/errors.ts";
-import { problem } from "../problem.ts";
+import { notFound, problem } from "../problem.ts";
 import { refuseQuery } from "../query.ts";
 import { json, type Call, type Route } from "../route.ts";
 
@@ -34,6 +34,16 @@ function graph({ pipeline, search }: Call): Response {
   return json(pipeline.graph());
 }
 
+function openapi({ search, openapi: describeAll }: Call): Response {
+  refuseQuery(search);
+  return json(describeAll());
+}
+
+async function metrics({ metrics: source }: Call): Promise<Response> {
+  if (source === undefined) throw notFound("nobody measures this pipeline");
+  return new Response(await source.text(), { headers: { "content-type": source.contentType } });
+}
+
 function refuseChange(): never {
   throw new SluiceError(
     "FORBIDDEN",
@@ -44,6 +54,8 @@ function refuseChange(): never {
 export const pipelineRoutes: readonly Route[] = [
   { method: "GET", path: "/healthz", role: "anyone", handle: liveness },
   { method: "GET", path: "/readyz", role: "anyone", handle: readiness },
+  { method: "GET", path: "/metrics", role: "viewer", handle: metrics },
+  { method: "GET", path: "/api/v1/openapi.json", role: "viewer", handle: openapi },
   { method: "GET", path: "/api/v1/pipeline", role: "viewer", handle: describe },
   { method: "PUT", path: "/api/v1/pipeline", role: "admin", handle: refuseChange },
   { method: "POST", path: "/api/v1/pipeline/plan", role: "admin", handle: refuseChange },

@@ -81,9 +81,9 @@ function readFilter(value: unknown): ReplayFilter {
     throw badRequest('a replay needs a filter, such as {"filter":{"state":"dead"}}');
   }
   const filter = value as Readonly<Record<string, unknown>>;
-  refuseUnknownKeys(filter, ["state", "process", "event"], "a filter");
-  const { state, process, event } = filter;
-  if (state === undefined && process === undefined && event === undefined) {
+  refuseUnknownKeys(filter, ["state", "process", "event", "fingerprint"], "a filter");
+  const { state, process, event, fingerprint } = filter;
+  if ([state, process, event, fingerprint].every((one) => one === undefined)) {
     throw badRequest('an empty filter would replay everything; say which runs, such as {"state":"dead"}');
   }
   if (state !== undefined && !isReplayable(state)) {
@@ -95,10 +95,13 @@ function readFilter(value: unknown): ReplayFilter {
     throw badRequest("the filter's process must be a string");
   if (event !== undefined && typeof event !== "string")
     throw badRequest("the filter's event must be a string");
+  if (fingerprint !== undefined && typeof fingerprint !== "string")
+    throw badRequest("the filter's fingerprint must be a string");
   return {
     ...(state !== undefined && { state }),
     ...(process !== undefined && { process }),
     ...(event !== undefined && { event: readUid(event) }),
+    ...(fingerprint !== undefined && { fingerprint }),
   };
 }
 

@@ -12,6 +12,8 @@ import type {
   PageQuery,
   RunQuery,
 } from "../history.ts";
+import { groupDeadLetters } from "../dead-letters.ts";
+import { runFilter } from "../run-filter.ts";
 import { isoOrNull, readCursor, readLimit, toCursor, toEventRow, type CursorKind } from "../rows.ts";
 import { DEAD, RETRYING, STATE_NAMES, SUCCEEDED } from "../run-code.ts";
 import { idOf, type MemoryEvent, type MemoryRun } from "./model.ts";
@@ -46,13 +48,15 @@ export function createMemoryHistory(store: MemoryStore): History {
 
     async runs(query: RunQuery): Promise<Page<RunRow>> {
       const state = query.state === undefined ? undefined : checkRunState(query.state);
+      const filter = runFilter(query);
       const events = query.event === undefined ? [...store.events()] : [store.event(query.event)];
       const runs = events
         .filter((event): event is MemoryEvent => event !== undefined)
         .flatMap((event) => event.runs)
         .sort((a, b) => b.key - a.key)
         .filter((run) => query.process === undefined || run.lane.process === query.process)
-        .filter((run) => state === undefined || STATE_NAMES[run.state] === state);
+        .filter((run) => state === undefined || STATE_NAMES[run.state] === state)
+        .filter((run) => filter === undefined || filter(toRunRow(run), () => run.event.record));
       const page = pageDown("run", runs, query, (run) => run.key);
       return { items: page.items.map(toRunRow), next: page.next };
     },
@@ -81,25 +85,14 @@ export function createMemoryHistory(store: MemoryStore): History {
     },
 
     async deadLetters(): Promise<readonly DeadLetterGroup[]> {
-      const groups = new Map<string, { count: number; newest: MemoryRun }>();
-      for (const run of store.runs()) {
-        if (run.state !== DEAD) continue;
-        const name = `${run.lane.process}\n${run.extra?.error?.code}`;
-        const group = groups.get(name);
-        if (group === undefined) groups.set(name, { count: 1, newest: run });
-        else group.count += 1;
-      }
-      return [...groups.values()]
-        .sort((a, b) => b.count - a.count)
-        .map(({ count, newest }) => {
-          const row = toRunRow(newest);
-          return {
-            process: row.process,
-            error: row.error ?? { code: "RUN_FAILED", message: "" },
-            count,
-            newest: row,
-          };
-        });
+      const dead = new Map<number, MemoryRun>();
+      for (const run of store.runs()) if (run.state === DEAD) dead.set(run.key, run);
+      const each = [...dead.values()].map((run) => {
+        const at = run.extra?.endedAt ?? run.last?.finishedAt ?? 0;
+        const error = run.extra?.error ?? { code: "RUN_FAILED", message: "" };
+        return { process: run.lane.process, error, count: 1, first: at, last: at, newest: run.key };
+      });
+      return groupDeadLetters(each, (key) => toRunRow(dead.get(key) as MemoryRun));
     },
 
     async counters(): Promise<Counters> {

@@ -1,3 +1,4 @@
+import type { RunQuery } from "../../journal/history.ts";
 import { describe, expect, it } from "vitest";
 import type { Page, PageQuery } from "../../journal/history.ts";
 import type { Claim } from "../../journal/work.ts";
@@ -258,6 +259,53 @@ export function testHistory(subject: JournalSubject): void {
         ["b", "TIMEOUT", 1],
       ]);
       expect(groups[0]?.newest).toMatchObject({ process: "a", state: "dead" });
+    });
+
+    it("takes for one error what differs in numbers, ids and quoted values only", async () => {
+      const t = await tests.open();
+      await t.emitMany(4, () => ({ to: ["a"] }));
+      const messages = [
+        'order 17 of "Ann" is late',
+        'order 4 of "Bob" is late',
+        "order is late",
+        "order 5 of 'C' is late",
+      ];
+      for (const [index, claim] of (await t.take("a", 4)).entries()) {
+        const message = messages[index] as string;
+        await t.settle(claim, { type: "dead", error: { code: "RUN_FAILED", message } });
+      }
+      const groups = await t.journal.history.deadLetters();
+      expect(groups.map(({ count }) => count)).toEqual([3, 1]);
+      const [large, small] = groups;
+      expect(large?.error.message).toBe(messages[3]);
+      expect(large?.samples).toHaveLength(3);
+      expect(large?.samples[0]).toBe(large?.newest.id);
+      expect(Date.parse(large?.firstSeen ?? "")).toBeLessThanOrEqual(Date.parse(large?.lastSeen ?? ""));
+      expect(Date.parse(large?.firstSeen ?? "")).toBeGreaterThan(0);
+      const { items } = await t.journal.history.runs({
+        state: "dead",
+        fingerprint: large?.fingerprint as string,
+      });
+      expect(items.map(({ id }) => id)).toEqual(large?.samples);
+      expect(small?.fingerprint).not.toBe(large?.fingerprint);
+    });
+
+    it("finds runs by the input and time of their event, and by text in id and error", async () => {
+      const t = await tests.open();
+      const early = await t.emit({ to: ["a"], time: 1_000 });
+      const late = await t.emit({ to: ["a"], time: 2_000 });
+      const other = await t.emit({ to: ["a"], time: 3_000, trigger: "other" });
+      for (const claim of await t.take("a", 3)) {
+        const message = claim.event.uid === late ? "The Disk is full" : "no";
+        await t.settle(claim, { type: "dead", error: { code: "RUN_FAILED", message } });
+      }
+      const found = async (query: RunQuery): Promise<readonly string[]> =>
+        (await t.journal.history.runs(query)).items.map(({ event }) => event);
+      expect(await found({ input: "other" })).toEqual([other]);
+      expect(await found({ since: 1_000, until: 3_000 })).toEqual([late, early]);
+      expect(await found({ text: "disk IS" })).toEqual([late]);
+      expect(await found({ text: early.toUpperCase(), state: "dead" })).toEqual([early]);
+      expect(await found({ text: "%" })).toEqual([]);
     });
 
     it("counts events per trigger and runs per state", async () => {

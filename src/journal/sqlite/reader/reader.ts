@@ -11,6 +11,7 @@ import type {
   PageQuery,
   RunQuery,
 } from "../../history.ts";
+import { groupDeadLetters } from "../../dead-letters.ts";
 import { readCursor, readLimit, toCursor, toEventRow } from "../../rows.ts";
 import { STREAM_CODES } from "../layout.ts";
 import { readCounters } from "./counters.ts";
@@ -123,19 +124,18 @@ export class Reader {
   }
 
   deadLetters(): DeadLetterGroup[] {
-    const groups = this.#tables.all(
-      "select process, code, count(*), max(id) from runs indexed by runs_failed where state >= 4 and state = 4 group by process, code order by 3 desc, 4 desc",
+    const rows = this.#tables.iterate(
+      "select process, code, message, count(*), min(finished), max(finished), max(id) from runs indexed by runs_failed where state >= 4 and state = 4 group by process, code, message",
     );
-    return groups.map(([, , count, newest]) => {
-      const run = this.#tables.runByKey(newest as number);
-      const row = toRunRow(run, undefined);
-      return {
-        process: row.process,
-        error: row.error ?? { code: "RUN_FAILED", message: "" },
-        count: count as number,
-        newest: row,
-      };
-    });
+    const same = Iterator.from(rows).map(([process, code, message, count, first, last, newest]) => ({
+      process: this.#tables.nameOf(process as number),
+      error: { code: (code as string | null) ?? "RUN_FAILED", message: (message as string | null) ?? "" },
+      count: count as number,
+      first: (first as number | null) ?? 0,
+      last: (last as number | null) ?? 0,
+      newest: newest as number,
+    }));
+    return groupDeadLetters(same, (key) => toRunRow(this.#tables.runByKey(key), undefined));
   }
 
   counters(taken: Taken): Counters {

@@ -1,5 +1,6 @@
 import type { RunRow } from "../../../model/run.ts";
 import type { Page, RunQuery } from "../../history.ts";
+import { runFilter } from "../../run-filter.ts";
 import { readCursor, readLimit, toCursor } from "../../rows.ts";
 import { QUEUED, RETRYING, RUNNING, RUNS_PER_EVENT, STATE_NAMES, WAITING } from "../../run-code.ts";
 import { claimOf, RUN_COLUMNS, toRunRow, type StoredRun } from "./rows.ts";
@@ -8,16 +9,23 @@ import type { Tables, Taken } from "./tables.ts";
 /** Up to so many open runs are sorted; beyond it, the newest are found sooner by walking back from the end. */
 const SORTED = 50_000;
 
-/** A page of runs, newest first. */
+/** So many runs are held against a filter for one page: the reader is for all. */
+const LOOKED_AT = 20_000;
+
+/** A page of runs, newest first. With a filter it may be short, and still have a next one. */
 export function pageOfRuns(tables: Tables, query: RunQuery, taken: Taken): Page<RunRow> {
   const limit = readLimit(query);
   const before = readCursor("run", query) ?? Number.MAX_SAFE_INTEGER;
   const rows: RunRow[] = [];
   let last = 0;
+  const filter = runFilter(query);
+  let looked = 0;
   for (const run of matching(tables, query, before, taken)) {
-    if (rows.length === limit) return { items: rows, next: toCursor("run", last) };
-    rows.push(toRunRow(run, claimOf(run, taken)));
+    if (rows.length === limit || looked === LOOKED_AT) return { items: rows, next: toCursor("run", last) };
     last = run.key;
+    looked += 1;
+    const row = toRunRow(run, claimOf(run, taken));
+    if (filter === undefined || filter(row, () => tables.factsOf(run.key))) rows.push(row);
   }
   return { items: rows, next: null };
 }

@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { SluiceError } from "../../../model/errors.ts";
+import type { EventFacts } from "../../run-filter.ts";
 import { RUNS_PER_EVENT } from "../../run-code.ts";
 import type { TakenRun } from "../layout.ts";
 import { readUid, writeUid } from "../uid-blob.ts";
@@ -88,6 +89,12 @@ export class Tables {
         `journal ${this.#path}: an index names run ${key}, which is not there`,
       );
     return this.toStoredRun(row);
+  }
+
+  /** What filters ask of the event of a run. */
+  factsOf(run: number): EventFacts {
+    const [row] = this.all("select source, time from events where seq = ?", Math.floor(run / RUNS_PER_EVENT));
+    return { trigger: this.nameOf(row?.[0] as number), time: row?.[1] as number };
   }
 
   event(uid: string): Row | undefined {

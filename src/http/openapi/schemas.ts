@@ -1,0 +1,221 @@
+import { z } from "zod";
+import { OPERATIONS } from "../../model/operation.ts";
+import { RUN_STATES } from "../../model/run.ts";
+
+/** The shapes that the API answers and takes, by the name that its description gives them. */
+
+const time = z.iso.datetime();
+const error = z.object({ code: z.string(), message: z.string() });
+const count = z.int().min(0);
+
+const Event = z.object({
+  location: z.string(),
+  operation: z.enum(OPERATIONS),
+  id: z.string(),
+  trigger: z.string(),
+  uid: z.uuid(),
+  time,
+  key: z.string().optional(),
+  data: z.unknown().optional(),
+  headers: z.record(z.string(), z.string()).optional(),
+  cause: z.object({ runs: z.array(z.string()), hops: count, traceparent: z.string().optional() }).optional(),
+});
+
+const Run = z.object({
+  id: z.string(),
+  event: z.uuid(),
+  process: z.string(),
+  state: z.enum(RUN_STATES),
+  attempts: count,
+  dueAt: time.nullable(),
+  startedAt: time.nullable(),
+  finishedAt: time.nullable(),
+  error: error.nullable(),
+  replayOf: z.string().nullable(),
+});
+
+const Input = z.object({
+  name: z.string(),
+  type: z.string(),
+  state: z.enum(["starting", "running", "backing off", "paused", "standby", "failed", "finished", "stopped"]),
+  restarts: count,
+  lastEventAt: time.nullable(),
+  lastError: error.nullable(),
+  silent: z.boolean(),
+});
+
+const Process = z.object({
+  name: z.string(),
+  type: z.string(),
+  state: z.enum(["running", "paused", "draining", "stopped"]),
+  concurrency: count,
+  running: count,
+  abandoned: count,
+  runs: z.partialRecord(z.enum(RUN_STATES), count),
+});
+
+const Attempt = z.object({
+  attempt: z.int().min(1),
+  fence: count,
+  version: count,
+  startedAt: time,
+  finishedAt: time.nullable(),
+  outcome: z.enum(["running", "succeeded", "failed", "cancelled", "released", "abandoned"]),
+  error: error.nullable(),
+});
+
+const LogLine = z.object({
+  time,
+  attempt: z.int().min(1),
+  stream: z.enum(["log", "stdout", "stderr", "progress"]),
+  text: z.string(),
+});
+
+const DeadLetterGroup = z.object({
+  fingerprint: z.string(),
+  process: z.string(),
+  error,
+  count: z.int().min(1),
+  firstSeen: time,
+  lastSeen: time,
+  newest: Run,
+  samples: z.array(z.string()),
+});
+
+const Graph = z.object({
+  nodes: z.array(
+    z.object({
+      id: z.string(),
+      role: z.enum(["input", "process", "dataset"]),
+      name: z.string(),
+      type: z.string(),
+    }),
+  ),
+  edges: z.array(
+    z.object({
+      from: z.string(),
+      to: z.string(),
+      kind: z.enum(["link", "reads", "writes"]),
+      operations: z.array(z.string()).optional(),
+      locations: z.array(z.string()).optional(),
+      when: z.string().optional(),
+      loop: z.boolean().optional(),
+    }),
+  ),
+});
+
+const Pipeline = z.object({
+  name: z.string(),
+  state: z.enum(["new", "starting", "running", "stopping", "stopped"]),
+  journal: z.object({
+    id: z.string().nullable(),
+    epoch: z.int().nullable(),
+    durable: z.boolean(),
+    healthy: z.boolean(),
+  }),
+  openRuns: count,
+  config: z.unknown(),
+});
+
+const NewEvent = z.strictObject({
+  trigger: z.string().optional(),
+  location: z.string().optional(),
+  operation: z.string().optional(),
+  id: z.string().optional(),
+  uid: z.uuid().optional(),
+  time: z.union([z.string(), z.number()]).optional(),
+  key: z.string().optional(),
+  data: z.unknown().optional(),
+  headers: z.record(z.string(), z.string()).optional(),
+});
+
+const Replay = z.strictObject({ data: z.unknown().optional() });
+
+const BulkReplay = z.strictObject({
+  filter: z.strictObject({
+    state: z.enum(["dead", "cancelled", "succeeded"]).optional(),
+    process: z.string().optional(),
+    event: z.uuid().optional(),
+    fingerprint: z.string().optional(),
+  }),
+  dryRun: z.boolean().optional(),
+});
+
+const Nothing = z.strictObject({});
+
+const Problem = z.object({
+  type: z.literal("about:blank"),
+  title: z.string(),
+  status: z.int(),
+  code: z.string(),
+  detail: z.string(),
+});
+
+export type SchemaName =
+  | "Attempt"
+  | "Attempts"
+  | "BulkReplay"
+  | "DeadLetterGroup"
+  | "DeadLetters"
+  | "Emitted"
+  | "Event"
+  | "Events"
+  | "Graph"
+  | "Input"
+  | "Inputs"
+  | "Journey"
+  | "LogLine"
+  | "Logs"
+  | "NewEvent"
+  | "Nothing"
+  | "Pipeline"
+  | "Problem"
+  | "Process"
+  | "Processes"
+  | "Replay"
+  | "Replayed"
+  | "Run"
+  | "RunOutcome"
+  | "Runs"
+  | "Status"
+  | "Text"
+  | "Whatever";
+
+export const SCHEMAS: Readonly<Record<SchemaName, z.ZodType>> = {
+  Attempt,
+  Attempts: listOf(Attempt),
+  BulkReplay,
+  DeadLetters: listOf(DeadLetterGroup),
+  DeadLetterGroup,
+  Emitted: z.object({
+    uid: z.uuid().optional(),
+    duplicate: z.literal(true).optional(),
+    filtered: z.literal(true).optional(),
+  }),
+  Event,
+  Events: listOf(Event),
+  Graph,
+  Input,
+  Inputs: listOf(Input),
+  Journey: z.object({ event: Event, runs: z.array(Run), caused: z.array(Event) }),
+  LogLine,
+  Logs: listOf(LogLine),
+  NewEvent,
+  Nothing,
+  Pipeline,
+  Problem,
+  Process,
+  Processes: listOf(Process),
+  Replay,
+  Replayed: z.object({ matched: count, replayed: count }),
+  Run,
+  RunOutcome: z.object({ id: z.string(), ok: z.literal(true), run: z.string().optional() }),
+  Runs: listOf(Run),
+  Status: z.object({ status: z.string() }),
+  Text: z.string(),
+  Whatever: z.unknown(),
+};
+
+function listOf(row: z.ZodType): z.ZodType {
+  return z.object({ items: z.array(row), next: z.string().nullable() });
+}
