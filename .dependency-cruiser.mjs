@@ -27,13 +27,14 @@ const ROOMS = {
   journal: ["model/"],
   engine: ["model/", "topology/", ...PORTS],
   postgres: ["model/"],
+  kafka: ["model/"],
   net: ["model/"],
   child: ["model/"],
   config: ["model/", "topology/", ...ENGINE_FACE],
   http: ["model/", ...ENGINE_FACE, "journal/history.ts", "journal/journal.ts"],
-  observe: ["model/", ...ENGINE_FACE],
+  observe: ["model/", ...ENGINE_FACE, "journal/diagnostics.ts"],
 };
-const SHARED_BY_KINDS = ["model/", "postgres/", "net/", "child/"];
+const SHARED_BY_KINDS = ["model/", "postgres/", "kafka/", "net/", "child/"];
 
 const TEST = "\\.test(-d|-helper)?\\.ts$";
 const literal = (path) => path.replaceAll(".", "\\.");

@@ -9,7 +9,7 @@ export const HOPS_HEADER = "x-sluice-hops";
 const HOPS = /^\d{1,6}$/;
 
 /** The run that sent a request, without its trace context; `undefined` if the headers name none, or no run's id. */
-export function readSendingRun(headers: Headers): Cause | undefined {
+export function readSendingRun(headers: { get(name: string): string | null }): Cause | undefined {
   const run = headers.get(RUN_HEADER);
   if (run === null || parseRunId(run) === undefined) return undefined;
   const hops = headers.get(HOPS_HEADER) ?? "";

@@ -4,9 +4,9 @@ import type { Cause, EventInit } from "../../model/event.ts";
 import { parseOperation } from "../../model/operation.ts";
 import { parseRunId } from "../../model/run.ts";
 import { isTraceparent } from "../../model/traceparent.ts";
+import { readBinary, readStructured } from "../../net/cloudevents.ts";
 import { parseJson } from "./body.ts";
-import { readBinary, readStructured } from "./cloudevents.ts";
-import { compilePointer, type Pointer } from "./pointer.ts";
+import { compilePointer, type Pointer } from "../../net/pointer.ts";
 
 /** Fields of an event that a JSON Pointer can pick out of a body. */
 export type Field = "location" | "operation" | "id" | "key" | "time" | "data";
@@ -64,7 +64,7 @@ export function createDecoder(options: DecoderOptions): Decoder {
     if (type.startsWith("application/cloudevents") && type !== STRUCTURED_TYPE) throw unsupported(type);
     if (type === STRUCTURED_TYPE) return readStructured(objectIn(body));
     if (headers.has("ce-specversion")) {
-      return readBinary(headers, body.length === 0 ? undefined : parseJson(body));
+      return readBinary(cloudEventHeaders(headers), body.length === 0 ? undefined : parseJson(body));
     }
     const object = objectIn(body);
     if (pointers.length > 0) return { event: picked(pointers, object) };
@@ -85,6 +85,23 @@ export function createDecoder(options: DecoderOptions): Decoder {
       ...(delivery !== undefined && { delivery }),
     };
   };
+}
+
+/** The attributes of a CloudEvent in `ce-` headers, percent-encoded (HTTP binding, section 3.1.3.2). */
+function cloudEventHeaders(headers: Headers): ReadonlyMap<string, string> {
+  const attributes = new Map<string, string>();
+  for (const [name, value] of headers) {
+    if (name.startsWith("ce-")) attributes.set(name.slice(3), percentDecode(value));
+  }
+  return attributes;
+}
+
+function percentDecode(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
 }
 
 /** The type in lower case, JSON if there is none. @throws SluiceError UNSUPPORTED_MEDIA_TYPE */

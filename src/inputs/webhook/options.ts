@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isSecret, type SignatureScheme } from "../../net/signature.ts";
-import { isPointer } from "./pointer.ts";
+import { isPointer } from "../../net/pointer.ts";
 
 /** JSON Pointers (RFC 6901) to the fields of an event in a body. What one does not find gets its default. */
 export interface PickedFields {

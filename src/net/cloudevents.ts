@@ -1,6 +1,6 @@
-import { SluiceError } from "../../model/errors.ts";
-import type { EventInit } from "../../model/event.ts";
-import { parseOperation, type Operation } from "../../model/operation.ts";
+import { SluiceError } from "../model/errors.ts";
+import type { EventInit } from "../model/event.ts";
+import { parseOperation, type Operation } from "../model/operation.ts";
 
 /** What a CloudEvent says, apart from its data (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md). */
 type Attributes = ReadonlyMap<string, string>;
@@ -37,12 +37,8 @@ export function readStructured(body: Readonly<Record<string, unknown>>): CloudEv
   return toEvent(attributes, structuredData(body, attributes.get("datacontenttype")));
 }
 
-/** The binary mode: attributes in `ce-` headers, percent-encoded (HTTP binding, section 3.1.3.2). */
-export function readBinary(headers: Headers, data: unknown): CloudEvent {
-  const attributes = new Map<string, string>();
-  for (const [name, value] of headers) {
-    if (name.startsWith("ce-")) attributes.set(name.slice(3), decode(value));
-  }
+/** The binary mode: each attribute is a header of the transport, whose binding says how it is called and written. */
+export function readBinary(attributes: ReadonlyMap<string, string>, data: unknown): CloudEvent {
   return toEvent(attributes, data);
 }
 
@@ -103,14 +99,6 @@ function required(attributes: Attributes, name: string): string {
   const value = attributes.get(name);
   if (value !== undefined && value !== "") return value;
   throw invalid(`the attribute ${name} is missing`);
-}
-
-function decode(value: string): string {
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value;
-  }
 }
 
 function invalid(message: string): SluiceError {
