@@ -10,14 +10,13 @@ export class WriterLink {
   readonly #worker: Worker;
   readonly #path: string;
   readonly #expected: { readonly onReply: Handler; readonly onLost: (error: SluiceError) => void }[] = [];
-  #first = 0;
   #lost: SluiceError | undefined;
   readonly #exited: Promise<void>;
 
   private constructor(worker: Worker, path: string) {
     this.#worker = worker;
     this.#path = path;
-    worker.on("message", (reply: FromWriter) => this.#next()?.onReply(reply));
+    worker.on("message", (reply: FromWriter) => this.#expected.shift()?.onReply(reply));
     worker.on("error", (error) => this.#lose(error instanceof Error ? error : new Error(String(error))));
     this.#exited = new Promise((resolve) => {
       worker.on("exit", () => {
@@ -76,15 +75,6 @@ export class WriterLink {
     await this.#exited;
   }
 
-  #next(): { readonly onReply: Handler; readonly onLost: (error: SluiceError) => void } | undefined {
-    const next = this.#expected[this.#first++];
-    if (this.#first === this.#expected.length) {
-      this.#expected.length = 0;
-      this.#first = 0;
-    }
-    return next;
-  }
-
   #lose(cause: Error): void {
     if (this.#lost !== undefined) return;
     this.#lost = new SluiceError(
@@ -92,7 +82,6 @@ export class WriterLink {
       `the writer of journal ${this.#path} is gone: ${cause.message}; start anew`,
       { cause },
     );
-    for (let waiting = this.#next(); waiting !== undefined; waiting = this.#next())
-      waiting.onLost(this.#lost);
+    for (const waiting of this.#expected.splice(0)) waiting.onLost(this.#lost);
   }
 }
