@@ -64,6 +64,7 @@ export async function openStopped(
         concurrency: 0,
         running: 0,
         abandoned: 0,
+        lastError: null,
         runs: counters.runs[component.name] ?? {},
       })),
     graph: refuse,

@@ -1,13 +1,15 @@
 import { sleep, type Timer } from "../model/clock.ts";
 import type { Process } from "../model/component.ts";
-import { isSluiceError, type SluiceError } from "../model/errors.ts";
+import { isSluiceError, type ErrorRecord, type SluiceError } from "../model/errors.ts";
 import type { Logger } from "../model/logger.ts";
 import type { Claim, Work } from "../journal/work.ts";
+import { Opening } from "./opening.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { backOff } from "./retry-policy.ts";
 import { Runner, type RunnerHost } from "./runner.ts";
 import type { ResolvedProcessSettings } from "./settings.ts";
 import type { SharedSlots } from "./shared-slots.ts";
+import { SlotQueue } from "./slot-queue.ts";
 
 /** What all lanes of an engine have in common. */
 export interface LaneHost extends RunnerHost {
@@ -23,7 +25,6 @@ export interface LaneHost extends RunnerHost {
  * and how many runs an unclean stop leaves in doubt (`Work.suspects` goes as far back).
  */
 const UNSETTLED_LIMIT = 1_000;
-const OPEN_AGAIN = { initial: 500, max: 30_000, factor: 2 };
 const TAKE_AGAIN = { initial: 50, max: 5_000, factor: 2 };
 
 /** Takes the due runs of one process, as many at a time as it may have. */
@@ -33,23 +34,19 @@ export class Lane {
   readonly settings: ResolvedProcessSettings;
   readonly #host: LaneHost;
   readonly #runner: Runner;
-  /** Taken, but without a slot of the total limit. */
-  readonly #pending: Claim[] = [];
+  readonly #opening: Opening;
+  /** Where claims wait under a total limit; `undefined` without one. */
+  readonly #slots: SlotQueue | undefined;
   /** Fences of claims that were cancelled while they were on their way here. */
   readonly #cancelled = new Set<number>();
   readonly #rate: RateLimit | undefined;
   /** Ends the current wait for a due run: the lane is paused or closed. */
   #taking = new AbortController();
   readonly #closing = new AbortController();
-  /** Slots of the total limit that it holds, beyond the one of its own. */
-  #borrowed = 0;
-  #isStarting = false;
   #loop: Promise<void> = Promise.resolve();
   #wake: (() => void) | undefined;
   #paused: boolean;
-  #opened = false;
-  #disposed = false;
-  #opening: Promise<boolean> | undefined;
+  #isGone = false;
 
   constructor(host: LaneHost, process: Process, settings: ResolvedProcessSettings) {
     this.name = process.name;
@@ -59,7 +56,20 @@ export class Lane {
     this.#runner = new Runner(host, process, settings, this);
     this.#paused = !settings.enabled;
     this.#rate = settings.rate && new RateLimit(settings.rate, host.clock);
-    host.shared?.join();
+    this.#slots = host.shared && new SlotQueue(host.shared, this);
+    this.#opening = new Opening({
+      process,
+      owner: {
+        pipeline: host.pipeline,
+        journalId: host.journalId,
+        epoch: host.epoch,
+        log: host.logger(process.name),
+      },
+      clock: host.clock,
+      errors: host.errors,
+      redact: host.redact,
+      signal: this.#closing.signal,
+    });
   }
 
   get running(): number {
@@ -72,6 +82,16 @@ export class Lane {
 
   get isPaused(): boolean {
     return this.#paused;
+  }
+
+  /** Whether it could not be opened: it is tried again. */
+  get isBackingOff(): boolean {
+    return this.#opening.isBackingOff;
+  }
+
+  /** Why it could not be opened the last time; `null` if it always could. */
+  get lastError(): ErrorRecord | null {
+    return this.#opening.lastError;
   }
 
   start(): void {
@@ -97,24 +117,24 @@ export class Lane {
 
   /** Aborts the attempt with this fence, if it is here. */
   cancel(fence: number, message: string): void {
-    const index = this.#pending.findIndex((claim) => claim.fence === fence);
+    const pending = this.#slots?.remove(fence);
     // A cancelled claim is settled all the same: only then does the next run of its key go on.
-    if (index >= 0) this.#runner.release(this.#pending.splice(index, 1)[0] as Claim);
+    if (pending !== undefined) this.#runner.release(pending);
     else if (!this.#runner.cancel(fence, message)) this.#cancelled.add(fence);
   }
 
   /** Whether one more may start now, within its own slot of the total limit. */
   get hasRoom(): boolean {
-    return this.#room() > 0 && (this.#host.shared === undefined || this.#runner.running === 0);
+    return this.#room() > 0 && (this.#slots === undefined || this.#runner.running === 0);
   }
 
   /** Runs one claim that was not taken by the lane itself; resolves once its outcome is durable. */
   async runAlone(claim: Claim): Promise<void> {
-    const isOpen = await this.#open();
+    const isOpen = await this.#opening.open();
     // It may have been cancelled, and the lane paused or closed, since the claim was asked for.
     const isUnwanted = this.#cancelled.delete(claim.fence) || this.#taking.signal.aborted;
     if (!isOpen || isUnwanted) this.#runner.release(claim);
-    else await new Promise<void>((resolve) => this.#begin(claim, resolve));
+    else await new Promise<void>((resolve) => this.begin(claim, resolve));
   }
 
   /** Takes nothing more; what runs goes on. */
@@ -143,30 +163,13 @@ export class Lane {
 
   /** Lets go of what the process holds. */
   async dispose(): Promise<void> {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.#host.shared?.leave();
-    if (this.#opened) await this.#closeProcess();
-  }
-
-  async #closeProcess(): Promise<void> {
-    try {
-      await this.process.close?.();
-    } catch (error) {
-      this.#host.errors.reportThrown(error, "RUN_FAILED", `process "${this.name}" could not be closed`);
-    }
-  }
-
-  slotFreed(): void {
-    this.#startPending();
+    if (!this.#isGone) this.#slots?.leave();
+    this.#isGone = true;
+    await this.#opening.dispose();
   }
 
   attemptEnded(): void {
-    if (this.#borrowed > 0 && this.#borrowed >= this.#runner.running) {
-      this.#borrowed -= 1;
-      this.#host.shared?.give();
-    }
-    if (this.#pending.length > 0) this.#startPending();
+    this.#slots?.attemptEnded();
     this.#signalRoom();
   }
 
@@ -181,7 +184,7 @@ export class Lane {
         await this.#waitForRoom();
         continue;
       }
-      if (!this.#opened && !(await this.#open())) continue;
+      if (!this.#opening.isOpen && !(await this.#opening.open())) continue;
       this.#start(await this.#takeSome(room));
     }
   }
@@ -204,36 +207,21 @@ export class Lane {
   #start(claims: readonly Claim[]): void {
     for (const claim of claims) {
       if (this.#taking.signal.aborted || this.#cancelled.has(claim.fence)) this.#runner.release(claim);
-      else if (this.#host.shared === undefined) this.#begin(claim);
-      else this.#pending.push(claim);
+      else if (this.#slots === undefined) this.begin(claim);
+      else this.#slots.add(claim);
     }
     if (this.#cancelled.size > 0) this.#cancelled.clear();
-    this.#startPending();
+    this.#slots?.start();
   }
 
-  #begin(claim: Claim, onSettled?: () => void): void {
+  /** Begins a claim that has its slot. */
+  begin(claim: Claim, onSettled?: () => void): void {
     this.#rate?.spend();
     this.#runner.begin(claim, onSettled);
   }
 
-  #startPending(): void {
-    // A run that ends while it begins calls back: the loop below goes on by itself, without growing the stack.
-    if (this.#isStarting) return;
-    this.#isStarting = true;
-    while (this.#pending.length > 0 && this.#tryTakeSlot()) this.#begin(this.#pending.shift() as Claim);
-    this.#isStarting = false;
-  }
-
-  /** The first run stands in the lane's own slot, further ones in slots that all lanes share. */
-  #tryTakeSlot(): boolean {
-    if (this.#runner.running === 0) return true;
-    if (this.#host.shared?.tryTake(this) !== true) return false;
-    this.#borrowed += 1;
-    return true;
-  }
-
   #releasePending(): void {
-    for (const claim of this.#pending.splice(0)) this.#runner.release(claim);
+    for (const claim of this.#slots?.clear() ?? []) this.#runner.release(claim);
   }
 
   /** How many runs may be taken now. */
@@ -242,12 +230,17 @@ export class Lane {
     const free = this.#free();
     if (this.#rate === undefined) return free;
     // What waits for a slot has its start coming.
-    const pending = this.#pending.length;
+    const pending = this.#pending;
     return Math.max(0, this.#rate.available(free + pending) - pending);
   }
 
   #free(): number {
-    return Math.max(0, this.settings.concurrency - this.#runner.running - this.#pending.length);
+    return Math.max(0, this.settings.concurrency - this.#runner.running - this.#pending);
+  }
+
+  /** Taken, but without a slot of the total limit. */
+  get #pending(): number {
+    return this.#slots === undefined ? 0 : this.#slots.size;
   }
 
   async #waitForRoom(): Promise<void> {
@@ -255,8 +248,7 @@ export class Lane {
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
       const waitsForRate = this.#rate !== undefined && !this.#paused && this.#free() > 0;
-      if (waitsForRate)
-        timer = this.#host.clock.setTimer(this.#rate?.delay(this.#pending.length) ?? 0, resolve);
+      if (waitsForRate) timer = this.#host.clock.setTimer(this.#rate?.delay(this.#pending) ?? 0, resolve);
     });
     timer?.cancel();
   }
@@ -266,34 +258,5 @@ export class Lane {
     if (wake === undefined) return;
     this.#wake = undefined;
     wake();
-  }
-
-  /** Opens the process once, however many ask. Answers `false` if the lane stopped before that worked. */
-  #open(): Promise<boolean> {
-    return (this.#opening ??= this.#tryToOpen());
-  }
-
-  async #tryToOpen(): Promise<boolean> {
-    const { pipeline, journalId, epoch } = this.#host;
-    const owner = { pipeline, journalId, epoch, log: this.#host.logger(this.name) };
-    for (let failures = 1; !this.#closing.signal.aborted; failures += 1) {
-      try {
-        await this.process.open?.(owner);
-        if (this.#disposed) {
-          await this.#closeProcess();
-          return false;
-        }
-        this.#opened = true;
-        return true;
-      } catch (error) {
-        this.#host.errors.reportThrown(
-          error,
-          "RUN_FAILED",
-          `process "${this.name}" could not be opened; trying again`,
-        );
-        await sleep(this.#host.clock, backOff(OPEN_AGAIN, failures), this.#closing.signal);
-      }
-    }
-    return false;
   }
 }

@@ -15,10 +15,17 @@ export function processRow(lane: Lane, runs: RunCounts, isDraining: boolean): Pr
   return {
     name: lane.name,
     type: lane.process.type ?? "custom",
-    state: lane.isPaused ? "paused" : isDraining ? "draining" : "running",
+    state: stateOf(lane, isDraining),
     concurrency: lane.settings.concurrency,
     running: lane.running,
     abandoned: lane.abandoned,
+    lastError: lane.lastError,
     runs,
   };
+}
+
+function stateOf(lane: Lane, isDraining: boolean): ProcessRow["state"] {
+  if (lane.isPaused) return "paused";
+  if (lane.isBackingOff) return "backing off";
+  return isDraining ? "draining" : "running";
 }

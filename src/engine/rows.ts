@@ -28,12 +28,15 @@ export interface InputRow {
 export interface ProcessRow {
   readonly name: string;
   readonly type: string;
-  readonly state: "running" | "paused" | "draining" | "stopped";
+  /** `backing off`: it could not be opened, which is tried again; until then no run begins. */
+  readonly state: "running" | "backing off" | "paused" | "draining" | "stopped";
   readonly concurrency: number;
   /** Attempts under way. */
   readonly running: number;
   /** Attempts that ignored their signal and still go on, though their slot was freed. */
   readonly abandoned: number;
+  /** Why it could not be opened the last time; `null` if it always could. */
+  readonly lastError: ErrorRecord | null;
   /** Runs per state, as the journal counts them. */
   readonly runs: Readonly<Partial<Record<RunState, number>>>;
 }

@@ -217,3 +217,32 @@ test("a process that cannot be opened is opened again until it can, and its runs
     expect.stringContaining("not yet"),
   ]);
 });
+
+test("a process that cannot be opened says so, begins nothing, and goes on once it can", async () => {
+  let isBroken = true;
+  const secret = (text: string): string => text.replaceAll("hunter2", "***");
+  await using pipeline = createTestPipeline({ redact: secret });
+  const { orchestrator, clock } = pipeline;
+  let runs = 0;
+  orchestrator.addProcess({
+    name: "work",
+    async open() {
+      if (isBroken) throw new Error("no module for hunter2");
+    },
+    run: () => void (runs += 1),
+  });
+  orchestrator.addLink("source", "work");
+  await orchestrator.start();
+  await pipeline.emit();
+  await clock.advance(60_000);
+  const lastError = { code: "RUN_FAILED", message: "no module for ***" };
+  expect(await orchestrator.processes()).toMatchObject([
+    { name: "work", state: "backing off", lastError, running: 0, runs: { queued: 1 } },
+  ]);
+  expect(runs).toBe(0);
+  isBroken = false;
+  await clock.advance(60_000);
+  expect(await orchestrator.processes()).toMatchObject([
+    { name: "work", state: "running", lastError, runs: { succeeded: 1 } },
+  ]);
+});

@@ -56,6 +56,7 @@ export interface ProcessRow {
   readonly concurrency: number;
   readonly running: number;
   readonly abandoned: number;
+  readonly lastError: ErrorRecord | null;
   readonly runs: Readonly<Partial<Record<RunState, number>>>;
 }
 

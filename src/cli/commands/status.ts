@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { InputRow, ProcessRow } from "../../engine/rows.ts";
+import type { ErrorRecord } from "../../model/errors.ts";
 import { withClient, withTarget } from "../connect.ts";
 import type { Target } from "../locate.ts";
 import { colours, paintState, print, printJson, stateCell, table, type Cell } from "../output.ts";
@@ -45,7 +46,14 @@ export function configure(command: Command): void {
 }
 
 const COUNTED = ["queued", "waiting", "retrying", "succeeded", "dead", "cancelled"] as const;
-const PROCESS_HEAD = ["PROCESS", "TYPE", "STATE", "RUNNING", ...COUNTED.map((state) => state.toUpperCase())];
+const PROCESS_HEAD = [
+  "PROCESS",
+  "TYPE",
+  "STATE",
+  "RUNNING",
+  ...COUNTED.map((state) => state.toUpperCase()),
+  "LAST ERROR",
+];
 
 function inputCells({
   name,
@@ -56,17 +64,21 @@ function inputCells({
   lastError,
   silent,
 }: InputRow): readonly Cell[] {
-  const error = lastError === null ? "" : clip(`${lastError.code} ${lastError.message}`, 80);
   return [
     name,
     type,
     stateCell(state),
     restarts,
     `${localTime(lastEventAt)}${silent ? " (silent)" : ""}`,
-    error,
+    errorCell(lastError),
   ];
 }
 
-function processCells({ name, type, state, running, runs }: ProcessRow): readonly Cell[] {
-  return [name, type, stateCell(state), running, ...COUNTED.map((counted) => runs[counted] ?? 0)];
+function processCells({ name, type, state, running, runs, lastError }: ProcessRow): readonly Cell[] {
+  const counts = COUNTED.map((counted) => runs[counted] ?? 0);
+  return [name, type, stateCell(state), running, ...counts, errorCell(lastError)];
+}
+
+function errorCell(error: ErrorRecord | null): Cell {
+  return error === null ? "" : clip(`${error.code} ${error.message}`, 80);
 }

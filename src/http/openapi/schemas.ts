@@ -47,10 +47,11 @@ const Input = z.object({
 const Process = z.object({
   name: z.string(),
   type: z.string(),
-  state: z.enum(["running", "paused", "draining", "stopped"]),
+  state: z.enum(["running", "backing off", "paused", "draining", "stopped"]),
   concurrency: count,
   running: count,
   abandoned: count,
+  lastError: error.nullable(),
   runs: z.partialRecord(z.enum(RUN_STATES), count),
 });
 

@@ -71,10 +71,10 @@ function InputPart({ row, series }: { row: InputRow; series: Series | undefined 
   const health = inputHealth(row);
   return (
     <>
-      <div class="row">
+      <div class="row between">
         <State tone={health.tone}>{health.word}</State>
+        <Buttons role="input" name={row.name} state={row.state} />
       </div>
-      <Buttons role="input" name={row.name} state={row.state} />
       <section>
         <div class="tiles three">
           <Tile label="Rate" value={formatRate(rateOf(series))} />
@@ -107,10 +107,10 @@ function ProcessPart({ row, series }: { row: ProcessRow; series: Series | undefi
   const last = series?.samples.findLast(({ duration }) => duration !== undefined)?.duration;
   return (
     <>
-      <div class="row">
+      <div class="row between">
         <State tone={health.tone}>{health.word}</State>
+        <Buttons role="process" name={row.name} state={row.state} />
       </div>
-      <Buttons role="process" name={row.name} state={row.state} />
       <section>
         <div class="tiles">
           <Tile label="Rate" value={formatRate(rateOf(series))} />
@@ -131,6 +131,12 @@ function ProcessPart({ row, series }: { row: ProcessRow; series: Series | undefi
         <h3>Mean duration</h3>
         <DurationChart samples={series?.samples ?? []} />
       </section>
+      {row.lastError !== null && (
+        <section>
+          <h3>Why it could not be opened the last time</h3>
+          <ErrorBox error={row.lastError} />
+        </section>
+      )}
       <LastErrors process={row.name} dead={row.runs.dead ?? 0} />
     </>
   );

@@ -1,0 +1,95 @@
+import { sleep, type Clock } from "../model/clock.ts";
+import type { Process, ProcessOwner } from "../model/component.ts";
+import { toErrorRecord, type ErrorRecord } from "../model/errors.ts";
+import type { Redact } from "../model/mask.ts";
+import type { ErrorStream } from "./error-stream.ts";
+import { redactError } from "./outcome.ts";
+import { backOff } from "./retry-policy.ts";
+
+const AGAIN = { initial: 500, max: 30_000, factor: 2 };
+
+export interface OpeningOptions {
+  readonly process: Process;
+  /** What the process is told of who opens it. */
+  readonly owner: ProcessOwner;
+  readonly clock: Clock;
+  readonly errors: ErrorStream;
+  readonly redact: Redact;
+  /** Aborted once the process takes nothing more: who is not open by then need not be. */
+  readonly signal: AbortSignal;
+}
+
+/** Opens a process before its first run, again and again until that works, and lets go of what it holds once. */
+export class Opening {
+  readonly #options: OpeningOptions;
+  #opening: Promise<boolean> | undefined;
+  #isOpen = false;
+  #isDisposed = false;
+  #isBackingOff = false;
+  #lastError: ErrorRecord | null = null;
+
+  constructor(options: OpeningOptions) {
+    this.#options = options;
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Whether the last try failed: it is tried again, and no run begins until that works. */
+  get isBackingOff(): boolean {
+    return this.#isBackingOff;
+  }
+
+  get lastError(): ErrorRecord | null {
+    return this.#lastError;
+  }
+
+  /** Opens it once, however many ask. Answers `false` if it was told to stop before that worked. */
+  open(): Promise<boolean> {
+    return (this.#opening ??= this.#tryToOpen());
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    if (this.#isOpen) await this.#close();
+  }
+
+  async #tryToOpen(): Promise<boolean> {
+    const { process, owner, signal } = this.#options;
+    for (let failures = 1; !signal.aborted; failures += 1) {
+      try {
+        await process.open?.(owner);
+      } catch (error) {
+        await this.#failed(error, failures);
+        continue;
+      }
+      if (this.#isDisposed) {
+        await this.#close();
+        return false;
+      }
+      this.#isOpen = true;
+      this.#isBackingOff = false;
+      return true;
+    }
+    return false;
+  }
+
+  async #failed(error: unknown, failures: number): Promise<void> {
+    const { process, errors, redact, clock, signal } = this.#options;
+    this.#lastError = redactError(toErrorRecord(error), redact);
+    errors.reportThrown(error, "RUN_FAILED", `process "${process.name}" could not be opened; trying again`);
+    this.#isBackingOff = true;
+    await sleep(clock, backOff(AGAIN, failures), signal);
+  }
+
+  async #close(): Promise<void> {
+    const { process, errors } = this.#options;
+    try {
+      await process.close?.();
+    } catch (error) {
+      errors.reportThrown(error, "RUN_FAILED", `process "${process.name}" could not be closed`);
+    }
+  }
+}
