@@ -3,10 +3,13 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks"
 import type { Live } from "../live.ts";
 import { rateOf } from "../measures.ts";
 import type { GraphEdge } from "../types.ts";
+import type { Tone } from "../health.ts";
 import { useNow } from "../parts/basics.tsx";
+import { Mark } from "../parts/mark.tsx";
 import { faceOf } from "./faces.ts";
-import { layOut, type Box, type Direction, type Layout, type Wire } from "./layout.ts";
+import { layOut, type Box, type Direction, type Layout } from "./layout.ts";
 import { Node } from "./node.tsx";
+import type { Wire } from "./draw.ts";
 import { useViewport, type Viewport } from "./viewport.ts";
 
 export interface DagProps {
@@ -31,7 +34,7 @@ export function Dag({ live, chosen, search, onOpen, onAction }: DagProps): VNode
     narrow.addEventListener("change", update);
     return () => narrow.removeEventListener("change", update);
   }, []);
-  const layout = useMemo(() => layOut(graph, direction), [graph, direction]);
+  const layout = useMemo(() => layOut(graph, direction, roomNow()), [graph, direction]);
   const svg = useRef<SVGSVGElement>(null);
   const view = useViewport(svg, layout);
   const now = useNow();
@@ -99,6 +102,7 @@ export function Dag({ live, chosen, search, onOpen, onAction }: DagProps): VNode
           ))}
         </g>
       </svg>
+      <Legend />
       <Zoom view={view} />
     </div>
   );
@@ -107,6 +111,13 @@ export function Dag({ live, chosen, search, onOpen, onAction }: DagProps): VNode
 function fittingDirection(): Direction {
   return matchMedia("(max-width: 860px)").matches ? "TB" : "LR";
 }
+
+/** About what the picture will have: it is laid out before it can be measured. */
+function roomNow(): { width: number; height: number } {
+  return { width: Math.max(320, innerWidth), height: Math.max(320, innerHeight - HEADINGS) };
+}
+
+const HEADINGS = 122;
 
 function matches({ node }: Box, needle: string): boolean {
   return node.name.toLowerCase().includes(needle) || node.type.toLowerCase().includes(needle);
@@ -180,6 +191,27 @@ function neighbour(layout: Layout, from: Box, key: string): Box | undefined {
     if (cost < least) [least, best] = [cost, box];
   }
   return best;
+}
+
+const LEGEND: readonly (readonly [Tone, string])[] = [
+  ["ok", "ready"],
+  ["busy", "working"],
+  ["warn", "needs a look"],
+  ["bad", "failing"],
+  ["idle", "not running"],
+];
+
+function Legend(): VNode {
+  return (
+    <div class="legend" aria-hidden="true">
+      {LEGEND.map(([tone, word]) => (
+        <span class="state" key={tone}>
+          <Mark tone={tone} label={word} />
+          {word}
+        </span>
+      ))}
+    </div>
+  );
 }
 
 function Zoom({ view }: { view: Viewport }): VNode {

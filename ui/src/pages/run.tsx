@@ -44,17 +44,19 @@ export function RunPage({ id }: { id: string }): VNode {
         <Actions row={row} data={event.value?.event.data} onDone={reload} />
       </div>
       <div class="two">
-        <section class="card pad">
-          <h2>State</h2>
-          <Facts row={row} />
-          {row.error !== null && <ErrorBox error={row.error} />}
-        </section>
+        <div class="stack">
+          <section class="card pad">
+            <h2>State</h2>
+            <Facts row={row} />
+            {row.error !== null && <ErrorBox error={row.error} />}
+          </section>
+          <section class="card pad">
+            <h2>Attempts</h2>
+            <Attempts attempts={attempts.value?.items ?? []} last={row.error?.message} />
+          </section>
+        </div>
         <EventCard event={event.value?.event} />
       </div>
-      <section class="card pad">
-        <h2>Attempts</h2>
-        <Attempts attempts={attempts.value?.items ?? []} />
-      </section>
       <section class="card pad">
         <h2>Logs</h2>
         <Logs run={row.id} isLive={!isSettled(row.state)} state={row.state} />
@@ -254,7 +256,8 @@ const OUTCOME_TONES = {
   abandoned: "warn",
 } as const;
 
-function Attempts({ attempts }: { attempts: readonly AttemptRow[] }): VNode {
+/** An error that is the run's own was told above. */
+function Attempts({ attempts, last }: { attempts: readonly AttemptRow[]; last: string | undefined }): VNode {
   if (attempts.length === 0) return <p class="muted">None has begun.</p>;
   const lanes: Lane[] = attempts.map((attempt) => ({
     key: String(attempt.attempt),
@@ -270,7 +273,7 @@ function Attempts({ attempts }: { attempts: readonly AttemptRow[] }): VNode {
     <>
       <Timeline label="Attempts of this run" lanes={lanes} />
       {attempts
-        .filter(({ error }) => error !== null)
+        .filter(({ error }) => error !== null && error.message !== last)
         .map(({ attempt, error }) => (
           <div key={attempt}>
             <h3>Attempt {attempt}</h3>

@@ -15,16 +15,39 @@ export function JsonTree({ value }: { value: unknown }): VNode {
   );
 }
 
-function Value({ value, depth }: { value: unknown; depth: number }): VNode {
-  if (Array.isArray(value)) {
-    return <Branch entries={value.map((item, index) => [String(index), item])} depth={depth} brackets="[]" />;
-  }
+interface Part {
+  readonly label?: string;
+  readonly value: unknown;
+  readonly depth: number;
+}
+
+function Value({ label, value, depth }: Part): VNode {
   if (typeof value === "object" && value !== null) {
-    return <Branch entries={Object.entries(value)} depth={depth} brackets="{}" />;
+    const isList = Array.isArray(value);
+    return (
+      <Branch label={label} entries={Object.entries(value)} depth={depth} brackets={isList ? "[]" : "{}"} />
+    );
   }
-  if (typeof value === "string") return <Words text={value} />;
-  if (typeof value === "number") return <span class="n">{String(value)}</span>;
-  return <span class="z">{String(value)}</span>;
+  return (
+    <>
+      <Label text={label} />
+      {typeof value === "string" ? (
+        <Words text={value} />
+      ) : (
+        <span class={typeof value === "number" ? "n" : "z"}>{String(value)}</span>
+      )}
+    </>
+  );
+}
+
+function Label({ text }: { text: string | undefined }): VNode | null {
+  if (text === undefined) return null;
+  return (
+    <>
+      <span class="k">{visible(text)}</span>
+      {": "}
+    </>
+  );
 }
 
 function Words({ text }: { text: string }): VNode {
@@ -44,10 +67,12 @@ function Words({ text }: { text: string }): VNode {
 }
 
 function Branch({
+  label,
   entries,
   depth,
   brackets,
 }: {
+  label: string | undefined;
   entries: readonly (readonly [string, unknown])[];
   depth: number;
   brackets: "[]" | "{}";
@@ -55,19 +80,25 @@ function Branch({
   const [isOpen, setOpen] = useState(depth < OPEN_TO);
   const [shown, setShown] = useState(SHOWN);
   const [left, right] = brackets;
-  if (entries.length === 0) return <span>{brackets}</span>;
+  if (entries.length === 0) {
+    return (
+      <>
+        <Label text={label} />
+        {brackets}
+      </>
+    );
+  }
   return (
     <details open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>
+        <Label text={label} />
         {isOpen ? left : `${left} ${entries.length} ${entries.length === 1 ? "entry" : "entries"} ${right}`}
       </summary>
       {isOpen && (
         <ul>
           {entries.slice(0, shown).map(([key, value]) => (
             <li key={key}>
-              <span class="k">{visible(key)}</span>
-              {": "}
-              <Value value={value} depth={depth + 1} />
+              <Value label={key} value={value} depth={depth + 1} />
             </li>
           ))}
           {entries.length > shown && (
