@@ -46,7 +46,7 @@ export class Runner {
   readonly #running: Attempt[] = [];
   /** Abandoned attempts whose key waits until they really end, with the outcome that is kept back until then. */
   readonly #held = new Map<Attempt, Settle>();
-  #zombies = 0;
+  #abandoned = 0;
   #unsettled = 0;
   #quiet: (() => void)[] = [];
   #closing = false;
@@ -69,7 +69,7 @@ export class Runner {
 
   /** Attempts that ignored their signal and go on without a slot. */
   get abandoned(): number {
-    return this.#zombies;
+    return this.#abandoned;
   }
 
   /** Attempts that ended, but whose outcome is not durable yet. */
@@ -130,13 +130,13 @@ export class Runner {
 
   /** Tells what runs to end: the host shuts down. */
   abortAll(reason: SluiceError): void {
-    for (const attempt of [...this.#running]) attempt.abort("shutdown", reason);
+    for (const attempt of this.#running.slice()) attempt.abort("shutdown", reason);
   }
 
   /** Gives up what did not end: it is handed back. */
   abandonAll(): void {
     this.#closing = true;
-    for (const attempt of [...this.#running]) this.#end(attempt, { type: "abandoned" });
+    for (const attempt of this.#running.slice()) this.#end(attempt, { type: "abandoned" });
     for (const [attempt, settle] of this.#held) this.#write(attempt, settle);
     this.#held.clear();
   }
@@ -156,7 +156,7 @@ export class Runner {
 
   #end(attempt: Attempt, ending: Ending): void {
     if (attempt.abandoned) {
-      this.#buryZombie(attempt);
+      this.#endAbandoned(attempt);
       return;
     }
     const settle = this.#conclude(attempt, ending);
@@ -164,7 +164,7 @@ export class Runner {
     attempt.end();
     this.#remove(attempt);
     this.#unsettled += 1;
-    if (attempt.abandoned) this.#raiseZombie(attempt, settle);
+    if (attempt.abandoned) this.#abandon(attempt, settle);
     else this.#write(attempt, settle);
     this.#listener.attemptEnded();
     if (this.#running.length === 0 && this.#quiet.length > 0)
@@ -223,16 +223,16 @@ export class Runner {
     this.#host.progress();
   }
 
-  #raiseZombie(attempt: Attempt, settle: Settle): void {
-    this.#zombies += 1;
+  #abandon(attempt: Attempt, settle: Settle): void {
+    this.#abandoned += 1;
     const message = `an attempt of process "${this.#process.name}" ignored its signal and was abandoned`;
     this.#host.errors.report(new SluiceError("ABANDONED", message, { details: { run: attempt.run.id } }));
     if (this.#settings.ordered && !this.#closing) this.#held.set(attempt, settle);
     else this.#write(attempt, settle);
   }
 
-  #buryZombie(attempt: Attempt): void {
-    this.#zombies -= 1;
+  #endAbandoned(attempt: Attempt): void {
+    this.#abandoned -= 1;
     const settle = this.#held.get(attempt);
     if (settle === undefined) return;
     this.#held.delete(attempt);
