@@ -219,8 +219,10 @@ const outcome = fc.constantFrom<ModelOutcome>(
   "succeeded",
   "retry",
   "again",
+  "again",
   "dead",
   "block",
+  "released",
   "released",
   "cancelled",
 );
