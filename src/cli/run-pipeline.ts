@@ -9,6 +9,7 @@ import { serve, type Servers } from "../http/serve.ts";
 import { journalFrom } from "../journal/open.ts";
 import { SluiceError, toErrorRecord } from "../model/errors.ts";
 import type { Logger } from "../model/logger.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import { EXIT, type ExitCode } from "./command.ts";
 import { reportFailure } from "./failure.ts";
 import { load } from "./load.ts";
@@ -71,8 +72,10 @@ async function start(pipeline: Pipeline, logger: Logger): Promise<Running> {
   const onError = (error: unknown): void => logger.error({ err: error }, "a request failed inside");
   const config = maskedView(pipeline);
   const { http, hooks } = pipeline;
+  const metrics = http === null ? undefined : await measure(orchestrator);
   const servers = await serve(orchestrator, {
     ...(http !== null && { http }),
+    ...(metrics && { metrics }),
     ...(hooks !== null && { hooks }),
     config,
     onError,
@@ -92,6 +95,12 @@ async function start(pipeline: Pipeline, logger: Logger): Promise<Running> {
     throw error;
   }
   return { servers, [Symbol.asyncDispose]: stop };
+}
+
+/** Only where somebody could ask: what nobody reads is not counted. */
+async function measure(orchestrator: Orchestrator): Promise<Metrics> {
+  const { createMetrics } = await import("../observe/metrics.ts");
+  return createMetrics(orchestrator);
 }
 
 /** Without it the pipeline still runs, but commands cannot find it: that is said, and no reason to stop. */

@@ -96,11 +96,9 @@ function readTokens({ token, viewerToken, adminToken }: AccessOptions): readonly
   });
 }
 
-/** Compares with each, so that the time tells nothing of which is near. */
 function roleOf(given: string, tokens: readonly Token[]): Role | undefined {
   const presented = digest(given);
-  const equal = tokens.filter((token) => timingSafeEqual(presented, token.digest));
-  return equal[0]?.role;
+  return tokens.find((token) => timingSafeEqual(presented, token.digest))?.role;
 }
 
 /** Of equal length whatever the text, so that a comparison tells nothing of it. */

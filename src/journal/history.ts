@@ -85,4 +85,6 @@ export interface Counters {
   readonly events: Readonly<Record<string, number>>;
   /** Runs per process and state; those of pruned runs are no longer in it. */
   readonly runs: Readonly<Record<string, Readonly<Partial<Record<RunState, number>>>>>;
+  /** For each process with a run that may start now, or runs: when the oldest of these was taken in. ISO 8601. */
+  readonly oldest: Readonly<Record<string, string>>;
 }

@@ -46,6 +46,13 @@ export class ReadyQueue<Item extends Keyed> {
     return first;
   }
 
+  /** The item with the lowest key. */
+  peek(): Item | undefined {
+    const first = this.#count === 0 ? undefined : this.#ring[this.#head];
+    const returned = this.#returned[0];
+    return returned !== undefined && (first === undefined || returned.key < first.key) ? returned : first;
+  }
+
   /** In no order. */
   *[Symbol.iterator](): Generator<Item, void, undefined> {
     for (let i = 0; i < this.#count; i += 1)

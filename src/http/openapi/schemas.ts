@@ -42,6 +42,15 @@ const Input = z.object({
   lastEventAt: time.nullable(),
   lastError: error.nullable(),
   silent: z.boolean(),
+  lag: z
+    .object({
+      at: time,
+      events: count.nullable(),
+      bytes: count.nullable(),
+      oldest: time.nullable(),
+      details: z.record(z.string(), z.union([z.string(), z.number()])),
+    })
+    .nullable(),
 });
 
 const Process = z.object({
@@ -124,7 +133,7 @@ const NewEvent = z.strictObject({
   operation: z.string().optional(),
   id: z.string().optional(),
   uid: z.uuid().optional(),
-  time: z.union([z.string(), z.number()]).optional(),
+  time: z.string().optional(),
   key: z.string().optional(),
   data: z.unknown().optional(),
   headers: z.record(z.string(), z.string()).optional(),

@@ -103,9 +103,18 @@ export function createMemoryHistory(store: MemoryStore): History {
         );
         if (there.length > 0) runs[process] = Object.fromEntries(there);
       }
-      return { events: Object.fromEntries(store.accepted), runs };
+      return { events: Object.fromEntries(store.accepted), runs, oldest: oldestOf(store) };
     },
   };
+}
+
+/** By the event's own time: memory keeps no other. */
+function oldestOf(store: MemoryStore): Record<string, string> {
+  const oldest = [...store.lanes.values()].flatMap(({ process, ready }) => {
+    const run = ready.peek();
+    return run === undefined ? [] : [[process, isoTime(run.event.record.time)] as const];
+  });
+  return Object.fromEntries(oldest);
 }
 
 function pageDown<Item>(

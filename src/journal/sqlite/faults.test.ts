@@ -49,6 +49,7 @@ describe("a SQLite journal whose disk fails", () => {
       const uid = await t.emit();
       expect((await t.takeNow()).map((one) => one.event.uid)).toEqual([uid]);
       expect(await t.journal.history.counters()).toEqual({
+        oldest: expect.anything(),
         events: { orders: 2 },
         runs: { work: { succeeded: 1, running: 1 } },
       });
@@ -110,6 +111,7 @@ describe("a SQLite journal whose disk fails", () => {
     expect(await t.takeNow()).toHaveLength(3);
     expect(t.journal.health()).toEqual({ ok: true });
     expect(await t.journal.history.counters()).toEqual({
+      oldest: expect.anything(),
       events: { orders: 3 },
       runs: { work: { running: 3 } },
     });
@@ -121,6 +123,7 @@ describe("a SQLite journal whose disk fails", () => {
     await expectCode(t.emit({ trigger: "new", to: ["brand-new"] }), "JOURNAL_FULL");
     await t.emit({ trigger: "new", to: ["brand-new"] });
     expect(await t.journal.history.counters()).toEqual({
+      oldest: expect.anything(),
       events: { new: 1 },
       runs: { "brand-new": { queued: 1 } },
     });

@@ -317,6 +317,7 @@ export function testHistory(subject: JournalSubject): void {
       await t.commit({ settle: [t.outcome(claims[0]), t.outcome(claims[1], DEAD)] });
       await t.retry(claims[2], 60_000);
       expect(await t.journal.history.counters()).toEqual({
+        oldest: expect.anything(),
         events: { orders: 5, keyed: 2 },
         runs: { work: { queued: 2, waiting: 1, running: 1, retrying: 1, succeeded: 1, dead: 1 } },
       });

@@ -79,6 +79,7 @@ export class Client implements Work, CommitListener {
       names: this.#names,
       listener: this,
       now: () => clock.now(),
+      path,
       nextSeq: hello.nextSeq,
       lastBatch: hello.lastBatch,
       epoch: hello.epoch,

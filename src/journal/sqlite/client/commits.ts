@@ -1,6 +1,7 @@
 import { SluiceError } from "../../../model/errors.ts";
 import { FENCES_PER_EPOCH, tooManyRuns, RUNS_PER_EVENT } from "../../run-code.ts";
 import type { Append, AppendResult, Commit, CommitResult, ControlResult, Settle } from "../../work.ts";
+import { batchWritten } from "../../diagnostics.ts";
 import { fromPlainError } from "../failure.ts";
 import type { Batch, BatchReply, ControlMessage } from "../layout.ts";
 import { encodeCommit } from "./encode.ts";
@@ -39,6 +40,7 @@ export class Commits {
   readonly #names: Names;
   readonly #listener: CommitListener;
   readonly #now: () => number;
+  readonly #path: string;
   readonly #foreignFence: number;
   #queue: PendingCommit[] = [];
   #queuedRows = 0;
@@ -54,6 +56,8 @@ export class Commits {
     names: Names;
     listener: CommitListener;
     now: () => number;
+    /** Of the journal's file. */
+    path: string;
     nextSeq: number;
     /** A batch's number tells whether it was kept, so it goes on where the last owner ended. */
     lastBatch: number;
@@ -64,6 +68,7 @@ export class Commits {
     this.#names = options.names;
     this.#listener = options.listener;
     this.#now = options.now;
+    this.#path = options.path;
     this.#seq = options.nextSeq;
     this.#batch = options.lastBatch;
     this.#foreignFence = options.epoch * FENCES_PER_EPOCH;
@@ -140,12 +145,14 @@ export class Commits {
     const saved = fresh.length;
     const head: Batch = [++this.#batch, this.#now(), saved / 2, ...fresh, commits.length];
     this.#inFlight = true;
+    const sentAt = batchWritten.hasSubscribers ? performance.now() : 0;
     this.#link.send(
       head.concat(body),
       (reply) => {
         this.#inFlight = false;
         const answer = reply as BatchReply;
         if (answer.error === undefined) this.#names.saved(saved);
+        if (batchWritten.hasSubscribers) this.#tell(commits, sentAt, answer);
         this.#finish(commits, answer, firstSeq);
         if (this.#queue.length > 0) this.#schedule();
         else this.#wakeIdle();
@@ -157,6 +164,18 @@ export class Commits {
         this.#wakeIdle();
       },
     );
+  }
+
+  #tell(commits: readonly PendingCommit[], sentAt: number, { error }: BatchReply): void {
+    // Sent before anybody listened: nobody knows when.
+    if (sentAt === 0) return;
+    batchWritten.publish({
+      path: this.#path,
+      commits: commits.length,
+      rows: commits.reduce((sum, one) => sum + one.rows, 0),
+      duration: performance.now() - sentAt,
+      ok: error === undefined,
+    });
   }
 
   /** Refuses what was not sent. */

@@ -1,6 +1,7 @@
 import type { RunState } from "../../../model/run.ts";
 import type { Counters } from "../../history.ts";
-import { RUNNING, STATE_NAMES } from "../../run-code.ts";
+import { isoTime } from "../../../model/event.ts";
+import { RUNNING, RUNS_PER_EVENT, STATE_NAMES } from "../../run-code.ts";
 import { EVENTS_COUNTER } from "../writer/counters.ts";
 import type { Tables, Taken } from "./tables.ts";
 
@@ -36,5 +37,18 @@ export function readCounters(tables: Tables, taken: Taken): Counters {
     add(process, row[1], -1);
     add(process, RUNNING, 1);
   }
-  return { events, runs };
+  return { events, runs, oldest: oldestOf(tables, runs) };
+}
+
+/** Of those without a time to wait for: the index has them in their order. */
+function oldestOf(tables: Tables, runs: Counters["runs"]): Record<string, string> {
+  const oldest = Object.keys(runs).flatMap((process) => {
+    const [row] = tables.all(
+      `select e.accepted from runs r indexed by runs_due join events e on e.seq = r.id / ${RUNS_PER_EVENT}
+        where r.process = ? and r.due = 0 and r.state <= 1 order by r.id limit 1`,
+      tables.idOf(process) ?? -1,
+    );
+    return row === undefined ? [] : [[process, isoTime(row[0] as number)] as const];
+  });
+  return Object.fromEntries(oldest);
 }
