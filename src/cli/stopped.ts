@@ -56,6 +56,7 @@ export async function openStopped(
         lastEventAt: null,
         lastError: null,
         silent: false,
+        lag: null,
       })),
     processes: async () =>
       namesOf(components, "process", Object.keys(counters.runs)).map((component) => ({

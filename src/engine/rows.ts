@@ -11,6 +11,17 @@ export type InputState =
   | "finished"
   | "stopped";
 
+/** How far an input was behind its source when it last told. Times are ISO 8601. */
+export interface LagRow {
+  readonly at: string;
+  /** Changes, messages, files… that wait at the source. */
+  readonly events: number | null;
+  readonly bytes: number | null;
+  /** When the oldest that waits was made; `null` if nothing waits, or its age is not known. */
+  readonly oldest: string | null;
+  readonly details: Readonly<Record<string, string | number>>;
+}
+
 /** An input as people read it. Times are ISO 8601 or `null`. */
 export interface InputRow {
   readonly name: string;
@@ -22,6 +33,8 @@ export interface InputRow {
   readonly lastError: ErrorRecord | null;
   /** Whether it has been silent for longer than its `expectEvery`. */
   readonly silent: boolean;
+  /** `null` if it never told. */
+  readonly lag: LagRow | null;
 }
 
 /** A process as people read it. */

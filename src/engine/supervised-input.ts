@@ -1,12 +1,12 @@
 import { sleep, untilAborted, waitAtMost, type Timer } from "../model/clock.ts";
-import type { EmitOptions, Input, InputContext, Receipt } from "../model/component.ts";
+import type { EmitOptions, Input, InputContext, InputLag, InputReport, Receipt } from "../model/component.ts";
 import { isPermanentError, SluiceError, toErrorRecord, type ErrorRecord } from "../model/errors.ts";
 import { isoTime, type EventInit } from "../model/event.ts";
 import { inputChanged } from "./diagnostics.ts";
 import type { InputHost } from "./input-host.ts";
 import { redactError } from "./outcome.ts";
 import { backOff } from "./retry-policy.ts";
-import type { InputRow, InputState } from "./rows.ts";
+import type { InputRow, InputState, LagRow } from "./rows.ts";
 import type { ResolvedInputSettings } from "./settings.ts";
 
 const RESTART = { initial: 1_000, max: 60_000, factor: 2 };
@@ -36,6 +36,7 @@ export class SupervisedInput {
   #restarts = 0;
   #lastError: ErrorRecord | null = null;
   #lastEventAt: number | undefined;
+  #lag: LagRow | null = null;
   #silentSince: number;
   #silent = false;
   #silence: Timer | undefined;
@@ -70,6 +71,7 @@ export class SupervisedInput {
       lastEventAt: this.#lastEventAt === undefined ? null : isoTime(this.#lastEventAt),
       lastError: this.#lastError,
       silent: this.#silent,
+      lag: this.#lag,
     };
   }
 
@@ -244,7 +246,16 @@ export class SupervisedInput {
       ready: () => {
         if (alive.current && !signal.aborted) this.#become("running");
       },
+      report: (report) => {
+        if (alive.current && !signal.aborted) this.#heed(report);
+      },
     };
+  }
+
+  #heed({ lag, error, standby }: InputReport): void {
+    if (lag !== undefined) this.#lag = toLagRow(lag, this.#host.clock.now());
+    if (error !== undefined) this.#lastError = redactError(toErrorRecord(error), this.#host.redact);
+    if (standby === true) this.#become("standby");
   }
 
   #checkAlive(alive: { current: boolean }): void {
@@ -273,4 +284,14 @@ export class SupervisedInput {
     }
     this.#silence = clock.setTimer(left > 0 ? left : expectEvery, () => this.#watchSilence());
   }
+}
+
+function toLagRow({ events, bytes, oldest, details = {} }: InputLag, now: number): LagRow {
+  return {
+    at: isoTime(now),
+    events: events ?? null,
+    bytes: bytes ?? null,
+    oldest: oldest === undefined ? null : isoTime(oldest),
+    details: { ...details },
+  };
 }

@@ -49,6 +49,27 @@ export interface EmitOptions {
   readonly state?: Readonly<Record<string, unknown>>;
 }
 
+/** How far an input is behind its source. What it cannot tell it leaves out. */
+export interface InputLag {
+  /** Changes, messages, files… that wait at the source. */
+  readonly events?: number;
+  /** What waits there takes so many bytes. */
+  readonly bytes?: number;
+  /** When the oldest that waits was made, in milliseconds since 1970; none if nothing waits. */
+  readonly oldest?: number;
+  /** More of it, for people: by partition, by slot. */
+  readonly details?: Readonly<Record<string, string | number>>;
+}
+
+/** What an input says of itself between its start and its end. What is left out stays as it was. */
+export interface InputReport {
+  readonly lag?: InputLag;
+  /** What it met and copes with by itself, such as a lost connection: shown as its last error. */
+  readonly error?: unknown;
+  /** Another reader has what it reads; it waits for its turn. `ready` ends that. */
+  readonly standby?: boolean;
+}
+
 /** What an input is given. */
 export interface InputContext<Data = unknown> {
   readonly name: string;
@@ -75,6 +96,87 @@ export interface InputContext<Data = unknown> {
   ): Promise<Receipt[]>;
   /** Says that it listens now. Only needed by inputs whose `announcesReady` is set. */
   ready(this: void): void;
+  /** Says how it is: shown by `sluice status`, the API and the page, and measured. Costs nothing; may be called often. */
+  report(this: void, report: InputReport): void;
+}
+
+/** What a survey of an input's source (`backfill`, `audit`) is given. */
+export interface SurveyContext<Data = unknown> extends Pick<
+  InputContext<Data>,
+  "name" | "pipeline" | "journalId" | "signal" | "log" | "clock" | "random" | "state"
+> {
+  /**
+   * Emits what `read` finds in the source, and its state in the same commit, but leaves out each record of which the
+   * input itself has told since `read` was called: what it told is at least as new. So a record that was read never
+   * comes after a newer change of it. Everything that `read` answers must have been read after it was called.
+   */
+  emitRead(this: void, read: () => Promise<SourceRead<Data>>): Promise<ReadOutcome>;
+  /** The newest operation that the journal has of each of these records of the input; of others it knows nothing. */
+  seen(this: void, location: string, ids: readonly string[]): Promise<ReadonlyMap<string, Operation>>;
+  /** Says how far it is. @param total an estimate; `null` if there is none */
+  progress(this: void, location: string, done: number, total: number | null): void;
+}
+
+/** What was read of a source at a time. */
+export interface SourceRead<Data = unknown> {
+  readonly events: readonly EventInit<Data>[];
+  /** Kept with them, whether or not any is left to be emitted. */
+  readonly state?: Readonly<Record<string, unknown>>;
+}
+
+export interface ReadOutcome {
+  readonly emitted: number;
+  /** Left out: the input has told of them itself. */
+  readonly overtaken: number;
+}
+
+export interface BackfillRequest {
+  /** One of the input's tables. Defaults to all. */
+  readonly table?: string;
+  /** A condition in the source's own language: SQL. Defaults to none. */
+  readonly where?: string;
+  /** Most rows in a time, such as `"100/s"`. Defaults to no limit. */
+  readonly rate?: string;
+  /** Begins anew, rather than where an earlier one of the same condition was cut off. Defaults to `false`. */
+  readonly restart?: boolean;
+}
+
+export interface BackfillReport {
+  readonly tables: readonly {
+    readonly table: string;
+    /** Rows read, those of the earlier ones it resumed too. */
+    readonly rows: number;
+    readonly emitted: number;
+    readonly overtaken: number;
+    readonly resumed: boolean;
+  }[];
+}
+
+export interface AuditRequest {
+  /** One of the input's tables. Defaults to all. */
+  readonly table?: string;
+  /** A condition in the source's own language: SQL. Defaults to none. */
+  readonly where?: string;
+  /** Emits what is missing, as the operation `read`. Defaults to `false`. */
+  readonly repair?: boolean;
+}
+
+export interface AuditReport {
+  readonly tables: readonly {
+    readonly table: string;
+    /** In the source. */
+    readonly rows: number;
+    /** Of which the journal has an event that is no delete. */
+    readonly seen: number;
+    /** On their way: the source's outbox has them still. */
+    readonly pending: number;
+    readonly missing: number;
+    readonly repaired: number;
+    /** Ids of the first few that are missing. */
+    readonly samples: readonly string[];
+  }[];
+  readonly missing: number;
+  readonly repaired: number;
 }
 
 /** A long-running listener. */
@@ -96,6 +198,10 @@ export interface Input<Data = unknown> {
   fetch?(request: Request): Promise<Response>;
   /** Where `fetch` wants to be mounted. */
   readonly path?: string;
+  /** Emits what is in the source already; one at a time. */
+  backfill?(context: SurveyContext<Data>, request: BackfillRequest): Promise<BackfillReport>;
+  /** Compares the source with what the journal has seen. */
+  audit?(context: SurveyContext<Data>, request: AuditRequest): Promise<AuditReport>;
 }
 
 /** What is common to inputs of every kind. In config files the keys are snake_case. */

@@ -1,5 +1,12 @@
 import type { Clock } from "../model/clock.ts";
-import type { EmitOptions, InputContext, Receipt, RunContext, StateEntry } from "../model/component.ts";
+import type {
+  EmitOptions,
+  InputContext,
+  InputReport,
+  Receipt,
+  RunContext,
+  StateEntry,
+} from "../model/component.ts";
 import { SluiceError } from "../model/errors.ts";
 import { toEvent, toEventRecord, type Event, type EventInit } from "../model/event.ts";
 import { silentLogger, type Logger } from "../model/logger.ts";
@@ -31,6 +38,8 @@ export interface TestInputContext extends InputContext {
   readonly emissions: number;
   readonly entries: Map<string, StateEntry>;
   readonly seen: Map<string, string>;
+  /** What the input said of itself, the latest of each. */
+  readonly reported: InputReport;
   /** Set once the input called `ready`. */
   readonly isReady: Signal;
   /** Ends the input, as its supervisor would. */
@@ -48,6 +57,7 @@ export function createInputContext(options: InputContextOptions = {}): TestInput
   const emitted: Event[] = [];
   const waiting = new Set<{ count: number; signal: Signal }>();
   const isReady = createSignal();
+  let reported: InputReport = {};
   let emissions = 0;
 
   function put(key: string, value: unknown): void {
@@ -98,6 +108,12 @@ export function createInputContext(options: InputContextOptions = {}): TestInput
     emit: async (event, emitOptions) => (await emitAll([event], emitOptions))[0] as Receipt,
     emitAll,
     ready: () => isReady.set(),
+    report: (report) => {
+      reported = { ...reported, ...report };
+    },
+    get reported() {
+      return reported;
+    },
     emitted,
     get emissions() {
       return emissions;

@@ -540,3 +540,34 @@ describe("ready()", () => {
     expect(await ready).toMatchObject({ code: "INPUT_FAILED", message: /no such topic/ });
   });
 });
+
+describe("an input that says how it is", () => {
+  test("is shown with how far it is behind and what it met, and stands by until it is ready", async () => {
+    await using pipeline = createWatched({ announcesReady: true });
+    await pipeline.orchestrator.start();
+    await pipeline.turn();
+    expect(pipeline.row()).toMatchObject({ lag: null });
+    const report = pipeline.lives[0]?.context.report;
+    report?.({ standby: true });
+    expect(pipeline.row()).toMatchObject({ state: "standby" });
+    pipeline.lives[0]?.context.ready();
+    report?.({ lag: { events: 3, oldest: Date.parse("2026-01-01T00:00:00Z"), details: { "topic/0": 3 } } });
+    report?.({ error: new Error("lost the connection; connecting again") });
+    expect(pipeline.row()).toMatchObject({
+      state: "running",
+      restarts: 0,
+      lastError: { message: "lost the connection; connecting again" },
+      lag: { events: 3, bytes: null, oldest: "2026-01-01T00:00:00.000Z", details: { "topic/0": 3 } },
+    });
+  });
+
+  test("says nothing any more once its life has ended", async () => {
+    await using pipeline = createWatched();
+    await pipeline.orchestrator.start();
+    await pipeline.turn();
+    const [life] = pipeline.lives;
+    await pipeline.fail();
+    life?.context.report({ lag: { events: 7 } });
+    expect(pipeline.row().lag).toBeNull();
+  });
+});

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { InputRow, ProcessRow } from "../../engine/rows.ts";
 import type { ErrorRecord } from "../../model/errors.ts";
+import { lagText } from "../lag.ts";
 import { withClient, withTarget } from "../connect.ts";
 import type { Target } from "../locate.ts";
 import { colours, paintState, print, printJson, stateCell, table, type Cell } from "../output.ts";
@@ -38,7 +39,7 @@ export function configure(command: Command): void {
         );
         print(colours.dim(harmless(client.where)));
         print(
-          `\n${table(["INPUT", "TYPE", "STATE", "RESTARTS", "LAST EVENT", "LAST ERROR"], inputs.map(inputCells))}`,
+          `\n${table(["INPUT", "TYPE", "STATE", "RESTARTS", "LAST EVENT", "BEHIND", "LAST ERROR"], inputs.map(inputCells))}`,
         );
         print(`\n${table(PROCESS_HEAD, processes.map(processCells))}`);
       }),
@@ -63,6 +64,7 @@ function inputCells({
   lastEventAt,
   lastError,
   silent,
+  lag,
 }: InputRow): readonly Cell[] {
   return [
     name,
@@ -70,6 +72,7 @@ function inputCells({
     stateCell(state),
     restarts,
     `${localTime(lastEventAt)}${silent ? " (silent)" : ""}`,
+    lagText(lag, new Date().toISOString()),
     errorCell(lastError),
   ];
 }
