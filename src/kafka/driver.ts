@@ -79,6 +79,8 @@ export interface KafkaConsumer extends KafkaClient {
   /** The topics that the group is told of when it is joined. */
   readonly topics: { trackAll(...topics: string[]): unknown; untrackAll(...topics: string[]): unknown };
   readonly assignments: readonly GroupAssignment[] | null;
+  /** Whether it is a member of the group, and not just joining anew. */
+  isActive(): boolean;
   joinGroup(options: object): Promise<string>;
   commit(options: { readonly offsets: OffsetCommit[] }): Promise<void>;
   listOffsets(options: { readonly topics: string[]; readonly timestamp: bigint }): Promise<OffsetTable>;

@@ -65,9 +65,9 @@ const tls = z
 
 /** The shape of {@link ConnectionOptions}, to be part of a kind's options. */
 export const connectionShape: {
-  readonly brokers: z.ZodType<readonly string[]>;
-  readonly sasl: z.ZodType<SaslOptions | undefined>;
-  readonly tls: z.ZodType<boolean | TlsOptions | undefined>;
+  readonly brokers: z.ZodType<readonly string[], readonly string[]>;
+  readonly sasl: z.ZodOptional<z.ZodType<SaslOptions, SaslOptions>>;
+  readonly tls: z.ZodOptional<z.ZodType<boolean | TlsOptions, boolean | TlsOptions>>;
 } = {
   brokers: z.array(broker).min(1).describe("host:port of some brokers, from which the others are learned."),
   sasl,

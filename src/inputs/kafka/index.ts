@@ -1,0 +1,63 @@
+import { loadKafka } from "../../kafka/driver.ts";
+import { sourceError } from "../../kafka/errors.ts";
+import { clientOptions, topicDataset } from "../../kafka/options.ts";
+import type { Input } from "../../model/component.ts";
+import { SluiceError } from "../../model/errors.ts";
+import { defineInput, type InputKind, type Surroundings } from "../../model/kind.ts";
+import { kafkaInputOptions, type KafkaInputOptions, type ResolvedOptions } from "./options.ts";
+import { consume } from "./session.ts";
+import { findTopics } from "./topics.ts";
+
+export type { Decode, KafkaInputOptions } from "./options.ts";
+export type { ConnectionOptions, SaslOptions, TlsOptions } from "../../kafka/options.ts";
+
+/**
+ * Reads topics of Kafka: an event for each message. Its location is the topic, its id `partition/offset`, its key the
+ * message's key, its time the message's; headers are kept. A message without a value is a delete.
+ *
+ * Offsets are committed only after the journal has the events. A message that is read again, after a crash or when the
+ * group is dealt out anew, is a duplicate of itself: it is told by cluster, topic (its UUID), partition and offset.
+ */
+export const kafkaInput: InputKind<KafkaInputOptions, ResolvedOptions, unknown> = defineInput({
+  type: "kafka",
+  summary: "Reads topics of Kafka as a member of a consumer group.",
+  options: kafkaInputOptions,
+  secrets: ["sasl"],
+  create: createKafkaInput,
+  check: checkTopics,
+});
+
+function createKafkaInput(name: string, options: ResolvedOptions, { directory }: Surroundings): Input {
+  return {
+    name,
+    type: "kafka",
+    announcesReady: true,
+    reads: "pattern" in options.topics ? [] : options.topics.map((topic) => topicDataset(options, topic)),
+    async handle(context) {
+      if (context.signal.aborted) return;
+      const kafka = await loadKafka();
+      const client = await clientOptions(options, `sluice-${context.pipeline}-${name}`, directory);
+      await consume(context, options, kafka, client);
+    },
+  };
+}
+
+/** Connects and looks whether the topics are there, and may be read about. */
+async function checkTopics(options: ResolvedOptions, { directory }: Surroundings): Promise<void> {
+  const kafka = await loadKafka();
+  const admin = new kafka.Admin({ ...(await clientOptions(options, "sluice-check", directory)), retries: 0 });
+  try {
+    const { names, missing } = await findTopics(admin, options.topics).catch((error: unknown) => {
+      throw sourceError(error, "cannot list the topics of", options.brokers);
+    });
+    if (missing.length === 0 && names.length > 0) return;
+    const what =
+      missing.length === 0 ? "no topic matches the pattern" : `there is no topic ${missing.join(", ")}`;
+    throw new SluiceError(
+      "SOURCE_UNAVAILABLE",
+      `${what} at Kafka ${options.brokers.join(", ")}; the input waits for it; make it, or mend its name`,
+    );
+  } finally {
+    await admin.close();
+  }
+}

@@ -1,0 +1,244 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { openTopic, startKafkaInput } from "../../../test/support/kafka-input.ts";
+import { kafkaForTests } from "../../../test/support/kafka.ts";
+import { eventually } from "../../../test/support/postgres-input.ts";
+import { SluiceError } from "../../model/errors.ts";
+import { systemClock } from "../../engine/system.ts";
+import { createSignal } from "../../testing/signal.ts";
+import { inputConformance, type InputSubject } from "../../testing/inputs/conformance.ts";
+import { kafkaInput } from "./index.ts";
+
+const { kafka, reason } = await kafkaForTests();
+afterAll(() => kafka?.stop());
+const broker = kafka?.broker ?? "";
+
+describe.skipIf(kafka === undefined)(`a kafka input ${reason ?? ""}`, () => {
+  test("emits what a message says: topic, place, key, time, value, headers", async () => {
+    await using topic = await openTopic(broker);
+    await using input = await startKafkaInput(broker, topic.name);
+    const headers = { source: "shop", traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01` };
+    await topic.send({ key: "o-1", value: '{"total":12}', headers, timestamp: Date.UTC(2026, 0, 2) });
+    await topic.send({ key: "o-1" });
+    await input.context.waitFor(2);
+    const [first, second] = input.context.emitted;
+    expect(first).toMatchObject({
+      location: topic.name,
+      operation: "unknown",
+      id: "0/0",
+      key: "o-1",
+      time: "2026-01-02T00:00:00.000Z",
+      data: { total: 12 },
+      headers: { source: "shop" },
+      cause: { runs: [], hops: 0, traceparent: headers.traceparent },
+    });
+    expect(first?.headers).not.toHaveProperty("traceparent");
+    expect(second).toMatchObject({ operation: "delete", id: "0/1", key: "o-1", data: undefined });
+  });
+
+  test("commits an offset only once the journal has the event", async () => {
+    await using topic = await openTopic(broker);
+    const kept = createSignal();
+    const keeping = createSignal();
+    const beforeEmit = (): Promise<void> => {
+      keeping.set();
+      return kept.wait();
+    };
+    await using input = await startKafkaInput(broker, topic.name, { context: { beforeEmit } });
+    await topic.send({ value: "1" }, { value: "2" });
+    await keeping.wait();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(await topic.committed(`group-${topic.name}`)).toEqual([0]);
+    kept.set();
+    await input.context.waitFor(2);
+    await eventually(
+      () => topic.committed(`group-${topic.name}`),
+      ([offset]) => offset === 2,
+    );
+  });
+
+  test("takes up where it was, and knows a message that it is given again", async () => {
+    await using topic = await openTopic(broker);
+    const first = await startKafkaInput(broker, topic.name);
+    await topic.send({ value: "1" }, { value: "2" });
+    await first.context.waitFor(2);
+    await first.stop();
+    expect(await topic.committed(`group-${topic.name}`)).toEqual([2]);
+
+    await topic.send({ value: "3" });
+    await using second = await startKafkaInput(broker, topic.name, { context: { seen: first.context.seen } });
+    await second.context.waitFor(1);
+    expect(second.context.emitted.map(({ data }) => data)).toEqual([3]);
+    await second.stop();
+
+    // A group that has lost its offsets reads all of it again.
+    await topic.admin.deleteConsumerGroupOffsets({
+      groupId: `group-${topic.name}`,
+      topics: [{ name: topic.name, partitionIndexes: [0] }],
+    });
+    const { seen, entries } = second.context;
+    await using third = await startKafkaInput(broker, topic.name, {
+      from: "latest",
+      context: { seen, state: entries },
+    });
+    await eventually(
+      () => third.context.emissions,
+      (count) => count === 3,
+    );
+    expect(third.context.emitted).toEqual([]);
+  });
+
+  test.each(["latest", "2026-01-02T00:00:00Z"])("begins at %s if it is told so", async (from) => {
+    await using topic = await openTopic(broker);
+    await topic.send({ value: '"old"', timestamp: Date.UTC(2026, 0, 1) });
+    await using input = await startKafkaInput(broker, topic.name, { from });
+    await topic.send({ value: '"new"', timestamp: Date.UTC(2026, 0, 3) });
+    await input.context.waitFor(1);
+    expect(input.context.emitted.map(({ data }) => data)).toEqual(["new"]);
+  });
+
+  test("with latest, loses nothing that came while it was down before its first message", async () => {
+    await using topic = await openTopic(broker);
+    await topic.send({ value: "1" });
+    await (await startKafkaInput(broker, topic.name, { from: "latest" })).stop();
+    await topic.send({ value: "2" });
+    await using input = await startKafkaInput(broker, topic.name, { from: "latest" });
+    await input.context.waitFor(1);
+    expect(input.context.emitted.map(({ data }) => data)).toEqual([2]);
+  });
+
+  test("keeps a message that cannot be read as bytes, says so in a header, and goes on", async () => {
+    await using topic = await openTopic(broker);
+    await using input = await startKafkaInput(broker, topic.name);
+    const deep = `${"[".repeat(2_000)}${"]".repeat(2_000)}`;
+    await topic.send({ value: "{" }, { value: Buffer.from([0xff, 0xfe]) }, { value: deep }, { value: "1" });
+    await input.context.waitFor(4);
+    const [cut, binary, nested, right] = input.context.emitted;
+    expect(cut).toMatchObject({ data: "ew==", headers: { "sluice-undecodable": "the value is no JSON" } });
+    expect(binary).toMatchObject({ data: "//4=" });
+    expect(nested?.data).toBe(Buffer.from(deep).toString("base64"));
+    expect(nested?.headers["sluice-undecodable"]).toContain("1000 levels");
+    expect(right).toMatchObject({ data: 1, headers: {} });
+  });
+
+  test("fails for a message that cannot be read if it is told so, and says which one", async () => {
+    await using topic = await openTopic(broker);
+    await using input = await startKafkaInput(broker, topic.name, { onUndecodable: "fail" });
+    await topic.send({ value: "1" }, { value: "{" });
+    await expect(input.ended).rejects.toMatchObject({
+      code: "INVALID_EVENT",
+      message: `message 0/1 of topic ${topic.name}: the value is no JSON`,
+    });
+  });
+
+  test("waits for the journal while that is busy, and keeps the order of a partition", async () => {
+    await using topic = await openTopic(broker);
+    let refusals = 3;
+    const beforeEmit = (): void => {
+      if (refusals-- > 0) throw new SluiceError("JOURNAL_BACKLOG", "too much is waiting");
+    };
+    await using input = await startKafkaInput(broker, topic.name, { context: { beforeEmit }, batchSize: 7 });
+    await topic.send(...Array.from({ length: 100 }, (_, n) => ({ value: String(n) })));
+    await input.context.waitFor(100);
+    expect(input.context.emitted.map(({ data }) => data)).toEqual(Array.from({ length: 100 }, (_, n) => n));
+    expect(input.lines.filter((line) => line.includes("waits for the journal"))).toHaveLength(1);
+  });
+
+  test("fetches no more while the journal takes nothing", async () => {
+    await using topic = await openTopic(broker);
+    const kept = createSignal();
+    await using input = await startKafkaInput(broker, topic.name, {
+      context: { beforeEmit: () => kept.wait() },
+      batchSize: 10,
+    });
+    const value = JSON.stringify("x".repeat(100_000));
+    for (let n = 0; n < 20; n += 1) await topic.send(...Array.from({ length: 9 }, () => ({ value })));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(input.context.emissions).toBeLessThanOrEqual(10);
+    kept.set();
+    await input.context.waitFor(180);
+  });
+
+  test("reads topics by a pattern, those too that come later, from their beginning", async () => {
+    await using first = await openTopic(broker, { name: "pattern.one" });
+    await using other = await openTopic(broker, { name: "other.pattern.one" });
+    await using input = await startKafkaInput(broker, "", {
+      topics: { pattern: "pattern\\..*" },
+      group: "by-pattern",
+      from: "latest",
+      discoverEvery: "200ms",
+    });
+    await other.send({ value: "0" });
+    await first.send({ value: "1" });
+    await using second = await openTopic(broker, { name: "pattern.two" });
+    await second.send({ value: "2" });
+    await input.context.waitFor(2);
+    expect(input.context.emitted.map(({ location, data }) => `${location} ${data}`).toSorted()).toEqual([
+      "pattern.one 1",
+      "pattern.two 2",
+    ]);
+  });
+
+  test("waits for a topic that is not there, and reads partitions that come later", async () => {
+    await using topic = await openTopic(broker, { partitions: 0 });
+    await using input = await startKafkaInput(broker, topic.name, { discoverEvery: "200ms" });
+    expect(input.lines).toContain("warn: topics are not there yet; they are read once they are");
+    await topic.admin.createTopics({ topics: [topic.name], partitions: 1, replicas: 1 });
+    await topic.send({ value: "1" });
+    await input.context.waitFor(1);
+    await topic.admin.createPartitions({
+      topics: [{ name: topic.name, count: 3, assignments: null }],
+    });
+    await eventually(
+      async () => {
+        const sending = topic.send({ value: "2", partition: 2 });
+        return sending.then(
+          () => true,
+          () => false,
+        );
+      },
+      (sent) => sent,
+    );
+    await input.context.waitFor(2);
+  });
+
+  test("a source that is not there fails it, and says where it was sought", async () => {
+    await expect(startKafkaInput("127.0.0.1:9", "t")).rejects.toMatchObject({
+      code: "SOURCE_UNAVAILABLE",
+      message: expect.stringContaining("Kafka at 127.0.0.1:9"),
+    });
+  });
+});
+
+describe.skipIf(kafka === undefined)(`the suite for inputs, on kafka ${reason ?? ""}`, () => {
+  async function create(): Promise<InputSubject> {
+    const topic = await openTopic(broker);
+    const group = `group-${topic.name}`;
+    const input = kafkaInput({
+      name: "in",
+      brokers: [broker],
+      topics: [topic.name],
+      group,
+      sessionTimeout: "6s",
+    });
+    let sent = 0;
+    return {
+      input,
+      context: { clock: systemClock },
+      async tell() {
+        await topic.send({ value: "{}" });
+        sent += 1;
+        await eventually(
+          () => topic.committed(group),
+          ([offset]) => (offset ?? 0) >= sent,
+          2_000,
+        );
+      },
+      async close() {
+        await topic[Symbol.asyncDispose]();
+      },
+    };
+  }
+  test.each(inputConformance({ create, acknowledges: true }))("$name", async ({ run }) => {
+    await expect(run()).resolves.toBeUndefined();
+  });
+});
