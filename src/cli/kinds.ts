@@ -6,6 +6,7 @@ export const BUILT_IN_KINDS: KindTable = {
     cron: async () => (await import("../inputs/cron.ts")).cronInput,
     webhook: async () => (await import("../inputs/webhook.ts")).webhookInput,
     postgres: async () => (await import("../inputs/postgres/index.ts")).postgresInput,
+    kafka: async () => (await import("../inputs/kafka/index.ts")).kafkaInput,
     function: async () => (await import("../inputs/function.ts")).functionInput,
   },
   processes: {
@@ -13,5 +14,6 @@ export const BUILT_IN_KINDS: KindTable = {
     command: async () => (await import("../processes/command.ts")).commandProcess,
     webhook: async () => (await import("../processes/webhook.ts")).webhookProcess,
     sql: async () => (await import("../processes/sql/index.ts")).sqlProcess,
+    kafka: async () => (await import("../processes/kafka/index.ts")).kafkaProcess,
   },
 };
