@@ -1,5 +1,6 @@
 import { SluiceError, type ErrorCode } from "../model/errors.ts";
-import type { Call, Reply, Transport } from "./transport.ts";
+import { parseEvents, type ServerEvent } from "./server-events.ts";
+import type { Call, Line, Reply } from "./transport.ts";
 
 /** Talks to a pipeline's API, wherever that is. */
 export interface Client {
@@ -9,6 +10,8 @@ export interface Client {
   readonly isStopped: boolean;
   get<Body>(path: string, query?: Query): Promise<Body>;
   post<Body>(path: string, body?: unknown, headers?: Call["headers"]): Promise<Body>;
+  /** What happens, from the message with this id on; ends when the connection does. */
+  stream(path: string, lastId?: string): AsyncGenerator<ServerEvent, void, undefined>;
   close(): Promise<void>;
 }
 
@@ -16,7 +19,7 @@ export type Query = Readonly<Record<string, string | number | undefined>>;
 
 export interface ClientOptions {
   readonly where: string;
-  readonly transport: Transport;
+  readonly line: Line;
   readonly token?: string;
   readonly isStopped?: boolean;
   readonly close?: () => Promise<void>;
@@ -24,23 +27,29 @@ export interface ClientOptions {
 
 /** @throws SluiceError, from each call, with the code that the API answered */
 export function createClient(options: ClientOptions): Client {
-  const { where, transport, token, isStopped = false, close = () => Promise.resolve() } = options;
+  const { where, line, token, isStopped = false, close = () => Promise.resolve() } = options;
   const authorization: Call["headers"] = token === undefined ? {} : { authorization: `Bearer ${token}` };
   return {
     where,
     isStopped,
     close,
     async get<Body>(path: string, query: Query = {}): Promise<Body> {
-      const reply = await transport({ method: "GET", path: withQuery(path, query), headers: authorization });
+      const reply = await line.call({ method: "GET", path: withQuery(path, query), headers: authorization });
       return read(reply, where) as Body;
     },
     async post<Body>(path: string, body: unknown = {}, more: Call["headers"] = {}): Promise<Body> {
       const headers = { ...authorization, ...more, "content-type": "application/json" };
       const text = JSON.stringify(body);
       return read(
-        await transport({ method: "POST", path: apiPath(path), headers, body: text }),
+        await line.call({ method: "POST", path: apiPath(path), headers, body: text }),
         where,
       ) as Body;
+    },
+    async *stream(path, lastId) {
+      const headers = { ...authorization, ...(lastId !== undefined && { "last-event-id": lastId }) };
+      const { status, body } = await line.stream({ method: "GET", path: apiPath(path), headers });
+      if (status !== 200) read({ status, body: await textOf(body) }, where);
+      yield* parseEvents(body);
     },
   };
 }
@@ -66,6 +75,12 @@ function read({ status, body }: Reply, where: string): unknown {
     throw new SluiceError("UNAUTHORIZED", `${where} needs its token: give --token, or set SLUICE_TOKEN`);
   }
   throw new SluiceError(code as ErrorCode, detail);
+}
+
+async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
 }
 
 function parse(body: string): unknown {

@@ -39,18 +39,18 @@ async function connect(place: Place): Promise<Client> {
 async function connectToOwner({ journal }: Place): Promise<Client | undefined> {
   const socket = journal === undefined ? undefined : await findOwnerSocket(journal);
   if (socket === undefined) return undefined;
-  return createClient({ where: `socket ${socket}`, transport: overSocket(socket) });
+  return createClient({ where: `socket ${socket}`, line: overSocket(socket) });
 }
 
 async function connectToUrl({ url, isUrlSaid, token, name }: Place): Promise<Client | undefined> {
   if (url === undefined) return undefined;
-  const transport = overNetwork(url);
+  const line = overNetwork(url);
   try {
-    await transport({ method: "GET", path: "/healthz", headers: {} });
+    await line.call({ method: "GET", path: "/healthz", headers: {} });
   } catch {
     return undefined;
   }
-  const client = createClient({ where: url, transport, ...(token !== undefined && { token }) });
+  const client = createClient({ where: url, line, ...(token !== undefined && { token }) });
   if (isUrlSaid || name === undefined) return client;
   // Another pipeline may have the address that the config file of this one names.
   return (await isNamed(client, name)) ? client : undefined;
@@ -76,7 +76,7 @@ async function openJournal(place: Place): Promise<Client | undefined> {
   const api = createApi(pipeline, { owner: true });
   return createClient({
     where: `journal ${journal}`,
-    transport: inProcess(api.fetch),
+    line: inProcess(api.fetch),
     isStopped: true,
     close: async () => pipeline.close(),
   });

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { EXIT, type CommandModule, type ExitCode } from "./command.ts";
+import type { CompletedCommand } from "./completion.ts";
 
 interface Entry {
   readonly summary: string;
@@ -22,10 +23,17 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "run again what is dead, cancelled or done",
     load: () => import("./commands/replay.ts"),
   },
+  tail: { summary: "show events and runs as they happen", load: () => import("./commands/tail.ts") },
   cancel: { summary: "cancel runs", load: () => import("./commands/cancel.ts") },
   pause: { summary: "pause an input or process", load: () => import("./commands/pause.ts") },
   resume: { summary: "resume an input or process", load: () => import("./commands/resume.ts") },
+  restart: { summary: "start an input anew", load: () => import("./commands/restart.ts") },
+  backup: { summary: "copy a journal, also while it is written", load: () => import("./commands/backup.ts") },
   schema: { summary: "print the JSON Schema of config files", load: () => import("./commands/schema.ts") },
+  completion: {
+    summary: "print a shell's completion of commands and options",
+    load: () => import("./commands/completion.ts"),
+  },
 };
 
 const EXAMPLES = `
@@ -75,6 +83,21 @@ async function loadCommand(program: Command, argv: readonly string[]): Promise<v
   const entry = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   const command = program.commands.find((candidate) => candidate.name() === name);
   if (entry !== undefined && command !== undefined) (await entry.load()).configure(command);
+}
+
+/** All commands with their options: what a shell completes. */
+export async function describeCommands(): Promise<readonly CompletedCommand[]> {
+  const program = createProgram();
+  const described = program.commands.map(async (command) => {
+    await COMMANDS[command.name()]?.load().then((module) => module.configure(command));
+    return {
+      name: command.name(),
+      summary: command.summary(),
+      options: command.options.flatMap(({ long }) => long ?? []),
+      takesFile: command.registeredArguments.some((argument) => argument.name() === "file"),
+    };
+  });
+  return Promise.all(described);
 }
 
 function capitalize(text: string): string {

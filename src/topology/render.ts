@@ -1,15 +1,17 @@
+import { renderSvg } from "./svg.ts";
 import type { Graph, GraphEdge, GraphNode } from "./types.ts";
 
-export type GraphFormat = "mermaid" | "dot" | "json";
+export type GraphFormat = "mermaid" | "dot" | "svg" | "json";
 
-export const GRAPH_FORMATS: readonly GraphFormat[] = ["mermaid", "dot", "json"];
+export const GRAPH_FORMATS: readonly GraphFormat[] = ["mermaid", "dot", "svg", "json"];
 
 /**
- * Draws the DAG as text: a Mermaid flowchart, Graphviz DOT, or JSON. The order is that of the graph, so that the
+ * Draws the DAG as text: a Mermaid flowchart, Graphviz DOT, SVG, or JSON. The order is that of the graph, so that the
  * same pipeline always gives the same text; names and expressions are escaped, whatever is in them.
  */
 export function renderGraph(graph: Graph, format: GraphFormat): string {
   if (format === "json") return `${JSON.stringify(graph, null, 2)}\n`;
+  if (format === "svg") return renderSvg(graph);
   return format === "mermaid" ? renderMermaid(graph) : renderDot(graph);
 }
 

@@ -9,8 +9,9 @@ interface Options {
 }
 
 const EXAMPLE = `
-Example:
-  $ sluice graph --format dot | dot -Tsvg > pipeline.svg
+Examples:
+  $ sluice graph --format svg > pipeline.svg
+  $ sluice graph --format dot | dot -Tpng > pipeline.png
 `;
 
 export function configure(command: Command): void {

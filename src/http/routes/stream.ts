@@ -1,3 +1,4 @@
+import { SluiceError } from "../../model/errors.ts";
 import { refuseQuery } from "../query.ts";
 import { requireOpen, type Call, type Route } from "../route.ts";
 
@@ -9,6 +10,7 @@ function stream({ pipeline, request, search, stream: hub }: Call): Response {
   others.delete(LAST_ID);
   refuseQuery(others);
   requireOpen(pipeline);
+  if (pipeline.state === "stopped") throw new SluiceError("NOT_RUNNING", "the pipeline is stopped");
   // Browsers send the header by themselves, when a connection of theirs broke off.
   const lastId = request.headers.get("last-event-id") ?? asked;
   const body = request.method === "HEAD" ? null : hub.connect(lastId);

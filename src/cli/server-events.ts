@@ -1,0 +1,42 @@
+/** One message of a stream of server-sent events. */
+export interface ServerEvent {
+  readonly id: string;
+  readonly event: string;
+  readonly data: string;
+}
+
+/** Reads messages as the HTML standard, section 9.2.6 has them; a message that was cut off is none. */
+export async function* parseEvents(
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<ServerEvent, void, undefined> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  let lastId = "";
+  try {
+    for await (const chunk of chunks) {
+      const blocks = (rest + decoder.decode(chunk, { stream: true })).split(/\r?\n\r?\n/);
+      rest = blocks.pop() ?? "";
+      for (const block of blocks) {
+        const fields = fieldsOf(block);
+        lastId = fields.get("id") ?? lastId;
+        const data = fields.get("data");
+        if (data !== undefined) yield { id: lastId, event: fields.get("event") ?? "message", data };
+      }
+    }
+  } catch {
+    // The connection broke: whoever reads sees the end, and may come back with the last id.
+  }
+}
+
+function fieldsOf(block: string): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>();
+  for (const line of block.split(/\r?\n/)) {
+    const colon = line.indexOf(":");
+    if (colon <= 0) continue;
+    const name = line.slice(0, colon);
+    const value = line.slice(colon + 1).replace(/^ /, "");
+    const before = fields.get(name);
+    fields.set(name, name === "data" && before !== undefined ? `${before}\n${value}` : value);
+  }
+  return fields;
+}

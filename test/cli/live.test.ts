@@ -1,0 +1,96 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { PIPELINE, workspace, type Workspace } from "../support/cli.ts";
+
+let shop: Workspace;
+beforeAll(async () => {
+  shop = workspace(PIPELINE);
+  await shop.run();
+});
+afterAll(() => shop.remove());
+
+const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
+
+test("tail prints events and runs as they happen, through the owner's socket", async () => {
+  const child = spawn(process.execPath, [MAIN, "tail", "--json"], { cwd: shop.folder });
+  const lines = createInterface({ input: child.stdout });
+  const seen: Record<string, unknown>[] = [];
+  const emitting = setInterval(() => {
+    void shop.api("POST", "inputs/orders/events", { data: { fail: "the tail sees it" } });
+  }, 100);
+  for await (const line of lines) {
+    seen.push(JSON.parse(line) as Record<string, unknown>);
+    if (seen.some(({ state }) => state === "dead")) break;
+  }
+  clearInterval(emitting);
+  child.kill();
+  await once(child, "close");
+  expect(seen).toContainEqual(
+    expect.objectContaining({ type: "event", trigger: "orders", processes: ["land"] }),
+  );
+  expect(seen).toContainEqual(
+    expect.objectContaining({
+      type: "run",
+      process: "land",
+      error: { code: "RUN_FAILED", message: "the tail sees it" },
+    }),
+  );
+});
+
+test("restart starts an input anew, and says which there are if there is none of the name", async () => {
+  expect(await shop.json(["restart", "orders"])).toMatchObject({ name: "orders", type: "function" });
+  expect(await shop.sluice(["restart", "ordres"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('did you mean "orders"'),
+  });
+});
+
+test("backup copies the journal of a pipeline that runs, once", async () => {
+  const made = await shop.json<{ file: string }>(["backup", "copy.db"]);
+  expect(existsSync(made.file)).toBe(true);
+  expect((await shop.sluice(["events", "--journal", "copy.db"])).code).toBe(0);
+  expect(await shop.sluice(["backup", "copy.db"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("is there already"),
+  });
+});
+
+test("graph draws a picture by itself", async () => {
+  const { code, stdout } = await shop.sluice(["graph", "--format", "svg"]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^<svg xmlns/);
+  expect(stdout).toContain(">orders<");
+});
+
+describe("completion", () => {
+  test.each(["bash", "zsh", "fish"])("of %s names every command and its options", async (shell) => {
+    const { code, stdout } = await shop.sluice(["completion", shell]);
+    expect(code).toBe(0);
+    for (const word of ["backup", "tail", "replay", "dry-run", "format"]) expect(stdout).toContain(word);
+  });
+
+  test("of bash is one that bash takes, and completes", async () => {
+    const { stdout } = await shop.sluice(["completion", "bash"]);
+    const ask = `${stdout}\nCOMP_WORDS=(sluice rest) COMP_CWORD=1; _sluice; echo "\${COMPREPLY[@]}"`;
+    expect(execFileSync("bash", ["-c", ask], { encoding: "utf8" }).trim()).toBe("restart");
+  });
+
+  test("of another shell is refused", async () => {
+    expect((await shop.sluice(["completion", "tcsh"])).code).toBe(2);
+  });
+});
+
+test("every command's help has an example", async () => {
+  const { stdout } = await shop.sluice(["--help"]);
+  const names = [...stdout.matchAll(/^ {2}([a-z]+) .*/gm)].map(([, name]) => name as string);
+  for (const name of ["tail", "restart", "backup", "completion", "graph"]) {
+    expect(names).toContain(name);
+    expect((await shop.sluice([name, "--help"])).stdout, join("sluice", name)).toMatch(
+      /Examples?:\n {2}\$ sluice /,
+    );
+  }
+});
