@@ -126,9 +126,10 @@ function take(process: string, atMost: number): Move {
 }
 
 /** Any claim, of whatever age: all but the newest of an open run must be stale, and change nothing. */
-function settle(which: number, outcome: ModelOutcome, emits: boolean): Move {
+function settle(isHeld: boolean, which: number, outcome: ModelOutcome, emits: boolean): Move {
   return async (model, { t, claims, clock }) => {
-    const held = claims[claims.length - 1 - (which % Math.max(1, claims.length))];
+    const among = isHeld ? claims.filter(({ run, number }) => run.claim === number) : claims;
+    const held = among[among.length - 1 - (which % Math.max(1, among.length))];
     if (held === undefined) return;
     const emitted = emits ? [t.append({ id: "emitted", to: ["plain"] })] : [];
     const expected = model.settle(held.run, held.number, outcome);
@@ -171,6 +172,17 @@ function replay(choice: Choice, isEdited: boolean): Move {
     const control = { type: "replay", run: run.id, ordered, ...(isEdited && { data: '"edited"' }) } as const;
     const result = await t.control(control);
     expect(result.ok ? result.run : undefined).toBe(expected?.id);
+  };
+}
+
+/** A held run is cancelled and replayed, and its process asks for more before the attempt has ended. */
+function comeBack(which: number): Move {
+  return async (model, real) => {
+    const run = choose(model, real, { of: "held", which });
+    if (run === undefined) return;
+    expect((await real.t.cancel(run.id)).ok).toBe(model.cancel(run));
+    await replay({ of: "any", which: model.runs.length - 1 - model.runs.indexOf(run) }, false)(model, real);
+    await take(run.process, 2)(model, real);
   };
 }
 
@@ -238,13 +250,18 @@ const common: fc.Arbitrary<Step>[] = [
     .tuple(fc.constantFrom(...PROCESSES), fc.integer({ min: 1, max: 4 }))
     .map(([process, atMost]) => new Step(`take ${atMost} of ${process}`, take(process, atMost))),
   fc
-    .tuple(fc.nat(5), outcome, fc.boolean())
+    .tuple(fc.constantFrom(true, true, false), fc.nat(5), outcome, fc.boolean())
     .map(
-      ([which, what, emits]) =>
-        new Step(`settle -${which} ${what}, emits ${emits}`, settle(which, what, emits)),
+      ([isHeld, which, what, emits]) =>
+        new Step(
+          `settle ${isHeld ? "held" : "any"} ${which} ${what}, emits ${emits}`,
+          settle(isHeld, which, what, emits),
+        ),
     ),
 ];
 const steps: fc.Arbitrary<Step>[] = [
+  ...common,
+  ...common,
   ...common,
   ...common,
   ...common,
@@ -256,6 +273,7 @@ const steps: fc.Arbitrary<Step>[] = [
       ([one, isEdited]) =>
         new Step(`replay ${one.of} ${one.which}, edited ${isEdited}`, replay(one, isEdited)),
     ),
+  fc.nat(9).map((which) => new Step(`come back ${which}`, comeBack(which))),
   choice.map((one) => new Step(`replay ${one.of} ${one.which}`, replay(one, false))),
   fc.nat(10).map((which) => new Step(`route ${which}`, route(which))),
   fc.boolean().map((isPaused) => new Step(`paused ${isPaused}`, pause(isPaused))),
@@ -322,7 +340,7 @@ export async function expectToFollowModel(
   isDurable: boolean,
   numRuns: number,
 ): Promise<void> {
-  const lives = fc.commands(steps, { maxCommands: 60, size: "max" });
+  const lives = fc.commands(steps, { maxCommands: 100, size: "max" });
   const property = fc.asyncProperty(lives, async (commands) =>
     follow(commands, await createPlace(), isDurable),
   );

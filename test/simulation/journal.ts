@@ -457,6 +457,7 @@ class Session {
       logs: (run, query) => read(() => history.logs(run, query)),
       deadLetters: () => read(() => history.deadLetters()),
       counters: () => read(() => history.counters()),
+      seen: (query) => read(() => history.seen(query)),
     };
   }
 }

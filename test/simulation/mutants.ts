@@ -278,6 +278,13 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: "model",
   },
   {
+    name: "a claim that was handed back before lets the key go on (SQLite journal)",
+    file: "src/journal/sqlite/client/encode.ts",
+    text: "run !== undefined && HeldClaim.isHeld(claim) ? run.line : null",
+    instead: "run === undefined ? null : run.line",
+    caughtBy: "model",
+  },
+  {
     name: "the count of runs handed back is wrong (SQLite journal)",
     file: "src/journal/sqlite/writer/settle.ts",
     text: "      tx.counters.move(process, before, QUEUED);\n",

@@ -153,6 +153,19 @@ export function testOrder(subject: JournalSubject): void {
       expect((await t.takeOne()).event.uid).toBe(second);
     });
 
+    it("holds the key though a claim that was handed back before is settled once more", async () => {
+      const t = await tests.open();
+      const [first, second] = (await t.emitMany(2, () => keyed("a"))) as [string, string];
+      const earlier = await t.takeOne();
+      await t.settle(earlier, { type: "released" });
+      const claim = await t.takeOne();
+      await t.cancel(formatRunId(first, "work"));
+      expect(await t.settle(earlier)).toBe("stale");
+      expect(await t.takeNow()).toEqual([]);
+      expect(await t.settle(claim)).toBe("stale");
+      expect((await t.takeOne()).event.uid).toBe(second);
+    });
+
     it("holds the key though such a run is cancelled once more", async () => {
       const t = await tests.open();
       const [first] = (await t.emitMany(1, () => keyed("a"))) as [string];

@@ -107,7 +107,8 @@ function encodeSettle(batch: Batch, settle: Settle, context: EncoderContext): vo
     finishedAt,
     version,
   );
-  batch.push(run === undefined ? null : run.line);
+  // A claim that was settled before says nothing of its line: another may hold the run by now.
+  batch.push(run !== undefined && HeldClaim.isHeld(claim) ? run.line : null);
   if (type === "succeeded") {
     const emitted = settle.emitted ?? NONE;
     batch.push(emitted.length);

@@ -49,6 +49,11 @@ export class HeldClaim implements Claim {
     return #run in claim ? claim.#run : undefined;
   }
 
+  /** Whether it was handed out and not settled yet. */
+  static isHeld(claim: Claim): boolean {
+    return #slot in claim && claim.#slot >= 0;
+  }
+
   static slotOf(claim: HeldClaim): number {
     return claim.#slot;
   }
