@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Input, Process } from "../model/component.ts";
 import { isSluiceError } from "../model/errors.ts";
-import { INPUT_KEYS, PROCESS_KEYS, type Surroundings } from "../model/kind.ts";
+import { createInput, INPUT_KEYS, PROCESS_KEYS, type Surroundings } from "../model/kind.ts";
 import { parseOperation } from "../model/operation.ts";
 import { didYouMean } from "../model/suggest.ts";
 import { mapKeys, toCamelCase, toSnakeCase } from "./case.ts";
@@ -146,7 +146,9 @@ function create(
   { directory, report }: ComponentSurroundings,
 ): Input | Process | undefined {
   try {
-    return kind.create(name, options as never, { directory });
+    return kind.role === "input"
+      ? createInput(kind, name, options as never, { directory })
+      : kind.create(name, options as never, { directory });
   } catch (error) {
     const known = isSluiceError(error) ? error : undefined;
     const inner = (known?.details["path"] ?? []) as Path;

@@ -1,4 +1,12 @@
-import type { Input, Process } from "../model/component.ts";
+import type {
+  AuditReport,
+  AuditRequest,
+  BackfillReport,
+  BackfillRequest,
+  Input,
+  Process,
+  SurveyContext,
+} from "../model/component.ts";
 import type { OptionsSchema, Surroundings } from "../model/kind.ts";
 
 interface AnyKindBase {
@@ -15,6 +23,12 @@ interface AnyKindBase {
 export interface AnyInputKind extends AnyKindBase {
   readonly role: "input";
   readonly create: (name: string, options: never, surroundings: Surroundings) => Input;
+  readonly backfill?: (
+    options: never,
+    context: SurveyContext,
+    request: BackfillRequest,
+  ) => Promise<BackfillReport>;
+  readonly audit?: (options: never, context: SurveyContext, request: AuditRequest) => Promise<AuditReport>;
 }
 
 /** A kind of process, whatever its options: what `defineProcess` answers fits. */

@@ -6,6 +6,7 @@ import type { Operation } from "../model/operation.ts";
 import type { NewUid } from "../model/uid.ts";
 import type { Append, AppendResult, StatePut, Work } from "../journal/work.ts";
 import { eventAccepted } from "./diagnostics.ts";
+import type { EmissionWatch } from "./emission-watch.ts";
 import { lacksHops, withHops, type Routing } from "./routing.ts";
 
 export interface EmitterOptions {
@@ -31,15 +32,29 @@ const FILTERED = { duplicate: false, filtered: true } as const;
 /** Takes events in: checks, routes and journals them. What it answers is durable. */
 export class Emitter {
   readonly #options: EmitterOptions;
+  /** By source; `undefined` while nobody watches, which is nearly always. */
+  #watches: Map<string, EmissionWatch> | undefined;
 
   constructor(options: EmitterOptions) {
     this.#options = options;
+  }
+
+  /** Tells `watch` of every event that is emitted in this name, as soon as that is called. */
+  watch(name: string, watch: EmissionWatch): void {
+    this.#watches ??= new Map();
+    this.#watches.set(name, watch);
+  }
+
+  unwatch(name: string): void {
+    this.#watches?.delete(name);
+    if (this.#watches?.size === 0) this.#watches = undefined;
   }
 
   /** One promise an event: it is the hot path. What is wrong with the event is thrown at once. */
   emit(name: string, init: EventInit, options?: EmitOptions): Promise<Receipt> {
     const source = this.#options.source(name);
     const record = this.#toRecord(name, init);
+    if (this.#watches !== undefined) this.#watches.get(name)?.saw(record);
     const state = statePuts(name, options?.state);
     const dedupe = checkDedupe(options?.dedupe);
     if (!lacksHops(record)) return this.#commitOne(source, record, dedupe, state);
@@ -51,6 +66,8 @@ export class Emitter {
   async emitAll(name: string, inits: readonly EventInit[], options?: EmitOptions): Promise<Receipt[]> {
     const source = this.#options.source(name);
     let records: readonly EventRecord[] = inits.map((init) => this.#toRecord(name, init));
+    const watch = this.#watches?.get(name);
+    if (watch !== undefined) for (const record of records) watch.saw(record);
     if (records.some(lacksHops)) records = await withHops(records, this.#options.work);
     const passed = records.filter((record) => passes(source, record));
     const appends = passed.map((record) => this.append(record));
@@ -59,6 +76,16 @@ export class Emitter {
     return records.map((record) => {
       return passes(source, record) ? (results.next().value as Receipt) : { uid: record.uid, ...FILTERED };
     });
+  }
+
+  /** Emits what a survey has read: without a cause, unseen by its watch, and committed before anything is awaited. */
+  async emitSurveyed(
+    name: string,
+    inits: readonly EventInit[],
+    state: Readonly<Record<string, unknown>> | undefined,
+  ): Promise<void> {
+    const appends = inits.map((init) => this.append(this.#toRecord(name, init)));
+    await this.#commit(appends, statePuts(name, state));
   }
 
   /** The append of one event that is already checked. */

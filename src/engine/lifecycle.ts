@@ -34,14 +34,17 @@ export class Lifecycle {
     throw new SluiceError("NOT_RUNNING", `pipeline "${this.#plan.name}" is ${this.#state}; start it first`);
   }
 
-  /** @throws SluiceError ALREADY_STARTED, or what the journal's driver throws */
-  async start(): Promise<void> {
+  /**
+   * @param idle starts neither inputs nor processes
+   * @throws SluiceError ALREADY_STARTED, or what the journal's driver throws
+   */
+  async start(idle = false): Promise<void> {
     if (this.#state !== "new" && this.#state !== "stopped") {
       throw new SluiceError("ALREADY_STARTED", `pipeline "${this.#plan.name}" is ${this.#state} already`);
     }
     this.#become("starting");
     this.#stopping = undefined;
-    this.#starting = this.#start();
+    this.#starting = this.#start(idle);
     await this.#starting;
   }
 
@@ -62,13 +65,13 @@ export class Lifecycle {
     await new Promise<void>((resolve) => this.#onStopped.push(resolve));
   }
 
-  async #start(): Promise<void> {
+  async #start(idle: boolean): Promise<void> {
     const { clock, random, logger } = this.#plan;
     let journal: Journal | undefined;
     try {
       journal = await this.#driver.open({ clock, random, logger });
       this.#runtime = new Runtime(this.#plan, journal);
-      await this.#runtime.start();
+      await this.#runtime.start(idle);
       this.#become("running");
     } catch (error) {
       await this.#abandonStart(journal);

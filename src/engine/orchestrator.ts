@@ -1,5 +1,9 @@
 import type { Clock } from "../model/clock.ts";
 import type {
+  AuditReport,
+  AuditRequest,
+  BackfillReport,
+  BackfillRequest,
   EmitOptions,
   Input,
   InputSettings,
@@ -18,7 +22,7 @@ import { createUidSource, type Random } from "../model/uid.ts";
 import type { History } from "../journal/history.ts";
 import type { Journal, JournalDriver } from "../journal/journal.ts";
 import type { Graph } from "../topology/types.ts";
-import { Components } from "./components.ts";
+import { Components, type RegisteredInput } from "./components.ts";
 import { ErrorStream } from "./error-stream.ts";
 import type { ErrorListener, Hook, InputHandle, ProcessHandle, ReplayFilter, RunOutcome } from "./handles.ts";
 import { Lifecycle } from "./lifecycle.ts";
@@ -26,9 +30,11 @@ import { processRow } from "./process-rows.ts";
 import type { InputRow, OrchestratorState, ProcessRow } from "./rows.ts";
 import type { Plan } from "./runtime.ts";
 import { checkConcurrency } from "./settings.ts";
+import type { SurveyObserver } from "./surveys.ts";
 import { createSystemRandom, systemClock } from "./system.ts";
 import { untilSignalled } from "./termination.ts";
 
+export type { SurveyObserver, SurveyProgress } from "./surveys.ts";
 export type { ErrorListener, Hook, InputHandle, ProcessHandle, ReplayFilter, RunOutcome } from "./handles.ts";
 
 export interface EngineOptions {
@@ -164,6 +170,16 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /**
+   * Opens the journal as its owner, but starts neither inputs nor processes: for `backfill`, `audit` and `emit` on a
+   * pipeline that is not running. What is emitted is done once it is started. Ended by `stop`, too.
+   *
+   * @throws SluiceError ALREADY_STARTED, JOURNAL_OWNED, JOURNAL_DAMAGED …
+   */
+  async open(): Promise<void> {
+    await this.#lifecycle.start(true);
+  }
+
+  /**
    * Resolves when every input listens (or is paused, or finished): what happens from now on is seen.
    *
    * @throws SluiceError INPUT_FAILED if one has failed, NOT_RUNNING
@@ -227,6 +243,43 @@ export class Orchestrator implements AsyncDisposable {
   async restart(input: string): Promise<void> {
     this.#components.expect(input, "input");
     this.#lifecycle.running().supervisor.input(input)?.restart();
+  }
+
+  /**
+   * Emits what is in an input's source already, as the operation `read`. Mixes with what the input tells itself: a
+   * row never comes after a newer change of it. What was cut off is resumed by the next one.
+   *
+   * @throws SluiceError INVALID_OPTIONS, ALREADY_STARTED if one is under way, and what the input throws
+   */
+  async backfill(
+    input: string,
+    request: BackfillRequest = {},
+    observer: SurveyObserver = {},
+  ): Promise<BackfillReport> {
+    this.#components.expect(input, "input");
+    const registered = this.#components.inputs.get(input) as RegisteredInput;
+    const { surveys } = this.#lifecycle.running();
+    return surveys.run("backfill", registered, observer, true, (one, context) =>
+      one.backfill?.(context, request),
+    );
+  }
+
+  /**
+   * Compares an input's source with what the journal has seen of it; with `repair`, emits what is missing.
+   *
+   * @throws SluiceError as `backfill`
+   */
+  async audit(
+    input: string,
+    request: AuditRequest = {},
+    observer: SurveyObserver = {},
+  ): Promise<AuditReport> {
+    this.#components.expect(input, "input");
+    const registered = this.#components.inputs.get(input) as RegisteredInput;
+    const { surveys } = this.#lifecycle.running();
+    return surveys.run("audit", registered, observer, request.repair === true, (one, context) =>
+      one.audit?.(context, request),
+    );
   }
 
   async cancel(runs: readonly string[]): Promise<readonly RunOutcome[]> {

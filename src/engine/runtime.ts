@@ -17,6 +17,7 @@ import { Routing } from "./routing.ts";
 import { Settler } from "./settler.ts";
 import { SharedSlots } from "./shared-slots.ts";
 import { Supervisor } from "./supervisor.ts";
+import { Surveys } from "./surveys.ts";
 import { PipelineVersion } from "./version.ts";
 
 /** What an orchestrator was told, before and while it runs. */
@@ -53,6 +54,7 @@ export class Runtime {
   readonly supervisor: Supervisor;
   readonly operator: Operator;
   readonly completion: Completion;
+  readonly surveys: Surveys;
   readonly #plan: Plan;
   readonly #settler: Settler;
   readonly #stopping = new AbortController();
@@ -80,6 +82,14 @@ export class Runtime {
       newUid,
       source: (source) => this.#source(source),
     });
+    this.surveys = new Surveys({
+      pipeline,
+      journal,
+      emitter: this.emitter,
+      clock,
+      random,
+      logger: (input) => componentLogger(plan.logger, { input }),
+    });
     this.#settler = new Settler({ work, clock, random, errors });
     this.completion = new Completion(journal, () => this.#settler.pending > 0);
     this.operator = new Operator(work, journal.history, (process) => this.#isPerhapsOrdered(process));
@@ -100,7 +110,8 @@ export class Runtime {
     this.#unwatch = journal.coordination.watch((change) => this.#changed(change));
   }
 
-  async start(): Promise<void> {
+  /** @param idle starts neither inputs nor processes: the journal is owned, and that is all */
+  async start(idle: boolean): Promise<void> {
     const { inputs, processes } = this.#plan.components;
     await this.#version.load();
     await this.refreshVersion();
@@ -111,6 +122,7 @@ export class Runtime {
     for (const registered of inputs.values()) {
       if (this.supervisor.input(registered.input.name) === undefined) this.addInput(registered);
     }
+    if (idle) return;
     this.supervisor.start();
     this.#careful = this.#startDispatching();
   }
@@ -154,7 +166,7 @@ export class Runtime {
   async stop(grace: number): Promise<void> {
     this.#stopping.abort();
     await this.#careful;
-    await Promise.all([this.supervisor.stop(grace), this.dispatcher.stop(grace)]);
+    await Promise.all([this.surveys.stop(), this.supervisor.stop(grace), this.dispatcher.stop(grace)]);
     const patience = this.#plan.clock.setTimer(SETTLE_PATIENCE, () => this.#settler.close());
     await this.#settler.drain();
     patience.cancel();

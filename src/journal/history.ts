@@ -1,4 +1,5 @@
 import type { Event } from "../model/event.ts";
+import type { Operation } from "../model/operation.ts";
 import type { ErrorRecord } from "../model/errors.ts";
 import type { AttemptRow, LogRow, RunRow, RunState } from "../model/run.ts";
 
@@ -21,6 +22,11 @@ export interface History {
   /** Dead runs grouped by process and error, as `fingerprint` tells errors apart; largest group first. */
   deadLetters(): Promise<readonly DeadLetterGroup[]>;
   counters(): Promise<Counters>;
+  /**
+   * Which records have been seen of an input: their events, newest first. A page ends after so many events looked
+   * at, however few of them match, since no index knows records: a page may be empty, and still have a next one.
+   */
+  seen(query: SeenQuery): Promise<Page<SeenRow>>;
 }
 
 /** An event as people read it; `data` and `headers` are absent if there are none, `key` if it is the default. */
@@ -35,6 +41,17 @@ export interface PageQuery {
 
 export interface EventQuery extends PageQuery {
   readonly trigger?: string;
+}
+
+export interface SeenQuery extends Pick<PageQuery, "cursor"> {
+  readonly trigger: string;
+  readonly location: string;
+  readonly ids: readonly string[];
+}
+
+export interface SeenRow {
+  readonly id: string;
+  readonly operation: Operation;
 }
 
 export interface RunQuery extends PageQuery {

@@ -1,5 +1,15 @@
 import { SluiceError } from "./errors.ts";
-import type { Input, InputSettings, Process, ProcessSettings } from "./component.ts";
+import type {
+  AuditReport,
+  AuditRequest,
+  BackfillReport,
+  BackfillRequest,
+  Input,
+  InputSettings,
+  Process,
+  ProcessSettings,
+  SurveyContext,
+} from "./component.ts";
 import { didYouMean } from "./suggest.ts";
 
 /** The slice of Standard Schema (https://standardschema.dev, version 1) that is called; zod schemas fit. */
@@ -46,6 +56,18 @@ interface KindBase<In, Out> {
 
 export interface InputKindSpec<In, Out, Data> extends KindBase<In, Out> {
   readonly create: (name: string, options: Out, surroundings: Surroundings) => Input<Data>;
+  /** Emits what is in the source already (`sluice backfill`). */
+  readonly backfill?: (
+    options: Out,
+    context: SurveyContext<Data>,
+    request: BackfillRequest,
+  ) => Promise<BackfillReport>;
+  /** Compares the source with what the journal has seen (`sluice audit`). */
+  readonly audit?: (
+    options: Out,
+    context: SurveyContext<Data>,
+    request: AuditRequest,
+  ) => Promise<AuditReport>;
 }
 
 export interface ProcessKindSpec<In, Out, Data> extends KindBase<In, Out> {
@@ -92,10 +114,24 @@ export function defineInput<In, Out, Data>(spec: InputKindSpec<In, Out, Data>): 
   const make = (flat: Record<string, unknown>): Input<Data> => {
     const { name, common, own } = split(flat, INPUT_KEYS);
     const options = checkOptions(spec, own, name);
-    const input = spec.create(name, options, { directory: process.cwd() });
+    const input = createInput(spec, name, options, { directory: process.cwd() });
     return withSettings(input, { ...input.settings, ...(common as InputSettings) });
   };
   return Object.assign(make, spec, { role: "input" as const }) as unknown as InputKind<In, Out, Data>;
+}
+
+/** Makes an input of a kind, with the surveys that the kind offers. */
+export function createInput<Out, Data>(
+  spec: Pick<InputKindSpec<never, Out, Data>, "create" | "backfill" | "audit">,
+  name: string,
+  options: Out,
+  surroundings: Surroundings,
+): Input<Data> {
+  const { backfill, audit } = spec;
+  const input = spec.create(name, options, surroundings);
+  if (backfill !== undefined) input.backfill = (context, request) => backfill(options, context, request);
+  if (audit !== undefined) input.audit = (context, request) => audit(options, context, request);
+  return input;
 }
 
 export function defineProcess<In, Out, Data>(

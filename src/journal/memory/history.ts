@@ -11,6 +11,8 @@ import type {
   Page,
   PageQuery,
   RunQuery,
+  SeenQuery,
+  SeenRow,
 } from "../history.ts";
 import { groupDeadLetters } from "../dead-letters.ts";
 import { runFilter } from "../run-filter.ts";
@@ -93,6 +95,16 @@ export function createMemoryHistory(store: MemoryStore): History {
         return { process: run.lane.process, error, count: 1, first: at, last: at, newest: run.key };
       });
       return groupDeadLetters(each, (key) => toRunRow(dead.get(key) as MemoryRun));
+    },
+
+    async seen({ trigger, location, ids }: SeenQuery): Promise<Page<SeenRow>> {
+      const wanted = new Set(ids);
+      const items: SeenRow[] = [];
+      for (const { record } of store.events()) {
+        if (record.trigger !== trigger || record.location !== location || !wanted.has(record.id)) continue;
+        items.push({ id: record.id, operation: record.operation });
+      }
+      return { items, next: null };
     },
 
     async counters(): Promise<Counters> {

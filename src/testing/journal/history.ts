@@ -48,6 +48,22 @@ export function testHistory(subject: JournalSubject): void {
       });
     });
 
+    it("tells which records have been seen of an input, the newest event first", async () => {
+      const t = await tests.open();
+      await t.emit({ id: "1", operation: "create" });
+      await t.emit({ id: "2", operation: "create" });
+      await t.emit({ id: "1", operation: "delete" });
+      await t.emit({ id: "3", operation: "create", location: "elsewhere" });
+      const query = { trigger: "orders", location: "raw.orders", ids: ["1", "3", "4"] };
+      const { items, next } = await t.journal.history.seen(query);
+      expect(items).toEqual([
+        { id: "1", operation: "delete" },
+        { id: "1", operation: "create" },
+      ]);
+      expect(next).toBeNull();
+      expect((await t.journal.history.seen({ ...query, trigger: "other" })).items).toEqual([]);
+    });
+
     it("keeps every operation, and an id that is the uid", async () => {
       const t = await tests.open();
       for (const operation of ["create", "read", "update", "delete", "unknown"] as const) {

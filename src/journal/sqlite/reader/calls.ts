@@ -15,7 +15,8 @@ export interface ReaderCall {
     | "attempts"
     | "logs"
     | "deadLetters"
-    | "counters";
+    | "counters"
+    | "seen";
   readonly argument: unknown;
   /** A second one, of `logs`. */
   readonly query?: unknown;
@@ -68,6 +69,8 @@ function answer(reader: Reader, { method, argument, query, taken }: ReaderCall):
       return reader.logs(argument as string, query as never);
     case "deadLetters":
       return reader.deadLetters();
+    case "seen":
+      return reader.seen(argument as never);
     case "counters":
       return reader.counters(byKey);
   }

@@ -20,6 +20,7 @@ export function createHistory(ask: Ask): History {
     attempts: (run) => ask("attempts", run) as ReturnType<History["attempts"]>,
     logs: (run, query) => ask("logs", run, query) as ReturnType<History["logs"]>,
     deadLetters: () => ask("deadLetters") as ReturnType<History["deadLetters"]>,
+    seen: (query) => ask("seen", query) as ReturnType<History["seen"]>,
     counters: () => ask("counters") as ReturnType<History["counters"]>,
   };
 }

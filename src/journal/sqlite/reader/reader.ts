@@ -10,10 +10,13 @@ import type {
   Page,
   PageQuery,
   RunQuery,
+  SeenQuery,
+  SeenRow,
 } from "../../history.ts";
 import { groupDeadLetters } from "../../dead-letters.ts";
 import { readCursor, readLimit, toCursor, toEventRow } from "../../rows.ts";
-import { STREAM_CODES } from "../layout.ts";
+import { OPERATION_CODES, STREAM_CODES } from "../layout.ts";
+import { fromStoredText } from "../stored-text.ts";
 import { readCounters } from "./counters.ts";
 import { pageOfRuns } from "./run-list.ts";
 import {
@@ -31,6 +34,9 @@ import { Tables, type Taken } from "./tables.ts";
 
 /** Events that one run caused, as `journey` lists them, at most. */
 const CAUSED_LIMIT = 1_000;
+
+/** So many events are held against a question for one page: the reader is for all. */
+const LOOKED_AT = 50_000;
 
 /** Reads the journal for people, on a connection that cannot write. */
 export class Reader {
@@ -140,6 +146,27 @@ export class Reader {
 
   counters(taken: Taken): Counters {
     return readCounters(this.#tables, taken);
+  }
+
+  seen({ trigger, location, ids, cursor }: SeenQuery): Page<SeenRow> {
+    const before =
+      readCursor("event", cursor === undefined ? undefined : { cursor }) ?? Number.MAX_SAFE_INTEGER;
+    const source = this.#tables.idOf(trigger) ?? -1;
+    const wanted = new Set(ids);
+    const items: SeenRow[] = [];
+    let last = 0;
+    let looked = 0;
+    const sql =
+      "select e.seq, e.operation, e.location, e.id, e.source from events e where e.seq < ? order by e.seq desc limit ?";
+    for (const row of this.#tables.descending(sql, before, before, LOOKED_AT)) {
+      last = row[0] as number;
+      looked += 1;
+      if (row[4] !== source || row[3] === null) continue;
+      const id = fromStoredText(row[3] as string);
+      if (!wanted.has(id) || fromStoredText(row[2] as string) !== location) continue;
+      items.push({ id, operation: OPERATION_CODES[row[1] as number] ?? "unknown" });
+    }
+    return { items, next: looked < LOOKED_AT ? null : toCursor("event", last) };
   }
 
   #findRun(id: string): StoredRun | undefined {

@@ -1,0 +1,160 @@
+import type { Clock } from "../model/clock.ts";
+import type { Input, ReadOutcome, SourceRead, SurveyContext } from "../model/component.ts";
+import { SluiceError } from "../model/errors.ts";
+import type { Logger } from "../model/logger.ts";
+import type { Random } from "../model/uid.ts";
+import type { Operation } from "../model/operation.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { RegisteredInput } from "./components.ts";
+import { EmissionWatch, EVERY_RECORD } from "./emission-watch.ts";
+import type { Emitter } from "./emitter.ts";
+
+/** How far a survey is. */
+export interface SurveyProgress {
+  /** The table, topic… that it is at. */
+  readonly location: string;
+  readonly done: number;
+  /** An estimate; `null` if there is none. */
+  readonly total: number | null;
+}
+
+/** Who asked for a survey. */
+export interface SurveyObserver {
+  /** Ends it; what it has done is kept. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: SurveyProgress) => void;
+}
+
+export interface SurveysOptions {
+  readonly pipeline: string;
+  readonly journal: Journal;
+  readonly emitter: Emitter;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: (input: string) => Logger;
+}
+
+type Survey<Report> = (input: Input, context: SurveyContext) => Promise<Report> | undefined;
+
+/** Backfills and audits: at most one at a time of each input, beside its own listening. */
+export class Surveys {
+  readonly #options: SurveysOptions;
+  readonly #stopping = new AbortController();
+  readonly #running = new Map<string, Promise<unknown>>();
+
+  constructor(options: SurveysOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @param what `backfill` or `audit`: what is missing where `survey` answers nothing
+   * @throws SluiceError INVALID_OPTIONS, ALREADY_STARTED, and what the input throws
+   */
+  async run<Report>(
+    what: "backfill" | "audit",
+    { input, settings }: RegisteredInput,
+    observer: SurveyObserver,
+    emits: boolean,
+    survey: Survey<Report>,
+  ): Promise<Report> {
+    const { name, type = "custom" } = input;
+    if (typeof input[what] !== "function") {
+      throw new SluiceError("INVALID_OPTIONS", `input "${name}" of type ${type} cannot ${what}`);
+    }
+    if (emits && settings.operations !== undefined && !settings.operations.has("read")) {
+      const cure = 'add "read" to its operations, and to those of the links that should have it';
+      throw new SluiceError(
+        "INVALID_OPTIONS",
+        `input "${name}" lets no "read" through, which is what a row that is read becomes; ${cure}`,
+      );
+    }
+    if (this.#running.has(name)) {
+      throw new SluiceError(
+        "ALREADY_STARTED",
+        `a backfill or audit of input "${name}" is under way; wait for its end`,
+      );
+    }
+    const { emitter, clock } = this.#options;
+    const signals = [this.#stopping.signal, ...(observer.signal === undefined ? [] : [observer.signal])];
+    const signal = AbortSignal.any(signals);
+    const watch = new EmissionWatch(clock.monotonic());
+    signal.throwIfAborted();
+    emitter.watch(name, watch);
+    const context = this.#context(name, signal, watch, observer);
+    const running = (async () => survey(input, context) as Promise<Report>)();
+    this.#running.set(name, running);
+    try {
+      return await running;
+    } finally {
+      emitter.unwatch(name);
+      this.#running.delete(name);
+    }
+  }
+
+  /** Ends those that run, and waits for that. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new SluiceError("SHUTDOWN", "the pipeline stops; what was done is kept"));
+    await Promise.allSettled(this.#running.values());
+  }
+
+  #context(
+    name: string,
+    signal: AbortSignal,
+    watch: EmissionWatch,
+    { onProgress }: SurveyObserver,
+  ): SurveyContext {
+    const { emitter, journal, pipeline, clock, random, logger } = this.#options;
+    return {
+      name,
+      pipeline,
+      journalId: journal.id,
+      signal,
+      log: logger(name),
+      clock,
+      random,
+      state: emitter.state(name),
+      async emitRead(read: () => Promise<SourceRead>): Promise<ReadOutcome> {
+        signal.throwIfAborted();
+        watch.beginRead(clock.monotonic());
+        const { events, state } = await read();
+        signal.throwIfAborted();
+        // From here until the commit is called nothing is awaited: commits take effect in the order of their calls.
+        const left = events.filter((event) => !watch.has(event.location ?? name, String(event.id ?? "")));
+        await emitter.emitSurveyed(name, left, state);
+        return { emitted: left.length, overtaken: events.length - left.length };
+      },
+      seen: (location, ids) => findSeen(journal, name, location, ids, signal),
+      progress: (location, done, total) => onProgress?.({ location, done, total }),
+    };
+  }
+}
+
+/** Asks page by page, newest first: a record's first answer is its newest. */
+async function findSeen(
+  journal: Journal,
+  trigger: string,
+  location: string,
+  ids: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Operation>> {
+  const found = new Map<string, Operation>();
+  const left = new Set(ids);
+  let cursor: string | null = null;
+  do {
+    signal.throwIfAborted();
+    const query = { trigger, location, ids: [...left, EVERY_RECORD], ...(cursor !== null && { cursor }) };
+    const page: Awaited<ReturnType<Journal["history"]["seen"]>> = await journal.history.seen(query);
+    for (const { id, operation } of page.items) {
+      if (id === EVERY_RECORD && operation === "delete") return withDeleted(found, left);
+      if (left.delete(id)) found.set(id, operation);
+    }
+    cursor = page.next;
+  } while (cursor !== null && left.size > 0);
+  return found;
+}
+
+/** Whatever was seen of a record before all were deleted, it is deleted. */
+function withDeleted(found: Map<string, Operation>, left: ReadonlySet<string>): Map<string, Operation> {
+  for (const id of left) found.set(id, "delete");
+  return found;
+}
