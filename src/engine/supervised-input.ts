@@ -1,4 +1,4 @@
-import { sleep, untilAborted, waitAtMost, type Timer } from "../model/clock.ts";
+import { sleep, untilAborted, waitAtMost } from "../model/clock.ts";
 import type { EmitOptions, Input, InputContext, InputLag, InputReport, Receipt } from "../model/component.ts";
 import { isPermanentError, SluiceError, toErrorRecord, type ErrorRecord } from "../model/errors.ts";
 import { isoTime, type EventInit } from "../model/event.ts";
@@ -8,6 +8,7 @@ import { redactError } from "./outcome.ts";
 import { backOff } from "./retry-policy.ts";
 import type { InputRow, InputState, LagRow } from "./rows.ts";
 import type { ResolvedInputSettings } from "./settings.ts";
+import { SilenceWatch } from "./silence-watch.ts";
 
 const RESTART = { initial: 1_000, max: 60_000, factor: 2 };
 /** An input that ran this long had recovered: its back-off starts anew. */
@@ -37,9 +38,7 @@ export class SupervisedInput {
   #lastError: ErrorRecord | null = null;
   #lastEventAt: number | undefined;
   #lag: LagRow | null = null;
-  #silentSince: number;
-  #silent = false;
-  #silence: Timer | undefined;
+  readonly #silence: SilenceWatch;
   #paused: boolean;
   #stopped = true;
   /** Ends the current `handle`. */
@@ -59,7 +58,12 @@ export class SupervisedInput {
     this.settings = settings;
     this.operations = settings.operations;
     this.#paused = paused || !settings.enabled;
-    this.#silentSince = host.clock.monotonic();
+    this.#silence = new SilenceWatch({
+      clock: host.clock,
+      expectEvery: settings.expectEvery,
+      isListening: () => this.#state === "running",
+      onSilent: (expectEvery) => this.#reportSilence(expectEvery),
+    });
   }
 
   row(): InputRow {
@@ -70,7 +74,7 @@ export class SupervisedInput {
       restarts: this.#restarts,
       lastEventAt: this.#lastEventAt === undefined ? null : isoTime(this.#lastEventAt),
       lastError: this.#lastError,
-      silent: this.#silent,
+      silent: this.#silence.isSilent,
       lag: this.#lag,
     };
   }
@@ -78,14 +82,14 @@ export class SupervisedInput {
   start(): void {
     if (!this.#stopped) return;
     this.#stopped = false;
-    this.#watchSilence();
+    this.#silence.start();
     this.#loop = this.#supervise();
   }
 
   /** Ends it; resolves when its `handle` has returned, or after `grace` milliseconds. */
   async stop(grace: number): Promise<void> {
     this.#stopped = true;
-    this.#silence?.cancel();
+    this.#silence.stop();
     this.#interrupt();
     await waitAtMost(this.#host.clock, grace, this.#loop);
     this.#alive.current = false;
@@ -100,7 +104,7 @@ export class SupervisedInput {
 
   resume(): void {
     this.#paused = false;
-    this.#silentSince = this.#host.clock.monotonic();
+    this.#silence.expectAnew();
     this.#waiting?.abort();
   }
 
@@ -266,23 +270,13 @@ export class SupervisedInput {
   /** To be called for every event that is emitted by it, or in its name. */
   heard(now: number): void {
     this.#lastEventAt = now;
-    this.#silent = false;
-    if (this.settings.expectEvery !== undefined) this.#silentSince = this.#host.clock.monotonic();
+    this.#silence.heard();
   }
 
-  #watchSilence(): void {
-    const { expectEvery } = this.settings;
-    if (expectEvery === undefined) return;
-    const { clock } = this.#host;
-    const left = this.#silentSince + expectEvery - clock.monotonic();
-    if (left <= 0 && !this.#silent && this.#state === "running") {
-      this.#silent = true;
-      const message = `input "${this.input.name}" has been silent for longer than its expect_every of ${expectEvery} ms`;
-      this.#host.errors.report(
-        new SluiceError("INPUT_SILENT", message, { details: { input: this.input.name } }),
-      );
-    }
-    this.#silence = clock.setTimer(left > 0 ? left : expectEvery, () => this.#watchSilence());
+  #reportSilence(expectEvery: number): void {
+    const { name } = this.input;
+    const message = `input "${name}" has been silent for longer than its expect_every of ${expectEvery} ms`;
+    this.#host.errors.report(new SluiceError("INPUT_SILENT", message, { details: { input: name } }));
   }
 }
 
