@@ -11,6 +11,10 @@ interface Entry {
 /** What there is, in the order of the help. A command's own file is only loaded when it is asked for. */
 const COMMANDS: Readonly<Record<string, Entry>> = {
   run: { summary: "run a pipeline until SIGTERM or SIGINT", load: () => import("./commands/run.ts") },
+  doctor: {
+    summary: "look for what keeps a pipeline from running well, and say the cure",
+    load: () => import("./commands/doctor.ts"),
+  },
   validate: { summary: "check a config file", load: () => import("./commands/validate.ts") },
   graph: { summary: "draw the pipeline of a config file", load: () => import("./commands/graph.ts") },
   status: { summary: "tell how a pipeline is", load: () => import("./commands/status.ts") },

@@ -1,0 +1,95 @@
+import type { Command } from "commander";
+import { configIssues, formatIssue } from "../../config/issue.ts";
+import type { Pipeline } from "../../config/pipeline.ts";
+import { toErrorRecord } from "../../model/errors.ts";
+import { EXIT } from "../command.ts";
+import { failed, ok, type Finding } from "../doctor/finding.ts";
+import { DEFAULT_FILE } from "../locate.ts";
+import { colours, print, printJson } from "../output.ts";
+import { harmless } from "../text.ts";
+
+interface Options {
+  readonly timeout: string;
+  readonly json?: boolean;
+}
+
+const HELP = `
+Example:
+  $ sluice doctor orders.toml --timeout 3
+
+Looks at Node, the clock, the disk under the journal (does a sync work, how much is free), all of the journal, the
+ports, and whether each database, broker, module, command or engine that the file names is there. Says of each finding
+what to do. Exit code 1 if something failed, 2 if the file is invalid.
+`;
+
+export function configure(command: Command): void {
+  command
+    .argument("[file]", "the config file", DEFAULT_FILE)
+    .option("--timeout <seconds>", "for each connection", "10")
+    .option("--json", 'print {"ok":…,"findings":[…]}')
+    .addHelpText("after", HELP)
+    .action(async (file: string, { timeout, json }: Options) => {
+      const findings = await examine(file, (Number(timeout) || 10) * 1_000);
+      const isWell = findings.every(({ level }) => level !== "failed");
+      if (json === true) printJson({ ok: isWell, findings });
+      else for (const finding of findings) show(finding);
+      if (!isWell) process.exitCode ??= EXIT.failed;
+    });
+}
+
+async function examine(file: string, timeout: number): Promise<readonly Finding[]> {
+  const machine = await import("../doctor/machine.ts");
+  const config = await read(file);
+  const { pipeline } = config;
+  const journal = pipeline?.journal.startsWith("sqlite:")
+    ? pipeline.journal.slice("sqlite:".length)
+    : undefined;
+  if (pipeline === undefined) {
+    return [machine.checkNode(), machine.checkClock(undefined), config.finding];
+  }
+  const { checkComponents, checkJournal, checkPorts } = await import("../doctor/pipeline.ts");
+  const kept =
+    journal === undefined
+      ? {
+          findings: [ok("journal", "in memory: nothing outlives the process")],
+          isRunning: false,
+          newest: undefined,
+        }
+      : await checkJournal(journal);
+  const disk = journal === undefined ? [] : await machine.checkDisk(journal);
+  return [
+    machine.checkNode(),
+    machine.checkClock(kept.newest),
+    config.finding,
+    ...disk,
+    ...kept.findings,
+    ...(await checkPorts(pipeline, kept.isRunning)),
+    ...(await checkComponents(pipeline, timeout)),
+  ];
+}
+
+/** A file that is wrong is a finding, too: the machine is looked at all the same. */
+async function read(file: string): Promise<{ readonly finding: Finding; readonly pipeline?: Pipeline }> {
+  const { load } = await import("../load.ts");
+  try {
+    const pipeline = await load(file);
+    return { finding: ok("config", `${file} is valid`), pipeline };
+  } catch (error) {
+    process.exitCode = EXIT.invalid;
+    const issues = configIssues(error)?.map(formatIssue) ?? [toErrorRecord(error).message];
+    return {
+      finding: failed("config", issues.join("; "), "mend the file; `sluice validate` says all that is wrong"),
+    };
+  }
+}
+
+const MARKS: Readonly<Record<Finding["level"], string>> = {
+  ok: colours.green("ok     "),
+  warning: colours.yellow("warning"),
+  failed: colours.red("failed "),
+};
+
+function show({ check, level, message, cure }: Finding): void {
+  print(`${MARKS[level]}  ${colours.bold(harmless(check))}: ${harmless(message)}`);
+  if (cure !== undefined) print(`         → ${harmless(cure)}`);
+}
