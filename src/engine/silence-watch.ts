@@ -5,9 +5,9 @@ export interface SilenceWatchOptions {
   /** Milliseconds; `undefined` to expect nothing. */
   readonly expectEvery: number | undefined;
   /** Whether there should be something to hear: not while it is paused or backs off. */
-  isListening(): boolean;
+  readonly isListening: () => boolean;
   /** Told once when it falls silent. */
-  onSilent(expectEvery: number): void;
+  readonly onSilent: (expectEvery: number) => void;
 }
 
 /** Watches whether somebody is heard of as often as expected. */
