@@ -159,7 +159,7 @@ function openMemoryJournal({ clock, logger }: JournalSurroundings): Journal {
       try {
         result = applyCommit(store, state, commit, effects);
       } catch (error) {
-        return Promise.reject(error as Error);
+        return Promise.reject(error);
       }
       if (commit.append === undefined || store.openRuns <= BACKLOG) return Promise.resolve(result);
       return (turn ??= nextTurn()).then(() => result);
