@@ -10,6 +10,15 @@ interface Entry {
 
 /** What there is, in the order of the help. A command's own file is only loaded when it is asked for. */
 const COMMANDS: Readonly<Record<string, Entry>> = {
+  init: { summary: "make a first pipeline in a folder", load: () => import("./commands/init.ts") },
+  create: {
+    summary: "add an input or a process, with a module to fill in",
+    load: () => import("./commands/create.ts"),
+  },
+  dev: {
+    summary: "run a pipeline, and start it anew when a file is saved",
+    load: () => import("./commands/dev.ts"),
+  },
   run: { summary: "run a pipeline until SIGTERM or SIGINT", load: () => import("./commands/run.ts") },
   doctor: {
     summary: "look for what keeps a pipeline from running well, and say the cure",

@@ -87,7 +87,17 @@ describe("completion", () => {
 test("every command's help has an example", async () => {
   const { stdout } = await shop.sluice(["--help"]);
   const names = [...stdout.matchAll(/^ {2}([a-z]+) .*/gm)].map(([, name]) => name as string);
-  for (const name of ["tail", "restart", "backup", "completion", "graph"]) {
+  for (const name of [
+    "init",
+    "create",
+    "dev",
+    "doctor",
+    "tail",
+    "restart",
+    "backup",
+    "completion",
+    "graph",
+  ]) {
     expect(names).toContain(name);
     expect((await shop.sluice([name, "--help"])).stdout, join("sluice", name)).toMatch(
       /Examples?:\n {2}\$ sluice /,
