@@ -1,6 +1,5 @@
-import type { RunQuery } from "../../journal/history.ts";
 import { describe, expect, it } from "vitest";
-import type { Page, PageQuery } from "../../journal/history.ts";
+import type { Page, PageQuery, RunQuery } from "../../journal/history.ts";
 import type { Claim } from "../../journal/work.ts";
 import { formatRunId } from "../../model/run.ts";
 import type { JournalSubject } from "./subject.ts";
