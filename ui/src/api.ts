@@ -61,6 +61,7 @@ async function send<Answer>(
   body?: unknown,
   signal?: AbortSignal,
 ): Promise<Answer> {
+  const token = getToken();
   const response = await fetch(BASE + path, {
     method,
     headers: { ...authorization(), ...(body !== undefined && { "content-type": "application/json" }) },
@@ -71,14 +72,14 @@ async function send<Answer>(
     if (signal?.aborted === true) throw error;
     throw new ApiError(0, "UNREACHABLE", "The pipeline does not answer.");
   });
-  return (await read(response)) as Answer;
+  return (await read(response, token)) as Answer;
 }
 
-async function read(response: Response): Promise<unknown> {
+async function read(response: Response, token: string): Promise<unknown> {
   const text = await response.text();
   const value = parse(text);
   if (response.ok) return value;
-  if (response.status === 401) refused();
+  if (response.status === 401) refused(token);
   const { code, detail, title } = (value ?? {}) as Readonly<Record<string, unknown>>;
   throw new ApiError(
     response.status,
@@ -87,7 +88,9 @@ async function read(response: Response): Promise<unknown> {
   );
 }
 
-export function refused(): void {
+/** An answer to a token that was replaced meanwhile says nothing of the new one. */
+export function refused(token: string): void {
+  if (token !== getToken()) return;
   for (const listener of refusals) listener();
 }
 

@@ -49,7 +49,7 @@ interface Gathered {
 
 const KEPT = 120;
 /** How much of the rate of a second ago stays in the one of now. */
-const INERTIA = 0.6;
+const INERTIA = 0.5;
 
 let gathered = new Map<string, Gathered>();
 let series: ReadonlyMap<string, Series> = new Map();
@@ -124,7 +124,7 @@ function extend(before: Series | undefined, sum: Gathered | undefined, seconds: 
 function smooth(before: number | undefined, now: number): number {
   if (before === undefined || before === 0) return now;
   const value = before * INERTIA + now * (1 - INERTIA);
-  return value < 0.05 ? 0 : value;
+  return value < 0.05 || (now === 0 && value < 0.4) ? 0 : value;
 }
 
 export function rateOf(of: Series | undefined): number {

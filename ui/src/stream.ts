@@ -1,4 +1,4 @@
-import { ApiError, authorization, refused } from "./api.ts";
+import { ApiError, authorization, getToken, refused } from "./api.ts";
 
 export interface Message {
   readonly type: string;
@@ -19,6 +19,7 @@ export function openStream({ onMessage, onState }: StreamHandlers): () => void {
   let wait = 500;
 
   async function once(): Promise<void> {
+    const token = getToken();
     const response = await fetch("/api/v1/stream", {
       headers: {
         accept: "text/event-stream",
@@ -29,7 +30,7 @@ export function openStream({ onMessage, onState }: StreamHandlers): () => void {
       signal: ending.signal,
     });
     if (response.status === 401) {
-      refused();
+      refused(token);
       ending.abort();
     }
     if (!response.ok || response.body === null) throw new ApiError(response.status, "STREAM", "no stream");

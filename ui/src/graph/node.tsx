@@ -16,6 +16,8 @@ export interface NodeProps {
   readonly onFocus: (box: Box) => void;
 }
 
+const NAME_LENGTH = 21;
+
 /** A component or a store. Redrawn only when what it shows has changed. */
 export class Node extends Component<NodeProps> {
   override shouldComponentUpdate(next: NodeProps): boolean {
@@ -44,14 +46,14 @@ export class Node extends Component<NodeProps> {
         <g
           class="card-button"
           role="button"
-          tabIndex={isEntry ? 0 : -1}
+          tabindex={isEntry ? 0 : -1}
           data-key={box.key}
           aria-label={spoken(box, face)}
           aria-pressed={isChosen}
           onClick={() => onOpen(box)}
           onFocus={() => onFocus(box)}
         >
-          <title>{visible(node.name)}</title>
+          {node.name.length > NAME_LENGTH && <title>{visible(node.name)}</title>}
           {isStore ? <StoreBody box={box} face={face} /> : <CardBody box={box} face={face} />}
         </g>
         {face.action !== undefined && <Action box={box} action={face.action} onAction={onAction} />}
@@ -60,6 +62,7 @@ export class Node extends Component<NodeProps> {
   }
 }
 
+/** Texts end in a space, which keeps them words of their own for whoever reads them out. */
 function CardBody({ box, face }: { box: Box; face: Face }): VNode {
   const { width, height, node } = box;
   const alarm = face.tone === "bad" || face.tone === "warn" ? ` b-${face.tone}` : "";
@@ -71,10 +74,10 @@ function CardBody({ box, face }: { box: Box; face: Face }): VNode {
         <MarkShape tone={face.tone} label={face.word} />
       </g>
       <text class="n-name" x="33" y="23">
-        {shorten(visible(node.name), 21)}
+        {`${shorten(visible(node.name), NAME_LENGTH)} `}
       </text>
       <text class="n-small" x="13" y="42">
-        {shorten(visible(`${node.role} · ${node.type}`), 24)}
+        {`${shorten(visible(`${node.role} · ${node.type}`), 24)} `}
       </text>
       {face.spark !== "" && (
         <g transform={`translate(${width - 73} 29)`}>
@@ -86,10 +89,10 @@ function CardBody({ box, face }: { box: Box; face: Face }): VNode {
       {face.figures.map(({ label, value, look }, index) => (
         <g key={label} transform={`translate(${13 + index * 51} 0)`}>
           <text class="n-label" y="69">
-            {label}
+            {`${label} `}
           </text>
           <text class={`n-value ${look}`} y="84">
-            {value}
+            {`${value} `}
           </text>
         </g>
       ))}
@@ -110,10 +113,10 @@ function StoreBody({ box, face }: { box: Box; face: Face }): VNode {
       <path class="store-lid" d={`M0 ${lid}c0 8 ${width} 8 ${width} 0`} />
       <rect class="halo" x="-3" y="-4" width={width + 6} height={height + 8} rx="12" />
       <text class="n-name" x={width / 2} y="29" text-anchor="middle">
-        {shorten(visible(node.name), 21)}
+        {`${shorten(visible(node.name), NAME_LENGTH)} `}
       </text>
       <text class="n-small" x={width / 2} y="43" text-anchor="middle">
-        {face.fresh === "" ? "dataset" : `written ${face.fresh}`}
+        {storeNote(face)}
       </text>
     </>
   );
@@ -132,7 +135,7 @@ function Action({
     <g
       class="n-act"
       role="button"
-      tabIndex={-1}
+      tabindex={-1}
       aria-label={`${action} ${visible(box.node.name)}`}
       transform={`translate(${box.width - 4} 4)`}
       onClick={() => onAction(box, action)}
@@ -144,8 +147,15 @@ function Action({
   );
 }
 
+/** What is seen, in its order, and then what only colour and shape tell. */
 function spoken({ node }: Box, face: Face): string {
-  const figures = face.figures.map(({ label, value }) => `${label} ${value}`).join(", ");
-  const parts = [node.role, visible(node.name), face.word, figures, face.fresh && `last ${face.fresh}`];
-  return parts.filter(Boolean).join(", ");
+  const name = visible(node.name);
+  if (node.role === "dataset") return `${name} ${storeNote(face)}`;
+  const figures = face.figures.map(({ label, value }) => `${label} ${value}`).join(" ");
+  const fresh = face.fresh === "" ? "" : `, last ${face.fresh}`;
+  return `${name} ${visible(`${node.role} · ${node.type}`)} ${figures}, ${face.word}${fresh}`;
+}
+
+function storeNote({ fresh }: Face): string {
+  return fresh === "" ? "dataset" : `written ${fresh}`;
 }

@@ -12,8 +12,12 @@ export interface Viewport {
   readonly reveal: (box: Box) => void;
 }
 
-const SMALLEST = 0.05;
+const SMALLEST = 0.04;
 const LARGEST = 2.5;
+const SMALLEST_LEGIBLE = 0.42;
+const LARGEST_FITTED = 1.15;
+/** A small screen in pixels: there, the width is filled and the rest is below. */
+const NARROW = 600;
 const DRAG_FROM = 4;
 
 export function useViewport(svg: RefObject<SVGSVGElement | null>, layout: Layout): Viewport {
@@ -22,7 +26,7 @@ export function useViewport(svg: RefObject<SVGSVGElement | null>, layout: Layout
   useEffect(() => {
     const element = svg.current;
     if (element === null) return undefined;
-    view.fit();
+    view.fitUnlessMoved();
     const onWheel = (event: WheelEvent): void => {
       event.preventDefault();
       view.wheel(event);
@@ -54,15 +58,15 @@ function createViewport(
   const size = (): { width: number; height: number; left: number; top: number } =>
     svg.current?.getBoundingClientRect() ?? { width: 1, height: 1, left: 0, top: 0 };
 
-  /** Legible rather than complete: a large pipeline is shown from its sources. */
-  function fit(): void {
+  /** Legible rather than complete: a large pipeline is shown from its sources, unless all of it is asked for. */
+  function fit(isAll: boolean): void {
     const { width, height } = size();
     const whole = Math.min(width / layout.width, height / layout.height);
-    const isLegible = whole >= 0.42;
-    scale = Math.min(isLegible || isMoved ? whole : Math.max(whole, 0.42), 1.15);
-    x = scale * layout.width <= width ? (width - scale * layout.width) / 2 : 0;
+    const legible = width < NARROW ? Math.min(1, width / layout.width) : SMALLEST_LEGIBLE;
+    scale = Math.min(isAll ? whole : Math.max(whole, legible), LARGEST_FITTED);
+    x = scale * layout.width <= width + 1 ? (width - scale * layout.width) / 2 : 0;
     y = scale * layout.height <= height ? (height - scale * layout.height) / 2 : 0;
-    isMoved = false;
+    isMoved = isAll;
     apply();
   }
 
@@ -124,12 +128,9 @@ function createViewport(
   return {
     content,
     onPointerDown,
-    fit: () => {
-      isMoved = true;
-      fit();
-    },
+    fit: () => fit(true),
     fitUnlessMoved: () => {
-      if (!isMoved) fit();
+      if (!isMoved) fit(false);
     },
     zoom: (factor) => {
       const { width, height } = size();

@@ -71,7 +71,7 @@ export function RunsPage({ live, place }: { live: Live; place: Place }): VNode {
         {rows.length === 0 && first.value !== undefined ? (
           <Empty title="No runs">None match these filters.</Empty>
         ) : (
-          <RunsTable runs={rows} seen={seen.current} />
+          <RunsTable runs={rows} seen={quietly(rows, seen.current)} />
         )}
         {next !== null && (
           <div class="more">
@@ -94,6 +94,15 @@ export function RunsPage({ live, place }: { live: Live; place: Place }): VNode {
       )}
     </div>
   );
+}
+
+/** Where most rows are new each time, marking them would only flicker. */
+function quietly(
+  rows: readonly RunRow[],
+  seen: ReadonlySet<string> | undefined,
+): ReadonlySet<string> | undefined {
+  const fresh = rows.filter(({ id }) => seen?.has(id) === false).length;
+  return fresh > rows.length / 4 ? undefined : seen;
 }
 
 function readFilter(query: URLSearchParams): Filter {

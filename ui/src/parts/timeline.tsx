@@ -99,7 +99,8 @@ function LaneLine({ lane, index, parent, width, letters, x }: LaneProps): VNode 
   const end = Math.max(start + 3, x(lane.to));
   const room = Math.max(6, letters - Math.floor(indent / 7));
   const name = shorten(visible(lane.name), room);
-  const detail = shorten(visible(lane.detail), Math.max(0, room - name.length - 2));
+  const left = room - name.length - 2;
+  const detail = left < Math.min(9, lane.detail.length) ? "" : shorten(visible(lane.detail), left);
   const body = (
     <>
       <rect class="lane" x="0" y={y + 1} width={width} height={LINE - 2} rx="6" />
@@ -115,7 +116,7 @@ function LaneLine({ lane, index, parent, width, letters, x }: LaneProps): VNode 
       </g>
       <text x={indent + 22} y={middle + 4}>
         <tspan class="name">{name}</tspan>
-        {detail.length > 3 && <tspan dx="6">{detail}</tspan>}
+        {detail !== "" && <tspan dx="6">{detail}</tspan>}
       </text>
       {lane.isMoment === true ? (
         <rect
