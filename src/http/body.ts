@@ -1,4 +1,5 @@
-import { isSluiceError, SluiceError } from "../model/errors.ts";
+import { SluiceError } from "../model/errors.ts";
+import { readRequestBody } from "../model/request-body.ts";
 import { didYouMean } from "../model/suggest.ts";
 import { badRequest } from "./problem.ts";
 
@@ -18,14 +19,14 @@ export async function readObject(request: Request): Promise<JsonObject> {
   const type = request.headers.get("content-type");
   if (type === null) throw notJson("it has no content type");
   checkContentType(request, type);
-  return parseObject(await readBody(request));
+  return parseObject(await readRequestBody(request, BODY_LIMIT));
 }
 
 /** As `readObject`, but no body at all, with no type or that of JSON, reads as `{}`. */
 export async function readOptionalObject(request: Request): Promise<JsonObject> {
   const type = request.headers.get("content-type");
   if (type !== null) checkContentType(request, type);
-  const body = await readBody(request);
+  const body = await readRequestBody(request, BODY_LIMIT);
   if (body.length === 0) return {};
   if (type === null) throw notJson("it has no content type");
   return parseObject(body);
@@ -58,27 +59,6 @@ function notJson(why: string): SluiceError {
     "UNSUPPORTED_MEDIA_TYPE",
     `the body must be plain application/json in UTF-8, but ${why}`,
   );
-}
-
-async function readBody(request: Request): Promise<Uint8Array> {
-  if (Number(request.headers.get("content-length")) > BODY_LIMIT) throw tooLarge();
-  if (request.body === null) return new Uint8Array();
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  try {
-    for await (const chunk of request.body as AsyncIterable<Uint8Array>) {
-      length += chunk.byteLength;
-      if (length > BODY_LIMIT) throw tooLarge();
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    throw isSluiceError(error) ? error : badRequest("the body broke off");
-  }
-  return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, length);
-}
-
-function tooLarge(): SluiceError {
-  return new SluiceError("PAYLOAD_TOO_LARGE", `the body is larger than ${BODY_LIMIT} bytes`);
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true });

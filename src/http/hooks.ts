@@ -1,7 +1,8 @@
 import type { Orchestrator } from "../engine/orchestrator.ts";
 import { isReservedPath } from "../model/hook-path.ts";
 import type { FetchHandler } from "./api.ts";
-import { problem, problemOf } from "./problem.ts";
+import { problem } from "../model/problem.ts";
+import { problemOf } from "./problem.ts";
 
 /**
  * Serves the inputs that answer HTTP requests, each at its own path and with its own authentication.

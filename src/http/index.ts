@@ -4,7 +4,7 @@ export type { AccessOptions } from "./access.ts";
 export { hooksHandler } from "./hooks.ts";
 export { listen, type Address, type Listener, type ListenTimeouts } from "./listen.ts";
 export { openPage, type Page } from "./page.ts";
-export type { Problem } from "./problem.ts";
+export type { Problem } from "../model/problem.ts";
 export type { ApiPipeline } from "./pipeline.ts";
 export type { MetricsSource } from "./route.ts";
 export { serve, type HttpListenerOptions, type ServeOptions, type Servers } from "./serve.ts";

@@ -3,7 +3,7 @@ import type { AddressInfo, ListenOptions, Socket } from "node:net";
 import { getRequestListener, RequestError } from "@hono/node-server";
 import { SluiceError } from "../model/errors.ts";
 import type { FetchHandler } from "./api.ts";
-import { problem, toProblem, type Problem } from "./problem.ts";
+import { problem, toProblem, type Problem } from "../model/problem.ts";
 
 export interface Listener {
   /** `http://127.0.0.1:8787`, or `unix:/path`. */

@@ -1,5 +1,6 @@
 import { SluiceError } from "../../model/errors.ts";
-import { notFound, problem } from "../problem.ts";
+import { problem } from "../../model/problem.ts";
+import { notFound } from "../problem.ts";
 import { refuseQuery } from "../query.ts";
 import { json, type Call, type Route } from "../route.ts";
 

@@ -1,5 +1,6 @@
 import type { Receipt } from "../../model/component.ts";
 import { isSluiceError, type ErrorCode, type SluiceError } from "../../model/errors.ts";
+import { problem } from "../../model/problem.ts";
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
   BAD_REQUEST: 400,
@@ -10,15 +11,6 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   REQUEST_TIMEOUT: 408,
   PAYLOAD_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
-};
-const TITLES: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  401: "Unauthorized",
-  405: "Method Not Allowed",
-  408: "Request Timeout",
-  413: "Content Too Large",
-  415: "Unsupported Media Type",
-  503: "Service Unavailable",
 };
 /** Seconds after which a sender may try again. */
 const RETRY_AFTER = "5";
@@ -45,17 +37,4 @@ export function answerError(error: unknown): Response {
   const code = isSluiceError(error) ? error.code : "INTERNAL";
   const detail = isSluiceError(error, "NOT_RUNNING") ? error.message : UNAVAILABLE;
   return problem(503, code, detail, { "retry-after": RETRY_AFTER });
-}
-
-function problem(
-  status: number,
-  code: ErrorCode,
-  detail: string,
-  headers: Record<string, string> = {},
-): Response {
-  const body = { type: "about:blank", title: TITLES[status], status, code, detail };
-  return new Response(JSON.stringify(body), {
-    status,
-    headers: { "content-type": "application/problem+json", ...headers },
-  });
 }
