@@ -7,6 +7,7 @@ import { actionsFor } from "./install.ts";
 import { postgresInputOptions, type PostgresInputOptions, type ResolvedOptions } from "./options.ts";
 import { captureBySlot, checkSlot, uninstallSlot } from "./replication/index.ts";
 import { capture } from "./session.ts";
+import { audit, backfill } from "./survey/index.ts";
 import { uninstallSubscription } from "./uninstall.ts";
 
 export type { PostgresInputOptions, RowData } from "./options.ts";
@@ -32,6 +33,8 @@ export const postgresInput: InputKind<
   secrets: ["connectionString", "direct"],
   create: createPostgresInput,
   check: (options) => (options.mode === "outbox" ? checkSource(options) : checkSlot(options)),
+  backfill,
+  audit,
   uninstall: (options, owner) =>
     options.mode === "outbox"
       ? uninstallSubscription(options, options.subscription ?? `${owner.pipeline}/${owner.name}`)

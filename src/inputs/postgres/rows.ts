@@ -43,7 +43,8 @@ export function toEventInit(row: OutboxRow, shape: Shape, wanted: RowData): Even
   };
 }
 
-const OPERATIONS: Readonly<Record<string, "create" | "update" | "delete">> = {
+const OPERATIONS: Readonly<Record<string, "create" | "read" | "update" | "delete">> = {
+  r: "read",
   i: "create",
   u: "update",
   d: "delete",

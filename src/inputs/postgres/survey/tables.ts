@@ -1,0 +1,138 @@
+import { SluiceError } from "../../../model/errors.ts";
+import type { PgClient } from "../../../postgres/driver.ts";
+import {
+  formatTable,
+  parseTable,
+  quoteIdentifier,
+  quoteTable,
+  type TableName,
+} from "../../../postgres/names.ts";
+import type { Shape } from "../shapes.ts";
+
+/** A table that is surveyed, in the order of its primary key. */
+export interface SurveyedTable extends TableName {
+  readonly location: string;
+  readonly shape: Shape;
+  readonly key: readonly KeyColumn[];
+  /** Rows, as the server's statistics have it; `null` if they say nothing. */
+  readonly estimate: number | null;
+}
+
+interface KeyColumn {
+  readonly name: string;
+  /** As SQL writes it. */
+  readonly type: string;
+}
+
+/**
+ * The input's tables that are there, or the one that was asked for.
+ *
+ * @throws SluiceError INVALID_OPTIONS for one that is none of the input's, is not there, or has no primary key
+ */
+export async function findTables(
+  client: PgClient,
+  listed: readonly string[],
+  asked: string | undefined,
+): Promise<readonly SurveyedTable[]> {
+  const names = (await expand(client, listed)).filter(
+    (table) => asked === undefined || formatTable(table) === formatTable(parseTable(asked)),
+  );
+  if (names.length === 0) {
+    const which = asked === undefined ? "none of its tables exists" : `it has no table ${asked} that exists`;
+    throw new SluiceError(
+      "INVALID_OPTIONS",
+      `nothing to read: ${which}; its tables are ${listed.join(", ")}`,
+    );
+  }
+  const tables: SurveyedTable[] = [];
+  for (const name of names) tables.push(await describe(client, name));
+  return tables;
+}
+
+/** Tables by name and by glob: `*` stands for any part of a name. Partitions are read through their parents. */
+async function expand(client: PgClient, listed: readonly string[]): Promise<readonly TableName[]> {
+  const patterns = listed.map(parseTable);
+  const { rows } = await client.query(
+    `select n.nspname, c.relname, p.position
+     from unnest($1::text[], $2::text[], $3::boolean[]) with ordinality as p (schema, name, is_name, position)
+     join pg_namespace n on n.nspname like p.schema
+     join pg_class c on c.relnamespace = n.oid and c.relname like p.name
+     where c.relkind in ('r', 'p') and c.relpersistence <> 't'
+       and n.nspname not in ('pg_catalog', 'information_schema', 'sluice')
+       and (p.is_name or not c.relispartition)
+     order by p.position, n.nspname, c.relname`,
+    [
+      patterns.map(({ schema }) => likePattern(schema)),
+      patterns.map(({ table }) => likePattern(table)),
+      patterns.map(({ schema, table }) => !`${schema}${table}`.includes("*")),
+    ],
+  );
+  const found = rows.map((row) => ({ schema: row["nspname"] as string, table: row["relname"] as string }));
+  return [...new Map(found.map((table) => [formatTable(table), table])).values()];
+}
+
+function likePattern(glob: string): string {
+  return glob.replace(/[\\%_]/g, "\\$&").replaceAll("*", "%");
+}
+
+async function describe(client: PgClient, name: TableName): Promise<SurveyedTable> {
+  const { rows } = await client.query(
+    `with recursive columns as (
+       select a.attname, t.oid as type, t.typbasetype, t.typelem
+       from pg_attribute a join pg_type t on t.oid = a.atttypid
+       where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped
+       union all
+       select c.attname, t.oid, t.typbasetype, t.typelem
+       from columns c join pg_type t on t.oid = c.typbasetype
+     )
+     select
+       array(select a.attname::text from pg_index i
+         cross join unnest(i.indkey::int2[]) with ordinality as k (number, place)
+         join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
+         where i.indrelid = $1::regclass and i.indisprimary and k.place <= i.indnkeyatts order by k.place) as key,
+       array(select format_type(a.atttypid, a.atttypmod) from pg_index i
+         cross join unnest(i.indkey::int2[]) with ordinality as k (number, place)
+         join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
+         where i.indrelid = $1::regclass and i.indisprimary and k.place <= i.indnkeyatts order by k.place) as types,
+       array(select distinct attname::text from columns where type in (20, 1700) or typelem in (20, 1700)) as exact,
+       (select sum(c.reltuples) from pg_class c
+         where c.oid = $1::regclass or c.oid in (select relid from pg_partition_tree($1::regclass) where isleaf)
+       )::float8 as estimate`,
+    [quoteTable(name)],
+  );
+  const { key, types, exact, estimate } = rows[0] as {
+    key: string[];
+    types: string[];
+    exact: string[];
+    estimate: number | null;
+  };
+  const location = formatTable(name);
+  if (key.length === 0) {
+    throw new SluiceError(
+      "INVALID_OPTIONS",
+      `${location} has no primary key, and so no order in which it could be read piece by piece; add one`,
+    );
+  }
+  return {
+    ...name,
+    location,
+    shape: { key, exact, name: location },
+    key: key.map((column, index) => ({ name: column, type: types[index] as string })),
+    estimate: estimate === null || estimate < 0 ? null : Math.round(estimate),
+  };
+}
+
+/** Its columns of the key, quoted, of the row `t`. */
+export function keyColumns({ key }: SurveyedTable): readonly string[] {
+  return key.map(({ name }) => `t.${quoteIdentifier(name)}`);
+}
+
+/** A row value of the key with parameters from number `first` on, each in the key's own type. */
+export function keyParameters({ key }: SurveyedTable, first: number): string {
+  return `(${key.map(({ type }, index) => `$${first + index}::text::${type}`).join(", ")})`;
+}
+
+/** The condition that was asked for, within parentheses of its own lines: a comment in it ends with it. */
+export function condition(where: string | undefined): string {
+  return where === undefined ? "true" : `(\n${where}\n)`;
+}
