@@ -158,6 +158,24 @@ describe.skipIf(kafka === undefined)(`a kafka input ${reason ?? ""}`, () => {
     await input.context.waitFor(180);
   });
 
+  test("says how far it is behind, in all and by partition", async () => {
+    await using topic = await openTopic(broker);
+    await topic.send({ value: "1" }, { value: "2" });
+    const kept = createSignal();
+    await using input = await startKafkaInput(broker, topic.name, {
+      context: { beforeEmit: () => kept.wait() },
+    });
+    await eventually(
+      () => input.context.reported.lag,
+      (lag) => lag?.events === 2 && lag.details?.[`${topic.name}/0`] === 2,
+    );
+    kept.set();
+    await eventually(
+      () => input.context.reported.lag,
+      (lag) => lag?.events === 0,
+    );
+  });
+
   test("reads topics by a pattern, those too that come later, from their beginning", async () => {
     await using first = await openTopic(broker, { name: "pattern.one" });
     await using other = await openTopic(broker, { name: "other.pattern.one" });

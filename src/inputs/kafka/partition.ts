@@ -32,7 +32,9 @@ export interface Partition {
   readonly lag: bigint;
   /** Whether more may be fetched: a chunk is emitted at most, another one waits. */
   hasRoom(): boolean;
-  take(chunks: readonly Chunk[], highWatermark: bigint): void;
+  take(chunks: readonly Chunk[], end: bigint): void;
+  /** Says where the partition ends. */
+  noteEnd(end: bigint): void;
   /** Resolves when nothing of it is being emitted. */
   settled(): Promise<void>;
 }
@@ -44,7 +46,7 @@ export function createPartition(start: Start, emitting: Emitting): Partition {
   let position = start.offset;
   let done = start.offset;
   let leaderEpoch = -1;
-  let highWatermark = start.offset;
+  let end = start.end;
   let running: Promise<void> | undefined;
 
   async function emitWaiting(): Promise<void> {
@@ -70,11 +72,12 @@ export function createPartition(start: Start, emitting: Emitting): Partition {
       return leaderEpoch;
     },
     get lag() {
-      return highWatermark > done ? highWatermark - done : 0n;
+      return end > done ? end - done : 0n;
     },
     hasRoom: () => waiting.length <= 1,
-    take(chunks, end) {
-      highWatermark = end;
+    noteEnd: (found) => void (end = found),
+    take(chunks, found) {
+      end = found;
       const last = chunks.at(-1);
       if (last === undefined || stop.aborted) return;
       waiting.push(...chunks);

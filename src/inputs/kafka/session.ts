@@ -13,6 +13,7 @@ import { isSluiceError } from "../../model/errors.ts";
 import { createCommitter } from "./committer.ts";
 import { createDecoder, type Decoder } from "./decode.ts";
 import { createGate, type Gate } from "./gate.ts";
+import { lagOf, watchEnds } from "./lag.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { startReading } from "./reader.ts";
 import { findStarts } from "./start.ts";
@@ -153,13 +154,18 @@ async function takeTurn(session: Session, stop: AbortSignal): Promise<void> {
     decoder,
     clusterId,
     stop,
-    onProgress: () => committer.touch(),
+    onProgress() {
+      committer.touch();
+      context.report({ lag: lagOf(reading.partitions) });
+    },
   });
   const committer = createCommitter(group, reading.partitions, context.clock, fail);
   // Where a group begins is committed, too: `latest` must not be another place after a crash.
   await committer.flush();
   await noteStarted(session);
   context.ready();
+  context.report({ lag: lagOf(reading.partitions) });
+  void watchEnds(context, reader, reading.partitions, stop);
   context.log.info({ input: context.name, partitions: starts.length }, "reading its partitions");
   try {
     await reading.ended;

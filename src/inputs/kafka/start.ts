@@ -8,6 +8,8 @@ export interface Start {
   readonly partition: number;
   readonly leader: number;
   readonly offset: bigint;
+  /** The offset that its next message will have. */
+  readonly end: bigint;
   /** What the group has of it; `undefined` if nothing. */
   readonly committed: bigint | undefined;
 }
@@ -66,7 +68,15 @@ export async function findStarts(
         options.log.error(fields, lost);
       }
       const leader = metadata.partitions[partition]?.leader ?? -1;
-      starts.push({ topic, topicId: metadata.id, partition, leader, offset, committed: at(committed) });
+      starts.push({
+        topic,
+        topicId: metadata.id,
+        partition,
+        leader,
+        offset,
+        end: ends.latest,
+        committed: at(committed),
+      });
     }
   }
   return starts;
