@@ -18,7 +18,7 @@ orchestrator.addInput(input);
 orchestrator.addProcess({
   name: "note",
   settings: { concurrency: 4 },
-  run: ({ data, uid }) => appendFileSync(ledger, `${String(data)} ${uid}\n`),
+  run: ({ data, id, uid }) => appendFileSync(ledger, `${String(data)} ${id} ${uid}\n`),
 });
 orchestrator.addLink("numbers", "note");
 process.stdout.write("started\n");
