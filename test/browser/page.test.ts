@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -55,7 +56,7 @@ describe.skipIf(reason !== undefined)(`in Chromium${reason === undefined ? "" : 
     expect(await page.locator(".node").count()).toBe(14);
     expect(await page.locator(".node.store").count()).toBe(5);
     expect(await page.locator(".edge").count()).toBe(13);
-    const rate = page.getByRole("button", { name: /^report process .* rate (?!0\/s)/ });
+    const rate = page.getByRole("button", { name: /^report process .*rate (?!0\/s)/ });
     expect(await rate.count()).toBe(0);
     const doors = openDoors(shop, 20);
     try {
@@ -68,7 +69,7 @@ describe.skipIf(reason !== undefined)(`in Chromium${reason === undefined ? "" : 
     } finally {
       doors[Symbol.dispose]();
     }
-    await page.getByRole("button", { name: /^report process .* rate 0\/s/ }).waitFor(SOON);
+    await page.getByRole("button", { name: /^report process .*rate 0\/s/ }).waitFor(SOON);
     expect(problems).toEqual([]);
     await page.context().close();
   });
@@ -328,8 +329,26 @@ describe.skipIf(reason !== undefined)(`in Chromium${reason === undefined ? "" : 
     await page.context().close();
   });
 
-  async function stateOf(process: string): Promise<string | undefined> {
-    return (await shop.orchestrator.processes()).find(({ name }) => name === process)?.state;
+  test.runIf(process.env["SLUICE_PICTURE"] !== undefined)(
+    "takes the picture of the README",
+    async () => {
+      await using busy = await openShop(built.folder);
+      const { page } = await openTab(browser, `${busy.url}/#/pipeline`, {
+        viewport: { width: 1280, height: 720 },
+      });
+      const doors = openDoors(busy, 24);
+      await delay(40_000);
+      await page.getByRole("button", { name: /^enrich / }).click();
+      await delay(1_500);
+      doors[Symbol.dispose]();
+      await page.screenshot({ path: process.env["SLUICE_PICTURE"] as string });
+      await page.context().close();
+    },
+    60_000,
+  );
+
+  async function stateOf(name: string): Promise<string | undefined> {
+    return (await shop.orchestrator.processes()).find((row) => row.name === name)?.state;
   }
 
   /** The run of a process that an order leads to, once it is in a state. */

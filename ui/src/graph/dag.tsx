@@ -17,7 +17,7 @@ export interface DagProps {
   readonly chosen: string | undefined;
   readonly search: string;
   readonly onOpen: (box: Box | undefined) => void;
-  readonly onAction: (box: Box, action: "pause" | "resume") => void;
+  readonly onAction: (box: Box, action: "pause" | "resume" | "restart") => void;
 }
 
 /** Beyond these, moving and fine things cost more frames than they tell. */
@@ -53,7 +53,9 @@ export function Dag({ live, chosen, search, onOpen, onAction }: DagProps): VNode
     else if (event.key === "p" || event.key === "P") {
       const action = faces.get(box.key)?.action;
       if (action !== undefined) onAction(box, action);
-    } else if (event.key.startsWith("Arrow")) {
+    } else if ((event.key === "r" || event.key === "R") && box.node.role === "input")
+      onAction(box, "restart");
+    else if (event.key.startsWith("Arrow")) {
       const next = neighbour(layout, box, event.key);
       if (next !== undefined) {
         setEntry(next.key);
@@ -75,7 +77,7 @@ export function Dag({ live, chosen, search, onOpen, onAction }: DagProps): VNode
         ref={svg}
         class="dag"
         role="group"
-        aria-label={`Pipeline ${live.info.name}: ${graph.nodes.length} nodes. Arrow keys move between them, Enter opens one, P pauses or resumes it.`}
+        aria-label={`Pipeline ${live.info.name}: ${graph.nodes.length} nodes. Arrow keys move between them, Enter opens one, P pauses or resumes it, R restarts an input.`}
         onKeyDown={onKey}
         onPointerDown={view.onPointerDown}
       >

@@ -44,7 +44,7 @@ export interface Placed {
   readonly height: number;
 }
 
-export const CARD = { width: 212, height: 92 } as const;
+export const CARD = { width: 228, height: 92 } as const;
 export const STORE = { width: 164, height: 50 } as const;
 export const MARGIN = 24;
 /** Above this many nodes the exact ranking takes longer than anybody would wait. */

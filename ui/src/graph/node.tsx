@@ -16,7 +16,8 @@ export interface NodeProps {
   readonly onFocus: (box: Box) => void;
 }
 
-const NAME_LENGTH = 21;
+const NAME_LENGTH = 19;
+const STORE_NAME_LENGTH = 21;
 
 /** A component or a store. Redrawn only when what it shows has changed. */
 export class Node extends Component<NodeProps> {
@@ -53,7 +54,9 @@ export class Node extends Component<NodeProps> {
           onClick={() => onOpen(box)}
           onFocus={() => onFocus(box)}
         >
-          {node.name.length > NAME_LENGTH && <title>{visible(node.name)}</title>}
+          {node.name.length > (isStore ? STORE_NAME_LENGTH : NAME_LENGTH) && (
+            <title>{visible(node.name)}</title>
+          )}
           {isStore ? <StoreBody box={box} face={face} /> : <CardBody box={box} face={face} />}
         </g>
         {face.action !== undefined && <Action box={box} action={face.action} onAction={onAction} />}
@@ -77,8 +80,20 @@ function CardBody({ box, face }: { box: Box; face: Face }): VNode {
         {`${shorten(visible(node.name), NAME_LENGTH)} `}
       </text>
       <text class="n-small" x="13" y="42">
-        {`${shorten(visible(`${node.role} · ${node.type}`), 24)} `}
+        {isCalm(face) ? (
+          `${shorten(visible(`${node.role} · ${node.type}`), 22)} `
+        ) : (
+          <>
+            <tspan class={`n-state f-${face.tone}`}>{face.word}</tspan>
+            {` · ${shorten(visible(node.type), Math.max(8, 21 - face.word.length))} `}
+          </>
+        )}
       </text>
+      {face.fresh !== "" && (
+        <text class="n-label" x={width - 13} y="22" text-anchor="end">
+          {`${face.fresh} `}
+        </text>
+      )}
       {face.spark !== "" && (
         <g transform={`translate(${width - 73} 29)`}>
           <path class="spark-area" d={`${face.spark}V20H${face.spark.slice(1).split(" ", 1)[0]}z`} />
@@ -87,7 +102,7 @@ function CardBody({ box, face }: { box: Box; face: Face }): VNode {
       )}
       <path class="n-rule" d={`M0 54.500H${width}`} />
       {face.figures.map(({ label, value, look }, index) => (
-        <g key={label} transform={`translate(${13 + index * 51} 0)`}>
+        <g key={label} transform={`translate(${13 + index * 54} 0)`}>
           <text class="n-label" y="69">
             {`${label} `}
           </text>
@@ -113,7 +128,7 @@ function StoreBody({ box, face }: { box: Box; face: Face }): VNode {
       <path class="store-lid" d={`M0 ${lid}c0 8 ${width} 8 ${width} 0`} />
       <rect class="halo" x="-3" y="-4" width={width + 6} height={height + 8} rx="12" />
       <text class="n-name" x={width / 2} y="29" text-anchor="middle">
-        {`${shorten(visible(node.name), NAME_LENGTH)} `}
+        {`${shorten(visible(node.name), STORE_NAME_LENGTH)} `}
       </text>
       <text class="n-small" x={width / 2} y="43" text-anchor="middle">
         {storeNote(face)}
@@ -152,8 +167,16 @@ function spoken({ node }: Box, face: Face): string {
   const name = visible(node.name);
   if (node.role === "dataset") return `${name} ${storeNote(face)}`;
   const figures = face.figures.map(({ label, value }) => `${label} ${value}`).join(" ");
-  const fresh = face.fresh === "" ? "" : `, last ${face.fresh}`;
-  return `${name} ${visible(`${node.role} · ${node.type}`)} ${figures}, ${face.word}${fresh}`;
+  const type = visible(node.type);
+  const what = isCalm(face) ? `${node.role} · ${type}` : `${face.word} · ${type}`;
+  return [name, what, face.fresh, `${figures}, ${isCalm(face) ? face.word : node.role}`]
+    .filter(Boolean)
+    .join(" ");
+}
+
+/** Nothing is the matter: the kind is told rather than the state. */
+function isCalm({ tone, word }: Face): boolean {
+  return tone === "ok" || tone === "busy" || word === "";
 }
 
 function storeNote({ fresh }: Face): string {
