@@ -59,6 +59,7 @@ export {
 
 export type {
   ErrorListener,
+  ForgetReport,
   Hook,
   InputHandle,
   ProcessHandle,

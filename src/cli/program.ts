@@ -41,7 +41,19 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   pause: { summary: "pause an input or process", load: () => import("./commands/pause.ts") },
   resume: { summary: "resume an input or process", load: () => import("./commands/resume.ts") },
   restart: { summary: "start an input anew", load: () => import("./commands/restart.ts") },
+  forget: {
+    summary: "blank what all events of a key carry, for good",
+    load: () => import("./commands/forget.ts"),
+  },
   backup: { summary: "copy a journal, also while it is written", load: () => import("./commands/backup.ts") },
+  backfill: {
+    summary: "emit what is in an input's source already",
+    load: () => import("./commands/backfill.ts"),
+  },
+  audit: {
+    summary: "compare an input's source with what was seen of it",
+    load: () => import("./commands/audit.ts"),
+  },
   schema: { summary: "print the JSON Schema of config files", load: () => import("./commands/schema.ts") },
   completion: {
     summary: "print a shell's completion of commands and options",
@@ -95,14 +107,14 @@ async function loadCommand(program: Command, argv: readonly string[]): Promise<v
   const name = words[0] === "help" ? words[1] : words[0];
   const entry = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   const command = program.commands.find((candidate) => candidate.name() === name);
-  if (entry !== undefined && command !== undefined) (await entry.load()).configure(command);
+  if (entry !== undefined && command !== undefined) (await entry.load()).configure(command, describeCommands);
 }
 
 /** All commands with their options: what a shell completes. */
-export async function describeCommands(): Promise<readonly CompletedCommand[]> {
+async function describeCommands(): Promise<readonly CompletedCommand[]> {
   const program = createProgram();
   const described = program.commands.map(async (command) => {
-    await COMMANDS[command.name()]?.load().then((module) => module.configure(command));
+    await COMMANDS[command.name()]?.load().then((module) => module.configure(command, describeCommands));
     return {
       name: command.name(),
       summary: command.summary(),

@@ -1,4 +1,6 @@
+import { assemble } from "../config/assemble.ts";
 import { Operator } from "../engine/operator.ts";
+import { Orchestrator } from "../engine/orchestrator.ts";
 import { openRuns } from "../engine/process-rows.ts";
 import { createSystemRandom, systemClock } from "../engine/system.ts";
 import type { ApiPipeline } from "../http/pipeline.ts";
@@ -18,7 +20,7 @@ export interface StoppedPipeline extends ApiPipeline {
 /** @throws SluiceError JOURNAL_DAMAGED, JOURNAL_VERSION … */
 export async function openStopped(
   path: string,
-  { name = "", components }: Pick<Place, "name" | "components">,
+  { name = "", components, file }: Pick<Place, "name" | "components" | "file">,
 ): Promise<StoppedPipeline> {
   const journal = openHistory(path);
   const { history, paused } = journal;
@@ -70,6 +72,10 @@ export async function openStopped(
       })),
     graph: refuse,
     emit: async () => refuse(),
+    backfill: (input, request, observer) =>
+      withOpened(path, file, (orchestrator) => orchestrator.backfill(input, request, observer)),
+    audit: (input, request, observer) =>
+      withOpened(path, file, (orchestrator) => orchestrator.audit(input, request, observer)),
     restart: async () => refuse(),
     pause: (component) => switchTo("pause", component),
     resume: (component) => switchTo("resume", component),
@@ -77,12 +83,42 @@ export async function openStopped(
     replay: (runs, options) => operate((operator) => operator.replay(runs, options?.data)),
     replayAll: (filter, options) =>
       operate((operator) => operator.replayAll(filter, options?.dryRun === true)),
+    forget: (key) => operate((operator) => operator.forget(key)),
     close: () => journal.close(),
   };
 }
 
 function refuse(): never {
   throw new SluiceError("NOT_RUNNING", 'the pipeline is stopped; start it with "sluice run"');
+}
+
+/**
+ * Owns the journal, with the inputs and links of the config file over it, none of them started.
+ *
+ * @throws SluiceError NOT_RUNNING without a config file, JOURNAL_OWNED, and what is wrong with the file
+ */
+async function withOpened<T>(
+  path: string,
+  file: string | undefined,
+  work: (orchestrator: Orchestrator) => Promise<T>,
+): Promise<T> {
+  if (file === undefined) {
+    throw new SluiceError(
+      "NOT_RUNNING",
+      "the pipeline is stopped, and its config file is not known: name it by --config",
+    );
+  }
+  const { load } = await import("./load.ts");
+  const orchestrator = assemble(await load(file), {
+    create: (settings) =>
+      new Orchestrator({ ...settings, journal: journalFrom(`sqlite:${path}`, settings.retention) }),
+  });
+  await orchestrator.open();
+  try {
+    return await work(orchestrator);
+  } finally {
+    await orchestrator.stop();
+  }
 }
 
 /** @throws SluiceError JOURNAL_OWNED if the pipeline has been started meanwhile */

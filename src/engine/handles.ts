@@ -46,4 +46,12 @@ export interface RunOutcome {
   readonly message?: string;
 }
 
+/** What became of the wish to forget a key. */
+export interface ForgetReport {
+  /** Events that carry nothing any more. */
+  readonly events: number;
+  /** Events that were left, since a run of theirs is still open: finish or cancel it, and ask again. */
+  readonly open: number;
+}
+
 export type ErrorListener = (error: SluiceError) => void;

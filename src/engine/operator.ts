@@ -1,8 +1,8 @@
 import { SluiceError } from "../model/errors.ts";
 import { parseRunId } from "../model/run.ts";
 import type { History } from "../journal/history.ts";
-import type { Control, ControlResult, Work } from "../journal/work.ts";
-import type { ReplayFilter, RunOutcome } from "./handles.ts";
+import type { CommitResult, Control, ControlResult, Work } from "../journal/work.ts";
+import type { ForgetReport, ReplayFilter, RunOutcome } from "./handles.ts";
 
 /** Controls in one commit, at most: a bulk replay must not hold up the events. */
 const CHUNK = 250;
@@ -57,6 +57,25 @@ export class Operator {
       cursor = page.next;
     } while (cursor !== null);
     return { matched, replayed };
+  }
+
+  /** Blanks what events of a key carry, and their runs'; goes through the journal in small steps. */
+  async forget(key: string): Promise<ForgetReport> {
+    const total = { events: 0, open: 0 };
+    let after: number | null = 0;
+    while (after !== null) {
+      const { control }: CommitResult = await this.#work.commit({
+        control: [{ type: "forget", key, after }],
+      });
+      const [result] = control;
+      if (result?.ok !== true || result.forgotten === undefined) {
+        throw new SluiceError("JOURNAL_UNSUPPORTED", "this journal cannot forget a key");
+      }
+      total.events += result.forgotten.events;
+      total.open += result.forgotten.open;
+      after = result.forgotten.next;
+    }
+    return total;
   }
 
   async #control(runs: readonly string[], control: (run: string) => Control): Promise<readonly RunOutcome[]> {

@@ -24,7 +24,15 @@ import type { Journal, JournalDriver } from "../journal/journal.ts";
 import type { Graph } from "../topology/types.ts";
 import { Components, type RegisteredInput } from "./components.ts";
 import { ErrorStream } from "./error-stream.ts";
-import type { ErrorListener, Hook, InputHandle, ProcessHandle, ReplayFilter, RunOutcome } from "./handles.ts";
+import type {
+  ErrorListener,
+  ForgetReport,
+  Hook,
+  InputHandle,
+  ProcessHandle,
+  ReplayFilter,
+  RunOutcome,
+} from "./handles.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { processRow } from "./process-rows.ts";
 import type { InputRow, OrchestratorState, ProcessRow } from "./rows.ts";
@@ -35,7 +43,15 @@ import { createSystemRandom, systemClock } from "./system.ts";
 import { untilSignalled } from "./termination.ts";
 
 export type { SurveyObserver, SurveyProgress } from "./surveys.ts";
-export type { ErrorListener, Hook, InputHandle, ProcessHandle, ReplayFilter, RunOutcome } from "./handles.ts";
+export type {
+  ErrorListener,
+  ForgetReport,
+  Hook,
+  InputHandle,
+  ProcessHandle,
+  ReplayFilter,
+  RunOutcome,
+} from "./handles.ts";
 
 export interface EngineOptions {
   /** The pipeline's name. Defaults to `pipeline`. */
@@ -147,7 +163,9 @@ export class Orchestrator implements AsyncDisposable {
    */
   async removeProcess(name: string, options: { readonly open?: "drain" | "cancel" } = {}): Promise<void> {
     this.#components.expect(name, "process");
-    if (options.open === undefined) await this.#expectNoOpenRuns(name);
+    // A removal that was begun, and that the journal cut short, goes on: what came meanwhile is finished.
+    const goesOn = this.#components.isRetired(name);
+    if (options.open === undefined && !goesOn) await this.#expectNoOpenRuns(name);
     this.#components.retire(name);
     this.#changed();
     await this.#lifecycle.runtime?.removeProcess(name, options.open);
@@ -299,6 +317,14 @@ export class Orchestrator implements AsyncDisposable {
     options: { readonly dryRun?: boolean } = {},
   ): Promise<{ readonly matched: number; readonly replayed: number }> {
     return this.#lifecycle.running().operator.replayAll(filter, options.dryRun === true);
+  }
+
+  /**
+   * Blanks payloads, headers, logs and error messages of all events with this ordering key (by default
+   * `location/id`), for good. Events with an open run are left, and counted.
+   */
+  async forget(key: string): Promise<ForgetReport> {
+    return this.#lifecycle.running().operator.forget(key);
   }
 
   inputs(): readonly InputRow[] {

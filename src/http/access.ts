@@ -36,7 +36,7 @@ export interface Access {
 }
 
 /** Nothing is asked: whoever can open the owner's socket (mode 0600) could also open the journal. */
-export const ownerAccess: Access = { checkSite: () => undefined, grant: () => "operator" };
+export const ownerAccess: Access = { checkSite: () => undefined, grant: () => "admin" };
 
 /** @throws SluiceError INVALID_OPTIONS for an empty token */
 export function createAccess(options: AccessOptions): Access {

@@ -11,6 +11,7 @@ import { componentRoutes } from "./routes/components.ts";
 import { pipelineRoutes } from "./routes/pipeline.ts";
 import { recordRoutes } from "./routes/records.ts";
 import { streamRoutes } from "./routes/stream.ts";
+import { surveyRoutes } from "./routes/surveys.ts";
 import { StreamHub } from "./stream/hub.ts";
 
 export type FetchHandler = (request: Request) => Response | Promise<Response>;
@@ -40,6 +41,7 @@ export interface Api {
 export const routes: readonly Route[] = [
   ...pipelineRoutes,
   ...componentRoutes,
+  ...surveyRoutes,
   ...recordRoutes,
   ...streamRoutes,
 ];
@@ -60,7 +62,8 @@ export function createApi(pipeline: ApiPipeline, options: ApiOptions = {}): Api 
   const app = new Hono();
   const { config, metrics, page } = options;
   const stream = new StreamHub(pipeline, options.redact === undefined ? {} : { redact: options.redact });
-  const surroundings = { pipeline, config, metrics, stream, openapi: () => describeApi(routes) };
+  const isOwner = options.owner === true;
+  const surroundings = { pipeline, isOwner, config, metrics, stream, openapi: () => describeApi(routes) };
 
   app.use(async (context, next) => {
     access.checkSite(context.req.raw);

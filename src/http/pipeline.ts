@@ -11,12 +11,15 @@ export type ApiPipeline = Pick<
   | "processes"
   | "graph"
   | "emit"
+  | "backfill"
+  | "audit"
   | "pause"
   | "resume"
   | "restart"
   | "cancel"
   | "replay"
   | "replayAll"
+  | "forget"
 > & { readonly journal: ApiJournal };
 
 /** What is told of the journal; `id` and `epoch` are `null` where nobody owns it. */

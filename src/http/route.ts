@@ -9,6 +9,8 @@ export interface Call {
   readonly pipeline: ApiPipeline;
   readonly request: Request;
   readonly search: URLSearchParams;
+  /** Whether it came through the owner's socket, or from who reads the journal: those could run any code here. */
+  readonly isOwner: boolean;
   /** A parameter of the path, decoded once. */
   readonly param: (name: string) => string;
   /** The masked configuration, if there is one. */

@@ -150,6 +150,11 @@ export type Control =
   | { readonly type: "route"; readonly event: string; readonly seed: RunSeed }
   /** Makes an open run `dead` without an attempt: a suspect with too many strikes. */
   | { readonly type: "setAside"; readonly run: RunKey; readonly error: ErrorRecord }
+  /**
+   * Blanks the payloads, headers, logs and error messages of events with this ordering key, and of their runs. Looks
+   * at some thousand events with a number above `after`, and answers where to go on. Events with an open run are left.
+   */
+  | { readonly type: "forget"; readonly key: string; readonly after: number }
   /** Ends every open run of a process: it was removed. */
   | { readonly type: "cancelOpen"; readonly process: string; readonly reason: ErrorRecord };
 
@@ -180,13 +185,23 @@ export interface AppendResult {
 
 export type ControlResult =
   /** `run`: the id that was reopened or made; `runs`: how many runs it changed. */
-  | { readonly ok: true; readonly run?: string; readonly runs?: number }
+  | { readonly ok: true; readonly run?: string; readonly runs?: number; readonly forgotten?: Forgotten }
   | {
       readonly ok: false;
       /** `not_found`, or `state`: the run's state does not allow it. */
       readonly why: "not_found" | "state";
       readonly message: string;
     };
+
+/** What one `forget` did. */
+export interface Forgotten {
+  /** Events that were blanked, those that were so before too. */
+  readonly events: number;
+  /** Events that were left since they have an open run. */
+  readonly open: number;
+  /** The `after` of the next one; `null` at the end. */
+  readonly next: number | null;
+}
 
 /** A run that was taken: what the engine needs to run and settle it. */
 export interface Claim {

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { PIPELINE, workspace, type Workspace } from "../support/cli.ts";
+import { PIPELINE, until, workspace, type Workspace } from "../support/cli.ts";
 
 let shop: Workspace;
 beforeAll(async () => {
@@ -59,6 +59,24 @@ test("backup copies the journal of a pipeline that runs, once", async () => {
   });
 });
 
+test("forget blanks what events of a key carried, and tells of those that it had to leave", async () => {
+  const event = { location: "customers", id: "7", data: { name: "Ann" } };
+  const { uid } = await shop.api<{ uid: string }>("POST", "inputs/orders/events", event);
+  await until(async () => {
+    const { runs } = await shop.api<{ runs: { state: string }[] }>("GET", `events/${uid}`);
+    return runs.every(({ state }) => state === "succeeded");
+  });
+  expect(await shop.json(["forget", "--key", "customers/7"])).toEqual({ events: 1, open: 0 });
+  expect(await shop.api("GET", `events/${uid}`)).not.toHaveProperty("event.data");
+  const waiting = { ...event, data: { wait: true } };
+  await shop.api("POST", "inputs/orders/events", waiting);
+  expect(await shop.sluice(["forget", "--key", "customers/7"])).toMatchObject({
+    code: 1,
+    stdout: "1 event forgotten\n",
+    stderr: expect.stringContaining("1 event left"),
+  });
+});
+
 test("graph draws a picture by itself", async () => {
   const { code, stdout } = await shop.sluice(["graph", "--format", "svg"]);
   expect(code).toBe(0);
@@ -92,6 +110,7 @@ test("every command's help has an example", async () => {
     "create",
     "dev",
     "doctor",
+    "forget",
     "tail",
     "restart",
     "backup",

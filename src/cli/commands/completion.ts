@@ -1,4 +1,5 @@
 import { Option, type Command } from "commander";
+import type { DescribeAll } from "../command.ts";
 import { completionScript, SHELLS, type Shell } from "../completion.ts";
 import { print } from "../output.ts";
 
@@ -13,14 +14,13 @@ interface Options {
   readonly json?: boolean;
 }
 
-export function configure(command: Command): void {
+export function configure(command: Command, describeAll: DescribeAll): void {
   command
     .argument("<shell>", SHELLS.join(", "))
     .addOption(new Option("--json", 'print {"shell":…,"script":…}'))
     .addHelpText("after", HELP)
     .action(async (shell: string, { json }: Options) => {
-      const { describeCommands } = await import("../program.ts");
-      const script = completionScript(shell as Shell, await describeCommands());
+      const script = completionScript(shell as Shell, await describeAll());
       print(json === true ? JSON.stringify({ shell, script }) : script.trimEnd());
     });
 }

@@ -55,6 +55,19 @@ export const OPERATIONS_OF: Readonly<Record<string, Operation>> = {
     body: "Nothing",
     answers: { 200: "Input" },
   },
+  "POST /api/v1/inputs/:name/backfill": {
+    summary:
+      "Emits what is in the source already, and tells line by line how far it is; breaking off ends it",
+    body: "Backfill",
+    answers: { 200: "SurveyLine" },
+    type: "application/x-ndjson",
+  },
+  "POST /api/v1/inputs/:name/audit": {
+    summary: "Compares the source with what the journal has seen, and tells line by line how far it is",
+    body: "Audit",
+    answers: { 200: "SurveyLine" },
+    type: "application/x-ndjson",
+  },
   "GET /api/v1/processes": { summary: "All processes", answers: { 200: "Processes" } },
   "POST /api/v1/processes/:name/pause": {
     summary: "Pauses a process; lasts over restarts",
@@ -114,6 +127,11 @@ export const OPERATIONS_OF: Readonly<Record<string, Operation>> = {
     summary: "Cancels a run",
     body: "Nothing",
     answers: { 200: "RunOutcome" },
+  },
+  "POST /api/v1/forget": {
+    summary: "Blanks what all events of a key carry, for good",
+    body: "Forget",
+    answers: { 200: "Forgotten" },
   },
   "GET /api/v1/dead-letters": {
     summary: "Dead runs, grouped by process and error, largest group first",

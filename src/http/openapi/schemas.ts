@@ -162,6 +162,8 @@ const Problem = z.object({
 });
 
 export type SchemaName =
+  | "Audit"
+  | "Backfill"
   | "Attempt"
   | "Attempts"
   | "BulkReplay"
@@ -170,6 +172,8 @@ export type SchemaName =
   | "Emitted"
   | "Event"
   | "Events"
+  | "Forget"
+  | "Forgotten"
   | "Graph"
   | "Input"
   | "Inputs"
@@ -188,12 +192,24 @@ export type SchemaName =
   | "RunOutcome"
   | "Runs"
   | "Status"
+  | "SurveyLine"
   | "Text"
   | "Whatever";
 
 export const SCHEMAS: Readonly<Record<SchemaName, z.ZodType>> = {
   Attempt,
   Attempts: listOf(Attempt),
+  Audit: z.strictObject({
+    table: z.string().optional(),
+    where: z.string().optional(),
+    repair: z.boolean().optional(),
+  }),
+  Backfill: z.strictObject({
+    table: z.string().optional(),
+    where: z.string().optional(),
+    rate: z.string().optional(),
+    restart: z.boolean().optional(),
+  }),
   BulkReplay,
   DeadLetters: listOf(DeadLetterGroup),
   DeadLetterGroup,
@@ -204,6 +220,8 @@ export const SCHEMAS: Readonly<Record<SchemaName, z.ZodType>> = {
   }),
   Event,
   Events: listOf(Event),
+  Forget: z.strictObject({ key: z.string().min(1) }),
+  Forgotten: z.object({ events: count, open: count }),
   Graph,
   Input,
   Inputs: listOf(Input),
@@ -221,6 +239,13 @@ export const SCHEMAS: Readonly<Record<SchemaName, z.ZodType>> = {
   Run,
   RunOutcome: z.object({ id: z.string(), ok: z.literal(true), run: z.string().optional() }),
   Runs: listOf(Run),
+  SurveyLine: z.union([
+    z.object({
+      progress: z.object({ location: z.string(), done: count, total: count.nullable() }).nullable(),
+    }),
+    z.object({ report: z.unknown() }),
+    z.object({ error }),
+  ]),
   Status: z.object({ status: z.string() }),
   Text: z.string(),
   Whatever: z.unknown(),

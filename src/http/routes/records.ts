@@ -133,6 +133,15 @@ function answer(id: string, outcome: RunOutcome | undefined): Response {
   throw runNotFound(id);
 }
 
+async function forget({ pipeline, request, search }: Call): Promise<Response> {
+  refuseQuery(search);
+  const body = await readObject(request);
+  refuseUnknownKeys(body, ["key"], "a wish to forget");
+  const { key } = body;
+  if (typeof key !== "string" || key === "") throw badRequest("say which key, such as orders/42");
+  return json(await pipeline.forget(key));
+}
+
 export const recordRoutes: readonly Route[] = [
   { method: "GET", path: "/api/v1/events", role: "viewer", handle: listEvents },
   { method: "GET", path: "/api/v1/events/:uid", role: "viewer", handle: showEvent },
@@ -143,5 +152,6 @@ export const recordRoutes: readonly Route[] = [
   { method: "GET", path: "/api/v1/runs/:id/logs", role: "viewer", handle: listLogs },
   { method: "POST", path: "/api/v1/runs/:id/replay", role: "operator", handle: replayRun },
   { method: "POST", path: "/api/v1/runs/:id/cancel", role: "operator", handle: cancelRun },
+  { method: "POST", path: "/api/v1/forget", role: "admin", handle: forget },
   { method: "GET", path: "/api/v1/dead-letters", role: "viewer", handle: listDeadLetters },
 ];

@@ -1,3 +1,4 @@
+import { forget } from "./forget.ts";
 import { SluiceError, type ErrorRecord } from "../../model/errors.ts";
 import { isoTime, orderingKey } from "../../model/event.ts";
 import type { AttemptOutcome } from "../../model/run.ts";
@@ -180,6 +181,8 @@ function applyControl(store: MemoryStore, control: Control, effects: ApplyEffect
       store.lane(control.process).ready.clear();
       return { ok: true, runs: open.length };
     }
+    case "forget":
+      return { ok: true, forgotten: forget(store, control.key) };
     case "setAside": {
       const run = [...store.runs()].find((one) => one.key === control.run);
       if (run === undefined) return notFound("run", String(control.run));

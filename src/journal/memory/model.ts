@@ -7,7 +7,8 @@ import type { Claim, LogLine, Settle } from "../work.ts";
 /** An event with all its runs. */
 export interface MemoryEvent {
   readonly seq: number;
-  readonly record: EventRecord;
+  /** Only changed to forget what it carries. */
+  record: EventRecord;
   runs: readonly MemoryRun[];
   /** Uids of the events that its runs caused. */
   caused: string[] | null;
@@ -39,7 +40,7 @@ export interface RunExtra {
   readonly replay: number;
   readonly replayOf: string | null;
   /** The payload that an operator put in the place of the event's. */
-  readonly data: string | null;
+  data: string | null;
   /** Its ordering key, while it stands in a line. */
   lineKey: string | null;
   /** The claim that held it when it was ended from outside, until that is settled. */
@@ -51,7 +52,7 @@ export interface RunExtra {
   endedAt: number | null;
   error: ErrorRecord | null;
   /** Attempts that did not end it well. */
-  readonly past: AttemptRow[];
+  past: AttemptRow[];
   readonly logs: LogLine[];
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ControlResult } from "../../journal/work.ts";
+import type { Claim, ControlResult } from "../../journal/work.ts";
 import { formatRunId } from "../../model/run.ts";
 import type { JournalSubject } from "./subject.ts";
 import { DEAD, FAILURE, JournalTests } from "./tester.ts";
@@ -262,6 +262,38 @@ export function testControl(subject: JournalSubject): void {
       await before.control({ type: "pause", name: "work" });
       const t = await tests.reopen(place, before);
       expect(t.journal.coordination.paused()).toEqual(new Set(["work"]));
+    });
+
+    it("forgets what events of a key carry, and leaves those with an open run", async () => {
+      const t = await tests.open();
+      const secret = JSON.stringify({ name: "Ann" });
+      const carrying = { data: secret, headers: '{"h":"Ann"}' };
+      const byKey = await t.emit({ key: "customers/1", to: ["work"], ...carrying });
+      const byRecord = await t.emit({ location: "customers", id: "1", to: ["work"], ...carrying });
+      const other = await t.emit({ location: "customers", id: "11", ...carrying });
+      const [first, second] = (await t.take("work", 2)) as [Claim, Claim];
+      await t.commit({ logs: [{ claim: first, time: 1, stream: "log", text: "saw Ann" }] });
+      await t.retry(second, 60_000);
+      await t.settle(first, { type: "dead", error: { code: "RUN_FAILED", message: "no Ann" } });
+      const forget = () => t.control({ type: "forget", key: "customers/1", after: 0 });
+
+      expect(await forget()).toMatchObject({ ok: true, forgotten: { events: 1, open: 1 } });
+      const run = formatRunId(byKey, "work");
+      expect(await t.journal.history.event(byKey)).not.toHaveProperty("data");
+      expect(await t.journal.history.event(byKey)).not.toHaveProperty("headers");
+      expect((await t.journal.history.logs(run)).items).toEqual([]);
+      expect(await t.journal.history.run(run)).toMatchObject({
+        state: "dead",
+        error: { code: "RUN_FAILED", message: "" },
+      });
+      expect(JSON.stringify(await t.journal.history.attempts(run))).not.toContain("Ann");
+      expect(await t.journal.history.event(byRecord)).toMatchObject({ data: { name: "Ann" } });
+
+      const reason = { code: "CANCELLED", message: "no more" };
+      await t.control({ type: "cancel", run: formatRunId(byRecord, "work"), reason });
+      expect(await forget()).toMatchObject({ ok: true, forgotten: { events: 2, open: 0 } });
+      expect(await t.journal.history.event(byRecord)).not.toHaveProperty("data");
+      expect(await t.journal.history.event(other)).toMatchObject({ data: { name: "Ann" } });
     });
   });
 }

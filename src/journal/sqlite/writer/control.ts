@@ -16,6 +16,7 @@ import type { Control, ControlResult, RunSeed } from "../../work.ts";
 import { OUTCOME_CODES, type ControlMessage } from "../layout.ts";
 import { toStoredText } from "../stored-text.ts";
 import { findRun, idOf, orderingKeyOf, runByKey, runsOfEvent, seqOf, type RunState } from "./find-runs.ts";
+import { forget } from "./forget.ts";
 import { isLineTaken, promoteNext } from "./lines.ts";
 import { clearStrikes } from "./settle.ts";
 import type { Row, Transaction } from "./transaction.ts";
@@ -43,6 +44,8 @@ export function applyControl(tx: Transaction, message: ControlMessage): ControlR
     }
     case "cancelOpen":
       return { ok: true, runs: cancelOpen(tx, control, message) };
+    case "forget":
+      return { ok: true, forgotten: forget(tx, control.key, control.after) };
     case "setAside": {
       const run = typeof control.run === "number" ? runByKey(tx, control.run) : undefined;
       if (run === undefined) return notFound("run", String(control.run));

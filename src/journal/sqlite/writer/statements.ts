@@ -75,6 +75,17 @@ const SQL = {
     "select id from runs where process = ? and state <= 1 and due between ? and ? order by due, id limit ?",
   unmark: "update strikes set marked = 0",
   dropStrikes: "delete from strikes where run = ?",
+  forgetEnd: "select max(seq) from (select seq from events where seq > ? order by seq limit ?)",
+  // Text that is kept behind a mark, and records without an id, are looked at more closely.
+  forgetCandidates: `select seq from events where seq > ?1 and seq <= ?2 and (key = ?3 or (key is null and
+    (id is null or location || '/' || id = ?3 or substr(location, 1, 1) = char(1) or substr(id, 1, 1) = char(1)))) order by seq`,
+  forgetOpen: "select 1 from runs where id between ? and ? and state <= ? limit 1",
+  forgetEvent: "update events set data = null, headers = null where seq = ?",
+  forgetRuns:
+    "update runs set data = null, message = case when message is not null then '' end where id between ? and ?",
+  forgetAttempts:
+    "update attempts set message = case when message is not null then '' end where run between ? and ?",
+  forgetLogs: "delete from logs where run between ? and ?",
   hops: "select uid, cause from events where uid = ?",
 } as const;
 
