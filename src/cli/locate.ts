@@ -22,6 +22,8 @@ export interface Place {
   readonly url?: string;
   /** Whether somebody named the URL; else it is what the config file says, and something else may answer there. */
   readonly isUrlSaid: boolean;
+  /** The config file, where there is one. */
+  readonly file?: string;
   /** As the config file has it. */
   readonly name?: string;
   readonly token?: string;
@@ -49,7 +51,12 @@ export async function locate(target: Target): Promise<Place> {
     url: target.url === undefined ? url : checkUrl(target.url),
     token: target.token ?? token ?? process.env["SLUICE_TOKEN"],
   };
-  return { ...found, ...definedOnly(said), isUrlSaid: target.url !== undefined };
+  return {
+    ...found,
+    ...(file !== undefined && { file }),
+    ...definedOnly(said),
+    isUrlSaid: target.url !== undefined,
+  };
 }
 
 const NOWHERE: Place = { components: [], isUrlSaid: false };
