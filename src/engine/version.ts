@@ -13,6 +13,8 @@ export class PipelineVersion {
   #current = 0;
   #hash: string | undefined;
   #isLoaded = false;
+  /** The commit of the current version; `undefined` if there is none, or it failed. */
+  #written: Promise<void> | undefined;
 
   constructor(work: Work) {
     this.#work = work;
@@ -29,17 +31,32 @@ export class PipelineVersion {
       const last = JSON.parse(entry.value) as { version: number; hash: string };
       this.#current = last.version;
       this.#hash = last.hash;
+      this.#written = Promise.resolve();
     }
     this.#isLoaded = true;
   }
 
-  /** Resolves when it is durable. */
+  /**
+   * Resolves when the pipeline's version is durable, whoever told of it first: then, too, is everything that was
+   * routed by an earlier one.
+   */
   async update(description: unknown): Promise<void> {
+    if (!this.#isLoaded) return;
     const hash = createHash("sha256").update(JSON.stringify(description)).digest("hex");
-    if (!this.#isLoaded || hash === this.#hash) return;
-    this.#hash = hash;
-    this.#current += 1;
-    const value = JSON.stringify({ version: this.#current, hash });
-    await this.#work.commit({ state: [{ owner: OWNER, key: KEY, value }] });
+    if (hash !== this.#hash) {
+      this.#hash = hash;
+      this.#current += 1;
+      this.#written = undefined;
+    }
+    await (this.#written ??= this.#write());
+  }
+
+  #write(): Promise<void> {
+    const value = JSON.stringify({ version: this.#current, hash: this.#hash });
+    const writing = this.#work.commit({ state: [{ owner: OWNER, key: KEY, value }] }).then(() => undefined);
+    writing.catch(() => {
+      if (this.#written === writing) this.#written = undefined;
+    });
+    return writing;
   }
 }

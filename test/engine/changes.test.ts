@@ -1,7 +1,15 @@
 import { describe, expect, test } from "vitest";
+import { SluiceError } from "../../src/model/errors.ts";
 import type { Event } from "../../src/model/event.ts";
+import { createMemoryJournal } from "../../src/journal/memory/journal.ts";
 import { createSignal } from "../../src/testing/signal.ts";
-import { createHandledInput, createKeptJournal, createTestPipeline, errorOf } from "../support/engine.ts";
+import {
+  createHandledInput,
+  createKeptJournal,
+  createTestPipeline,
+  errorOf,
+  withWork,
+} from "../support/engine.ts";
 
 describe("while it runs", () => {
   test("components that are added take part at once", async () => {
@@ -204,6 +212,64 @@ describe("removing a process", () => {
     await pipeline.emit();
     await pipeline.orchestrator.idle();
     expect(pipeline.log).toEqual(["closed"]);
+  });
+
+  test("waits for what was routed to it before and is still on its way to the disk", async () => {
+    const gate = createSignal();
+    let isSlow = false;
+    let tail: Promise<unknown> = Promise.resolve();
+    // Commits take effect in the order of their calls, however slow the disk.
+    const journal = withWork(createMemoryJournal(), (work) => ({
+      commit(commit) {
+        const before = isSlow ? Promise.all([tail, gate.wait()]) : tail;
+        const committing = before.then(() => work.commit(commit));
+        tail = committing.catch(() => undefined);
+        return committing;
+      },
+    }));
+    await using pipeline = createTestPipeline({ journal });
+    const { orchestrator } = pipeline;
+    const done: string[] = [];
+    orchestrator.addProcess({ name: "work", run: ({ id }) => void done.push(id) });
+    orchestrator.addLink("source", "work");
+    await orchestrator.start();
+    await pipeline.turn();
+    isSlow = true;
+    const emitting = pipeline.emit({ id: "1" });
+    const removing = orchestrator.removeProcess("work");
+    await pipeline.turn();
+    gate.set();
+    await Promise.all([emitting, removing]);
+    expect(done).toEqual(["1"]);
+  });
+
+  test("goes on when it is asked for once more, if the journal cut it short, and finishes what came meanwhile", async () => {
+    let isBroken = false;
+    const journal = withWork(createMemoryJournal(), (work) => ({
+      commit: (commit) =>
+        isBroken && commit.state !== undefined
+          ? Promise.reject(new SluiceError("JOURNAL_IO", "the disk says no"))
+          : work.commit(commit),
+    }));
+    await using pipeline = createTestPipeline({ journal });
+    const { orchestrator } = pipeline;
+    const done: string[] = [];
+    orchestrator.addProcess({ name: "work", run: ({ id }) => void done.push(id) }, { concurrency: 1 });
+    orchestrator.addLink("source", "work");
+    await orchestrator.start();
+    await orchestrator.pause("work");
+    isBroken = true;
+    const emitting = pipeline.emit({ id: "1" });
+    expect(await errorOf(() => orchestrator.removeProcess("work"))).toMatchObject({ code: "OPEN_RUNS" });
+    await emitting;
+    expect(await errorOf(() => orchestrator.removeProcess("work", { open: "drain" }))).toMatchObject({
+      code: "JOURNAL_IO",
+    });
+    isBroken = false;
+    await orchestrator.resume("work");
+    await orchestrator.removeProcess("work");
+    expect(done).toEqual(["1"]);
+    expect(orchestrator.graph().nodes.map(({ name }) => name)).toEqual(["source"]);
   });
 
   test("with open runs needs a decision, and changes nothing without one", async () => {

@@ -1,5 +1,5 @@
 import { isSluiceError } from "../../src/model/errors.ts";
-import type { RunRow } from "../../src/model/run.ts";
+import { isFinal, type RunRow, type RunState } from "../../src/model/run.ts";
 import type { RunOutcome } from "../../src/engine/handles.ts";
 import type { Host } from "./host.ts";
 import type { World } from "./world.ts";
@@ -73,12 +73,14 @@ const deeds: Readonly<Record<Move, (world: World) => Promise<unknown> | void>> =
 
   async replay(world) {
     const runs = await someRuns(world);
+    world.replays += 1;
     for (const { id } of runs) world.sink.replay(id);
     void told(world, world.host.orchestrator.replay(runs.map(({ id }) => id)));
   },
 
   async replayEdited(world) {
     const runs = await someRuns(world);
+    world.replays += 1;
     const data = { edited: world.newUid() };
     const replaying = world.host.orchestrator.replay(
       runs.map(({ id }) => id),
@@ -90,11 +92,15 @@ const deeds: Readonly<Record<Move, (world: World) => Promise<unknown> | void>> =
   },
 
   async replayAll(world) {
+    world.replays += 1;
     for (const { id } of await dead(world)) world.sink.replay(id);
     void told(world, world.host.orchestrator.replayAll({ state: "dead" }));
   },
 
-  disk({ chance, journal: { faults } }) {
+  disk(world) {
+    const { chance, journal } = world;
+    const { faults } = journal;
+    world.wasFaulty = true;
     faults.slow = chance.pick([0, 0.1, 0.5]);
     faults.fails = chance.pick([0, 0, 0.1, 0.4]);
     faults.failing = chance.pick([0, 0, 1, 3]);
@@ -121,7 +127,9 @@ const deeds: Readonly<Record<Move, (world: World) => Promise<unknown> | void>> =
   async restart(world) {
     const { host } = world;
     await world.within(host, host.orchestrator.stop());
-    if (host.alive) host.exit();
+    if (!host.alive) return;
+    if (!world.wasFaulty && !host.superseded) await checkSettled(world, host);
+    host.exit();
   },
 
   removeProcess(world) {
@@ -168,16 +176,35 @@ const deeds: Readonly<Record<Move, (world: World) => Promise<unknown> | void>> =
   },
 };
 
+/** What had ended when a host stopped over a disk that works is durable: it is not done again. */
+async function checkSettled(world: World, host: Host): Promise<void> {
+  for (const run of world.sink.unsettled(host)) {
+    const state = (await world.journal.history.run(run))?.state;
+    if (state !== undefined && !isFinal(state))
+      world.breaks(`${run} is ${state}, though it had ended when its host stopped`);
+  }
+}
+
+/** What was removed has no open runs, unless a disk that failed brings some later, or an operator opened one anew. */
+async function checkGone(world: World, name: string): Promise<void> {
+  if (world.wasFaulty) return;
+  const { runs } = await world.journal.history.counters();
+  const open = Object.entries(runs[name] ?? {}).filter(([state]) => !isFinal(state as RunState));
+  if (open.length > 0) world.breaks(`process ${name} was removed and has open runs: ${JSON.stringify(open)}`);
+}
+
 /** Whoever began a removal goes on with it, though the disk fails. */
 async function removeProcess(
   world: World,
-  { orchestrator }: Host,
+  host: Host,
   name: string,
   open: "drain" | "cancel" | undefined,
 ): Promise<void> {
+  const { replays } = world;
   for (;;) {
     try {
-      await orchestrator.removeProcess(name, open === undefined ? {} : { open });
+      await host.orchestrator.removeProcess(name, open === undefined ? {} : { open });
+      if (host.alive && !host.superseded && world.replays === replays) await checkGone(world, name);
       return;
     } catch (error) {
       if (!isSluiceError(error, "JOURNAL_IO") && !isSluiceError(error, "JOURNAL_FULL")) throw error;

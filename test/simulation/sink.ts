@@ -32,6 +32,8 @@ interface SeenRun {
   shutDown: number;
   /** When it asked to be tried again, should it be tried again. */
   notBefore: number;
+  /** Where its last attempt began. */
+  host: object | undefined;
 }
 
 /** How a process is limited. */
@@ -74,6 +76,7 @@ export class Sink {
     seen.attempt = attempt;
     seen.outcome = undefined;
     seen.notBefore = 0;
+    seen.host = host;
     seen.isLast = attempt >= (limits.settings.retry?.attempts ?? 5);
     const { key } = event;
     const begun: SeenAttempt = { run, process, key, attempt, fence, host, begun: now, freedAt: Infinity };
@@ -86,6 +89,15 @@ export class Sink {
 
   end(attempt: SeenAttempt): void {
     this.#running.delete(attempt);
+  }
+
+  /** Runs whose attempt in this host has ended, but of whose outcome nothing is durable. */
+  unsettled(host: object): string[] {
+    const running = new Set([...this.#running].map(({ run }) => run));
+    const ended = [...this.#runs].filter(([run, seen]) => seen.host === host && !running.has(run));
+    return ended
+      .filter(([, { outcome, replays }]) => outcome === undefined && replays === 0)
+      .map(([run]) => run);
   }
 
   /** An attempt was told that its host stops: that is no failure of its run. */
@@ -146,6 +158,7 @@ export class Sink {
         isLast: false,
         shutDown: 0,
         notBefore: 0,
+        host: undefined,
       };
       this.#runs.set(run, seen);
     }

@@ -66,6 +66,10 @@ export class World {
   deaths: number = 0;
   /** Nothing goes wrong any more. */
   isCalm = false;
+  /** The disk has been slow, or has failed. */
+  wasFaulty = false;
+  /** How often an operator had runs replayed. */
+  replays = 0;
   readonly newUid: () => string;
   readonly #trace: string[] = [];
   #onCalm: (() => void)[] = [];
