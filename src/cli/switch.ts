@@ -16,7 +16,7 @@ export function configureSwitch(command: Command, action: "pause" | "resume"): v
   withTarget(command)
     .argument("<name>", "an input or process")
     .option("--json", "print it as JSON")
-    .addHelpText("after", "\nLasts over restarts of the pipeline.\n")
+    .addHelpText("after", `\nExample:\n  $ sluice ${action} enrich\n\nLasts over restarts of the pipeline.\n`)
     .action((name: string, options: Options) =>
       withClient(options, async (client) => {
         const kind = await kindOf(client, name);

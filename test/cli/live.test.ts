@@ -1,7 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PIPELINE, until, workspace, type Workspace } from "../support/cli.ts";
@@ -102,24 +101,17 @@ describe("completion", () => {
   });
 });
 
-test("every command's help has an example", async () => {
+test("every command's help has an example, and the reference lists every command", async () => {
   const { stdout } = await shop.sluice(["--help"]);
   const names = [...stdout.matchAll(/^ {2}([a-z]+) .*/gm)].map(([, name]) => name as string);
-  for (const name of [
-    "init",
-    "create",
-    "dev",
-    "doctor",
-    "forget",
-    "tail",
-    "restart",
-    "backup",
-    "completion",
-    "graph",
-  ]) {
-    expect(names).toContain(name);
-    expect((await shop.sluice([name, "--help"])).stdout, join("sluice", name)).toMatch(
-      /Examples?:\n {2}\$ sluice /,
-    );
+  const commands = names.filter((name) => name !== "help");
+  expect(commands.length).toBeGreaterThan(20);
+  const page = readFileSync(new URL("../../docs/reference/cli.md", import.meta.url), "utf8");
+  const listed = [...page.matchAll(/^\| `sluice ([a-z]+)/gm)].map(([, name]) => name);
+  expect(listed).toEqual(commands);
+  const helps = await Promise.all(commands.map((name) => shop.sluice([name, "--help"])));
+  for (const [index, { stdout: help }] of helps.entries()) {
+    expect(help, commands[index]).toMatch(/Examples?.*:\n {2}\$ sluice /);
+    expect(help, commands[index]).toContain("--json");
   }
 });

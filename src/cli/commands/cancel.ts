@@ -12,6 +12,7 @@ export function configure(command: Command): void {
   withTarget(command)
     .argument("<run...>", "ids of runs")
     .option("--json", 'print {"cancelled":…,"runs":[…]}')
+    .addHelpText("after", "\nExample:\n  $ sluice cancel 0193c0de-0000-7000-8000-000000000001/enrich\n")
     .action((runs: readonly string[], options: Options) =>
       withClient(options, async (client) => {
         const outcomes = await eachRun(client, runs, "cancel");

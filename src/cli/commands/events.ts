@@ -19,6 +19,7 @@ export function configure(command: Command): void {
     .option("--limit <n>", "1 to 1000 (default: 50)")
     .option("--cursor <cursor>", "where the last page ended")
     .option("--json", 'print {"items":[…],"next":…}')
+    .addHelpText("after", "\nExample:\n  $ sluice events --input orders --limit 10\n")
     .action((options: Options) =>
       withClient(options, async (client) => {
         const { input: trigger, limit, cursor } = options;

@@ -15,6 +15,7 @@ export function configure(command: Command): void {
   withTarget(command)
     .argument("<run>", "a run's id, such as 0193c0de-…/enrich")
     .option("--json", "print each line as JSON (NDJSON)")
+    .addHelpText("after", "\nExample:\n  $ sluice logs 0193c0de-0000-7000-8000-000000000001/enrich\n")
     .action((run: string, options: Options) =>
       withClient(options, async (client) => {
         const path = `runs/${encodeURIComponent(run)}/logs`;

@@ -6,6 +6,9 @@ interface Options {
 }
 
 const HELP = `
+Example:
+  $ sluice run orders.toml
+
 Serves the API and webhooks as [http] and [hooks] of the file say, and the owner's socket beside the journal, which
 the other commands use. Logs to stderr. SIGTERM and SIGINT stop it within the grace time; a second one at once.
 `;

@@ -26,6 +26,7 @@ interface List<Row> {
 export function configure(command: Command): void {
   withTarget(command)
     .option("--json", 'print {"pipeline":{…},"inputs":[…],"processes":[…]}')
+    .addHelpText("after", "\nExample:\n  $ sluice status --config orders.toml\n")
     .action((options: Options) =>
       withClient(options, async (client) => {
         const pipeline = await client.get<PipelineStatus>("pipeline");

@@ -20,6 +20,9 @@ interface Connection {
 }
 
 const HELP = `
+Example:
+  $ sluice validate orders.toml --connect
+
 Checks names, options, references, modules, links and cycles. Says FILE:LINE:COL: CODE message for all that is wrong.
 `;
 
