@@ -205,7 +205,7 @@ test.each([
   { argv: "echo a" },
   { argv: ["echo", "a\0b"] },
   { argv: ["true"], env: { "A=B": "c" } },
-  { argv: ["true"], killAfter: "soon" },
+  { argv: ["true"], pgoptions: false, killAfter: "soon" },
   { argv: ["true"], permanentExitCodes: [0] },
   { argv: ["true"], shell: true },
 ])("the options %j are refused", (options) => {
@@ -215,5 +215,13 @@ test.each([
 });
 
 function defaults(argv: string[]) {
-  return { argv, env: {}, killAfter: "5s", permanentExitCodes: [], maxLines: 100, maxCharacters: 10_000 };
+  return {
+    argv,
+    env: {},
+    killAfter: "5s",
+    permanentExitCodes: [],
+    pgoptions: false,
+    maxLines: 100,
+    maxCharacters: 10_000,
+  };
 }

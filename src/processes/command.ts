@@ -4,6 +4,7 @@ import { childEnvironment } from "../child/environment.ts";
 import { findExecutable } from "../child/executable.ts";
 import { endChildrenOf } from "../child/leftovers.ts";
 import { createTail, limitOutput } from "../child/lines.ts";
+import { withCauseOption } from "../child/postgres-options.ts";
 import { ownMark } from "../child/proc.ts";
 import { runChild, type ChildExit } from "../child/run.ts";
 import type { Process } from "../model/component.ts";
@@ -25,6 +26,11 @@ export interface CommandProcessOptions {
   readonly cwd?: string | undefined;
   /** Environment variables, besides PATH, HOME, the locale and what sluice sets. Defaults to none. */
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Names the run as the cause of what the command changes in PostgreSQL, through PGOPTIONS, which psql and all of
+   * libpq read: what is there already is kept. Poolers may refuse it. Defaults to `false`.
+   */
+  readonly pgoptions?: boolean | undefined;
   /** Time between SIGTERM and SIGKILL when the command must end. Defaults to 5s. */
   readonly killAfter?: Duration | undefined;
   /** Exit codes after which trying again cannot help: 1 to 255. Defaults to none. */
@@ -39,6 +45,7 @@ interface Options {
   readonly argv: readonly string[];
   readonly cwd?: string | undefined;
   readonly env: Readonly<Record<string, string>>;
+  readonly pgoptions: boolean;
   readonly killAfter: Duration;
   readonly permanentExitCodes: readonly number[];
   readonly maxLines: number;
@@ -59,6 +66,12 @@ const options: z.ZodType<Options, CommandProcessOptions> = z.strictObject({
     .default({})
     .describe(
       "Environment variables, besides PATH, HOME, the locale and what sluice sets. Defaults to none.",
+    ),
+  pgoptions: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Names the run as the cause of what it changes in PostgreSQL, through PGOPTIONS. Defaults to false.",
     ),
   killAfter: z
     .union([z.string(), z.number()])
@@ -125,12 +138,13 @@ function createCommandProcess(name: string, given: Options, surroundings: Surrou
         journal: context.journalId,
         owner: ownMark(),
       };
+      const env = childEnvironment(identity, given.env);
       const log = limitOutput(limits, (line, stream: LogStream) => context.log(line, stream));
       const tail = createTail(TAIL);
       const exit = await runChild({
         argv: given.argv,
         directory,
-        env: childEnvironment(identity, given.env),
+        env: given.pgoptions ? withCauseOption(env, run.id) : env,
         input: formatEvent(event),
         signal,
         killAfter,
