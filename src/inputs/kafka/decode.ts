@@ -42,13 +42,14 @@ const LAST_TIME = Date.UTC(9999, 11, 31);
 /** What tells how an event came to be is kept as its cause, not as a header. */
 const CAUSE_HEADERS: ReadonlySet<string> = new Set([RUN_HEADER, HOPS_HEADER, "traceparent"]);
 
-type Fields = Pick<EventInit, "location" | "operation" | "id" | "time" | "data" | "headers">;
+type Fields = Pick<EventInit, "location" | "operation" | "id" | "key" | "time" | "data" | "headers">;
 
 export function createDecoder(
-  options: Pick<ResolvedOptions, "decode" | "id" | "operation" | "onUndecodable">,
+  options: Pick<ResolvedOptions, "decode" | "id" | "pick" | "onUndecodable">,
 ): Decoder {
-  const idAt = options.id.startsWith("/") ? compilePointer(options.id) : undefined;
-  const operationAt = options.operation === undefined ? undefined : compilePointer(options.operation);
+  const pointers = Object.entries(options.pick ?? {}).flatMap(([field, pointer]) =>
+    pointer === undefined ? [] : [[field as PickedField, compilePointer(pointer)] as const],
+  );
 
   function fieldsOf(
     message: Message,
@@ -61,11 +62,7 @@ export function createDecoder(
     if (options.decode === "string") return { data: text };
     if (options.decode === "cloudevents") return cloudEventFields(headers, value, text);
     const data = parseJson(text);
-    return {
-      data,
-      ...(idAt !== undefined && { id: idOf(idAt, data) }),
-      ...(operationAt !== undefined && { operation: parseOperation(operationAt(data) ?? undefined) }),
-    };
+    return pointers.length === 0 ? { data } : picked(pointers, data);
   }
 
   function event(message: Message, origin: Origin): EventInit {
@@ -202,11 +199,26 @@ function objectIn(text: string): Readonly<Record<string, unknown>> {
   throw undecodable("the value is no JSON object");
 }
 
-function idOf(pointer: Pointer, data: unknown): string | number {
-  const id = pointer(data);
-  if (typeof id === "string" || Number.isSafeInteger(id)) return id as string | number;
-  if (typeof id === "number" && Math.abs(id) < Number.MAX_SAFE_INTEGER) return id;
-  throw undecodable("the id in the value is neither text nor an exact number");
+type PickedField = "operation" | "id" | "key" | "data";
+
+/** What a pointer does not find gets its default; without a pointer for it, `data` is the whole value. */
+function picked(pointers: readonly (readonly [PickedField, Pointer])[], value: unknown): Fields {
+  const fields: Record<string, unknown> = { data: value };
+  for (const [field, pointer] of pointers) {
+    const found = pointer(value);
+    if (field === "data") fields["data"] = found ?? null;
+    else if (found === undefined || found === null) continue;
+    else if (field === "operation") fields["operation"] = parseOperation(found);
+    else fields[field] = exactText(field, found);
+  }
+  return fields;
+}
+
+/** Numbers beyond 2^53 have lost digits by now: two records would share an id. */
+function exactText(field: string, value: unknown): string {
+  if (typeof value === "string") return value;
+  if (typeof value === "number" && Math.abs(value) <= Number.MAX_SAFE_INTEGER) return String(value);
+  throw undecodable(`the ${field} in the value is neither text nor an exact number`);
 }
 
 function parseJson(text: string): unknown {

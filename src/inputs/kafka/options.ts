@@ -7,6 +7,15 @@ import { isPointer } from "../../net/pointer.ts";
 /** How the value of a message is read. */
 export type Decode = "json" | "string" | "bytes" | "cloudevents";
 
+/** JSON Pointers (RFC 6901) to the fields of an event in a value. */
+export interface PickedFields {
+  readonly operation?: string | undefined;
+  readonly id?: string | undefined;
+  readonly key?: string | undefined;
+  /** Defaults to the whole value. */
+  readonly data?: string | undefined;
+}
+
 /** Options of the `kafka` input. */
 export interface KafkaInputOptions extends ConnectionOptions {
   /** Names of topics; or a pattern, a regular expression that the whole name must match: topics that appear later too. */
@@ -17,10 +26,10 @@ export interface KafkaInputOptions extends ConnectionOptions {
   readonly from?: string | undefined;
   /** How values are read. Defaults to `json`. */
   readonly decode?: Decode | undefined;
-  /** The record's id: `offset` (partition/offset), `key`, or a JSON Pointer into the value. Defaults to `offset`. */
-  readonly id?: string | undefined;
-  /** A JSON Pointer to the operation in the value. Defaults to none: `delete` without a value, else `unknown`. */
-  readonly operation?: string | undefined;
+  /** The record's id: `offset` (partition/offset) or `key`. Defaults to `offset`. */
+  readonly id?: "offset" | "key" | undefined;
+  /** Where in the value an event's fields are; of a value that is JSON. What one does not find gets its default. */
+  readonly pick?: PickedFields | undefined;
   /** What is done with a value that cannot be read: it is kept as base64, with a header; or the input fails. Defaults to `keep`. */
   readonly onUndecodable?: "keep" | "fail" | undefined;
   /** Most messages of a partition in one commit of the journal: 1 to 10,000. Defaults to 1,000. */
@@ -35,7 +44,7 @@ export interface KafkaInputOptions extends ConnectionOptions {
 export interface ResolvedOptions extends KafkaInputOptions {
   readonly from: string;
   readonly decode: Decode;
-  readonly id: string;
+  readonly id: "offset" | "key";
   readonly onUndecodable: "keep" | "fail";
   readonly batchSize: number;
   readonly sessionTimeout: Duration;
@@ -71,12 +80,14 @@ export const kafkaInputOptions: z.ZodType<ResolvedOptions, KafkaInputOptions> = 
     .default("json")
     .describe("How values are read; bytes become base64. Defaults to json."),
   id: z
-    .union([z.enum(["offset", "key"]), pointer])
+    .enum(["offset", "key"])
     .default("offset")
-    .describe("The record's id: offset (partition/offset), key, or a JSON Pointer. Defaults to offset."),
-  operation: pointer
+    .describe("The record's id: offset (partition/offset) or key. Defaults to offset."),
+  pick: z
+    .strictObject({ operation: pointer, id: pointer, key: pointer, data: pointer })
+    .partial()
     .optional()
-    .describe("A JSON Pointer to the operation. Defaults to none: delete without a value, else unknown."),
+    .describe("JSON Pointers to the event's fields in a value. Without one, data is the whole value."),
   onUndecodable: z
     .enum(["keep", "fail"])
     .default("keep")
