@@ -166,6 +166,19 @@ export function testOrder(subject: JournalSubject): void {
       expect((await t.takeOne()).event.uid).toBe(second);
     });
 
+    it("lets such a run go on first, though an older one of its key is replayed meanwhile", async () => {
+      const t = await tests.open();
+      const [first, second] = (await t.emitMany(2, () => keyed("a"))) as [string, string];
+      await t.settle(await t.takeOne());
+      const claim = await t.takeOne();
+      const run = formatRunId(second, "work");
+      await t.cancel(run);
+      await t.control({ type: "replay", run, ordered: true });
+      await t.control({ type: "replay", run: formatRunId(first, "work"), ordered: true });
+      expect(await t.settle(claim)).toBe("stale");
+      expect(uidsOf(await t.takeNow())).toEqual([second]);
+    });
+
     it("holds the key though such a run is cancelled once more", async () => {
       const t = await tests.open();
       const [first] = (await t.emitMany(1, () => keyed("a"))) as [string];

@@ -12,7 +12,11 @@ export function promoteNext(tx: Transaction, process: number, line: string): voi
   if (tx.statements.lineAhead.get(process, line) !== undefined) return;
   const next = tx.statements.lineNext.get(process, line) as Row | undefined;
   if (next === undefined) return;
-  const id = next[0] as number;
+  promote(tx, process, next[0] as number);
+}
+
+/** A waiting run may be taken from now on. */
+export function promote(tx: Transaction, process: number, id: number): void {
   tx.statements.promote.run(id);
   tx.counters.move(process, WAITING, QUEUED);
   pushRun(tx, id, tx.effects.promoted);

@@ -1,4 +1,4 @@
-import { CANCELLED, DEAD, isFinalCode, QUEUED, RETRYING, SUCCEEDED } from "../../run-code.ts";
+import { CANCELLED, DEAD, isFinalCode, QUEUED, RETRYING, SUCCEEDED, WAITING } from "../../run-code.ts";
 import {
   OUTCOME_CODES,
   SETTLE_ABANDONED,
@@ -11,7 +11,7 @@ import {
 } from "../layout.ts";
 import { applyAppend, skipAppend } from "./append.ts";
 import type { BatchReader } from "./batch-reader.ts";
-import { promoteNext } from "./lines.ts";
+import { promote, promoteNext } from "./lines.ts";
 import type { Row, Transaction } from "./transaction.ts";
 
 const FAILED = OUTCOME_CODES.indexOf("failed");
@@ -102,10 +102,18 @@ export function clearStrikes(tx: Transaction, run: number): void {
   if (tx.strikes.size > 0 && tx.strikes.delete(run)) tx.statements.dropStrikes.run(run);
 }
 
-/** The attempt of a run that was ended from outside is over; the run may have been replayed meanwhile. */
+/**
+ * The attempt of a run that was ended from outside is over: the next of its key goes on, which is the run itself if it
+ * was replayed meanwhile.
+ */
 function letGo(tx: Transaction, run: number, process: number, line: string): void {
   if (tx.statements.unlinger.run(run).changes === 0) return;
-  if (isFinalCode(stateOf(tx, run))) tx.statements.clearLine.run(run);
+  const state = stateOf(tx, run);
+  if (state === WAITING) {
+    promote(tx, process, run);
+    return;
+  }
+  if (isFinalCode(state)) tx.statements.clearLine.run(run);
   promoteNext(tx, process, line);
 }
 
