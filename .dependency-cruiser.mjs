@@ -32,6 +32,14 @@ const ROOMS = {
   child: ["model/"],
   config: ["model/", "topology/", ...ENGINE_FACE],
   http: ["model/", ...ENGINE_FACE, "journal/history.ts", "journal/journal.ts"],
+  client: [
+    "model/",
+    "topology/types.ts",
+    "journal/history.ts",
+    "engine/handles.ts",
+    "engine/rows.ts",
+    "http/stream/",
+  ],
   observe: ["model/", ...ENGINE_FACE, "journal/diagnostics.ts"],
 };
 const SHARED_BY_KINDS = ["model/", "postgres/", "kafka/", "net/", "child/"];

@@ -39,11 +39,9 @@ const config: KnipConfig = {
     // Not used yet: whoever begins to takes its name out.
     "@platformatic/kafka",
     "@types/dockerode",
-    "chokidar",
     "csv-parse",
     "dockerode",
     "pg-logical-replication",
-    "prom-client",
   ],
 };
 

@@ -1,5 +1,5 @@
 import { SluiceError, type ErrorCode } from "../model/errors.ts";
-import { parseEvents, type ServerEvent } from "./server-events.ts";
+import { parseEvents, type ServerEvent } from "../client/server-events.ts";
 import type { Call, Line, Reply } from "./transport.ts";
 
 /** Talks to a pipeline's API, wherever that is. */

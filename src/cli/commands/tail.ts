@@ -5,7 +5,7 @@ import type { Client } from "../client.ts";
 import { withClient, withTarget } from "../connect.ts";
 import type { Target } from "../locate.ts";
 import { colours, hint, paintState, print, printJson } from "../output.ts";
-import type { ServerEvent } from "../server-events.ts";
+import type { ServerEvent } from "../../client/server-events.ts";
 import { clip, harmless } from "../text.ts";
 import { clockTime } from "../time.ts";
 
