@@ -6,6 +6,7 @@ import { parseOperation } from "../model/operation.ts";
 import { didYouMean } from "../model/suggest.ts";
 import { mapKeys, toCamelCase, toSnakeCase } from "./case.ts";
 import { read, type Report } from "./checks.ts";
+import { withConnection } from "./connections.ts";
 import { readOptions } from "./kind-options.ts";
 import type { PipelineInput, PipelineProcess } from "./pipeline.ts";
 import type { Path } from "./positions.ts";
@@ -16,6 +17,8 @@ import { maskSecrets, rememberSecrets } from "./secrets.ts";
 export interface ComponentSurroundings extends Surroundings {
   readonly registry: Registry;
   readonly report: Report;
+  /** What the file says under `connections`, by name. */
+  readonly connections?: unknown;
   /** Adds a value that must not be shown. */
   readonly addSecret: (secret: string) => void;
 }
@@ -68,7 +71,11 @@ export async function readComponent(
     report.atKey([...path, "operations"], "INVALID_OPTIONS", message);
   }
   const kind = await findKind(role, fields["type"], path, what, surroundings);
-  const own = kind === undefined ? undefined : readOptions(kind, fields, path, what, report);
+  const place = { path, what, report };
+  const own =
+    kind === undefined
+      ? undefined
+      : readOptions(kind, withConnection(kind, fields, surroundings.connections, place), path, what, report);
   const partial = lenient(role, fields, path);
   if (partial === undefined) return undefined;
   const isRight =

@@ -38,6 +38,17 @@ export interface PipelineDefinition {
   /** How long a stop waits for what runs. Defaults to 30s. */
   readonly grace?: Duration;
   readonly retention?: Omit<PipelineRetention, "maxSize"> & { readonly maxSize?: number | string };
+  /** Connections that several components share, by name: these say `connection: "NAME"`. */
+  readonly connections?: Readonly<
+    Record<
+      string,
+      {
+        readonly connectionString: string;
+        readonly direct?: string;
+        readonly tls?: Readonly<Record<string, string>>;
+      }
+    >
+  >;
   /** The API and the page. Defaults to none. */
   readonly http?: {
     readonly listen?: string;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { mapKeys, toSnakeCase } from "./case.ts";
+import { takesConnection } from "./connections.ts";
 import { optionsJsonSchema, toJsonSchema, type JsonSchema } from "./option-keys.ts";
 import type { AnyKind, Registry, Role } from "./registry.ts";
 import { INPUT, LINK, PROCESS, TOP } from "./schema.ts";
@@ -24,6 +25,11 @@ export async function configSchema(registry: Registry): Promise<JsonSchema> {
   };
 }
 
+const CONNECTION: JsonSchema = {
+  type: "string",
+  description: "Name of a [connections.NAME], in place of connection_string",
+};
+
 async function componentSchemas(role: Role, registry: Registry): Promise<JsonSchema[]> {
   const { properties: common = {} } = toJsonSchema(z.strictObject(role === "input" ? INPUT : PROCESS));
   const kinds = await Promise.all(registry.types(role).map(async (type) => registry.load(role, type)));
@@ -32,9 +38,13 @@ async function componentSchemas(role: Role, registry: Registry): Promise<JsonSch
 
 function componentSchema(kind: AnyKind, common: Readonly<Record<string, JsonSchema>>): JsonSchema {
   const { properties = {}, required = [], additionalProperties: _, ...rest } = optionsJsonSchema(kind);
-  const own = mapKeys(properties, toSnakeCase);
+  const shares = takesConnection(kind);
+  const own = { ...mapKeys(properties, toSnakeCase), ...(shares && { connection: CONNECTION }) };
   // options may stand in execution_context instead, so a process needs none of them beside the common keys
-  const needed = kind.role === "input" ? required.map(toSnakeCase) : [];
+  const needed =
+    kind.role === "input"
+      ? required.map(toSnakeCase).filter((key) => !shares || key !== "connection_string")
+      : [];
   const isClosed = Object.keys(own).length > 0;
   return {
     ...rest,

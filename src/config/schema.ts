@@ -31,7 +31,15 @@ const listen = z
   .meta({ description: 'An address and a port, such as "127.0.0.1:8787"; port 0 takes a free one' });
 const labels = z.record(z.string(), z.string()).meta({ description: "For people; shown, never interpreted" });
 
-export type TopKey = "name" | "journal" | "concurrency" | "grace" | "retention" | "http" | "hooks";
+export type TopKey =
+  | "name"
+  | "journal"
+  | "concurrency"
+  | "grace"
+  | "retention"
+  | "connections"
+  | "http"
+  | "hooks";
 
 const token = z.string().min(1, "expected a token, not an empty text");
 
@@ -65,6 +73,22 @@ export const TOP: Readonly<Record<TopKey, z.ZodType>> = {
       max_size: size.meta({ description: "How large the journal may grow. Defaults to no limit" }).optional(),
     })
     .meta({ description: "How long the journal keeps what is over" }),
+  connections: z
+    .record(
+      z.string(),
+      z.strictObject({
+        connection_string: z.string().meta({ description: "postgres://user:password@host:5432/database" }),
+        direct: z
+          .string()
+          .meta({ description: "The same server without the pooler that connection_string goes through" })
+          .optional(),
+        tls: z
+          .record(z.string(), z.string())
+          .meta({ description: "mode, ca, cert and key, as in the tls of a postgres input" })
+          .optional(),
+      }),
+    )
+    .meta({ description: 'Connections that several components share: they say connection = "NAME"' }),
   http: z
     .strictObject({
       listen: listen.default("127.0.0.1:8787"),

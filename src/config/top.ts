@@ -59,7 +59,7 @@ export function readTop(value: Fields, report: Report): Top {
           : "",
     });
   }
-  const { retention, http, hooks, ...rest } = found;
+  const { retention, http, hooks, connections: _, ...rest } = found;
   return {
     ...(rest as Pick<Top, "name" | "journal" | "concurrency" | "grace">),
     retention: toRetention(retention as Record<string, string | number> | undefined),

@@ -3,6 +3,7 @@ import type { Input, Process } from "../model/component.ts";
 import { MASK } from "../model/mask.ts";
 import { mapKeys, toSnakeCase } from "./case.ts";
 import { Report } from "./checks.ts";
+import { maskConnections } from "./connections.ts";
 import { readComponent, readInstance, type ComponentSurroundings, type ReadComponent } from "./component.ts";
 import { hookPathFault } from "./hooks.ts";
 import { configError } from "./issue.ts";
@@ -41,6 +42,7 @@ export async function validate(source: Source, options: ValidateOptions): Promis
     registry: options.registry,
     directory: options.directory,
     report,
+    connections: value["connections"],
     addSecret: (secret) => {
       // One that could not be filled in is named by the message that says so.
       if (!isReference(secret)) secrets.add(secret);
@@ -83,10 +85,11 @@ function tokensOf({ http }: Top): readonly string[] {
 
 function maskTop(masked: Fields): Fields {
   const { input: _input, process: _process, link: _link, ...top } = masked;
-  const { http } = top;
-  if (!isPlainObject(http)) return top;
+  const { http, connections } = top;
+  const shared = connections === undefined ? {} : { connections: maskConnections(connections) };
+  if (!isPlainObject(http)) return { ...top, ...shared };
   const hidden = Object.entries(http).map(([key, value]) => [key, TOKEN_KEYS.has(key) ? MASK : value]);
-  return { ...top, http: Object.fromEntries(hidden) };
+  return { ...top, ...shared, http: Object.fromEntries(hidden) };
 }
 
 /** A module may spell keys as code does, and use plurals for lists. */
@@ -95,6 +98,7 @@ function spellAsFile(value: Fields): Fields {
     Object.entries(value).map(([key, item]) => {
       const name = SINGULAR.get(key) ?? toSnakeCase(key);
       const isTable = isPlainObject(item);
+      if (isTable && name === "connections") return [name, spellEach(item)];
       if (isTable) return [name, mapKeys(item, toSnakeCase)];
       if (!Array.isArray(item)) return [name, item];
       return [
@@ -105,6 +109,15 @@ function spellAsFile(value: Fields): Fields {
       ];
     }),
   );
+}
+
+/** The names of connections are the user's own. */
+function spellEach(tables: Fields): Fields {
+  return Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, spellKeys(table)]));
+}
+
+function spellKeys(table: unknown): unknown {
+  return isPlainObject(table) ? mapKeys(table, toSnakeCase) : table;
 }
 
 function isInstance(value: unknown): value is Input | Process {

@@ -3,6 +3,7 @@ import type { QueryResult } from "./applied.ts";
 import { connectionConfig } from "./connect.ts";
 import { loadPg, type PgPool } from "./driver.ts";
 import { parseAddress } from "./names.ts";
+import type { TlsOptions } from "./tls.ts";
 import type { TransactionPool } from "./transaction.ts";
 
 export interface PoolOptions {
@@ -11,6 +12,8 @@ export interface PoolOptions {
    * is not set is refused, where `pg` would connect to some server of its own choice.
    */
   readonly connectionString: string | undefined;
+  /** How its connections are encrypted. Defaults to what the connection string says. */
+  readonly tls?: TlsOptions | undefined;
   /** Most connections at a time. Defaults to 10; a process uses as many as its `concurrency`. */
   readonly max?: number;
   /** Shown in `pg_stat_activity`. Defaults to `sluice`. */
@@ -39,7 +42,7 @@ export interface Pool extends TransactionPool, AsyncDisposable {
  * const warehouse = await createPool({ connectionString: process.env["WAREHOUSE_URL"] });
  */
 export async function createPool(options: PoolOptions): Promise<Pool> {
-  const { connectionString, applicationName = "sluice", max = 10 } = options;
+  const { connectionString, tls, applicationName = "sluice", max = 10 } = options;
   if (connectionString === undefined) {
     throw new SluiceError(
       "INVALID_OPTIONS",
@@ -49,7 +52,7 @@ export async function createPool(options: PoolOptions): Promise<Pool> {
   parseAddress(connectionString);
   const pg = await loadPg();
   const pool = new pg.Pool({
-    ...connectionConfig({ connectionString, applicationName }),
+    ...connectionConfig({ connectionString, tls, applicationName }),
     max,
     idleTimeoutMillis: 30_000,
     allowExitOnIdle: true,

@@ -30,7 +30,7 @@ export const postgresInput: InputKind<
   type: "postgres",
   summary: "Captures the changes of PostgreSQL tables through triggers and an outbox, or a replication slot.",
   options: postgresInputOptions,
-  secrets: ["connectionString", "direct"],
+  secrets: ["connectionString", "direct", "tls.key"],
   create: createPostgresInput,
   check: (options) => (options.mode === "outbox" ? checkSource(options) : checkSlot(options)),
   backfill,

@@ -25,7 +25,7 @@ export const sqlProcess: ProcessKind<SqlProcessOptions, SqlProcessOptions, unkno
   summary:
     "Runs SQL statements in PostgreSQL, with values bound from the event; its effect happens exactly once per run.",
   options: sqlProcessOptions,
-  secrets: ["connectionString"],
+  secrets: ["connectionString", "tls.key"],
   create: createSqlProcess,
   check: checkStatements,
 });
@@ -39,6 +39,7 @@ function createSqlProcess(name: string, options: SqlProcessOptions): Process {
   const openPool = (): Promise<Pool> =>
     createPool({
       connectionString: options.connectionString,
+      tls: options.tls,
       applicationName: `sluice ${name}`,
       max: process.settings?.concurrency ?? DEFAULT_CONCURRENCY,
     });
@@ -79,6 +80,7 @@ const PREPARABLE = /^\s*(?:select|insert|update|delete|merge|values|with)\b/i;
 async function checkStatements(options: SqlProcessOptions): Promise<void> {
   const client = await connect({
     connectionString: options.connectionString,
+    tls: options.tls,
     applicationName: "sluice check",
   });
   try {

@@ -1,12 +1,15 @@
 import { z } from "zod";
 import { checkedBy } from "../../model/checked-by.ts";
 import { parseAddress } from "../../postgres/names.ts";
+import { tlsOptions, type TlsOptions } from "../../postgres/tls.ts";
 import { parseStatement } from "./statement.ts";
 
 /** Options of the `sql` process. */
 export interface SqlProcessOptions {
   /** `postgres://user:password@host:5432/database`. */
   readonly connectionString: string;
+  /** How its connections are encrypted. Defaults to what the connection string says. */
+  readonly tls?: TlsOptions | undefined;
   /** One SQL statement; `:id`, `:data.total`… stand for values of the event. */
   readonly statement?: string | undefined;
   /** Several statements, done one after the other in one transaction. */
@@ -26,6 +29,9 @@ export const sqlProcessOptions: z.ZodType<SqlProcessOptions, SqlProcessOptions> 
       .string()
       .check(checkedBy(parseAddress))
       .describe("postgres://user:password@host:5432/database"),
+    tls: tlsOptions
+      .optional()
+      .describe("How its connections are encrypted; defaults to what the string says"),
     statement: statement
       .optional()
       .describe("One SQL statement with named parameters such as :id and :data.total"),

@@ -1,0 +1,60 @@
+import { MASK } from "../model/mask.ts";
+import { didYouMean } from "../model/suggest.ts";
+import { toSnakeCase } from "./case.ts";
+import type { Report } from "./checks.ts";
+import { optionKeys } from "./option-keys.ts";
+import type { Path } from "./positions.ts";
+import { isPlainObject } from "./references.ts";
+import type { AnyKind } from "./registry.ts";
+import type { Fields } from "./schema.ts";
+
+/** Of a `[connections.NAME]`, what must not be shown. */
+const SECRETS: ReadonlySet<string> = new Set(["connection_string", "direct", "key"]);
+
+/** Whether components of a kind may say `connection = "NAME"`: those that could write a connection string. */
+export function takesConnection(kind: AnyKind): boolean {
+  return optionKeys(kind).includes("connectionString");
+}
+
+/**
+ * The fields of a component with those of the `[connections.NAME]` that it refers to in the place of its
+ * `connection`, as far as its kind knows them.
+ */
+export function withConnection(
+  kind: AnyKind,
+  fields: Fields,
+  connections: unknown,
+  { path, what, report }: { readonly path: Path; readonly what: string; readonly report: Report },
+): Fields {
+  const { connection: name, ...own } = fields;
+  if (name === undefined || !takesConnection(kind)) return fields;
+  const named = isPlainObject(connections) ? connections : {};
+  const wrong = (message: string): Fields => {
+    report.atValue([...path, "connection"], "INVALID_OPTIONS", `${what}: ${message}`);
+    return own;
+  };
+  if (typeof name !== "string") return wrong('connection: expected the name of a "[connections.NAME]"');
+  const found = Object.hasOwn(named, name) ? named[name] : undefined;
+  if (!isPlainObject(found)) {
+    const hint = didYouMean(name, Object.keys(named)) || "; write it as a table [connections.NAME]";
+    return wrong(`there is no connection ${JSON.stringify(name)}${hint}`);
+  }
+  const known = new Set(optionKeys(kind).map(toSnakeCase));
+  const shared = Object.entries(found).filter(([key]) => known.has(key));
+  const double = shared.find(([key]) => Object.hasOwn(own, key));
+  if (double !== undefined) {
+    return wrong(`connection ${JSON.stringify(name)} has its ${double[0]} already; write one of them`);
+  }
+  return { ...own, ...Object.fromEntries(shared) };
+}
+
+/** The connections as they were written, without what is secret in them. */
+export function maskConnections(connections: unknown): unknown {
+  if (!isPlainObject(connections)) return connections;
+  return Object.fromEntries(
+    Object.entries(connections).map(([key, value]) => [
+      key,
+      isPlainObject(value) ? maskConnections(value) : SECRETS.has(key) ? MASK : value,
+    ]),
+  );
+}
