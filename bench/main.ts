@@ -13,8 +13,9 @@ import { scenario as h } from "./scenarios/h-payload.ts";
 import { scenario as i } from "./scenarios/i-event-loop.ts";
 import { scenario as j } from "./scenarios/j-webhook.ts";
 import { scenario as n } from "./scenarios/n-child.ts";
+import { scenario as o } from "./scenarios/o-topic.ts";
 import { scenario as p } from "./scenarios/p-cpu.ts";
 import { scenario as q } from "./scenarios/q-start.ts";
 
 // Those that look at the same samples stand together.
-await measureAndPrint(readArguments("npm run bench", [a, h, i, p, b, c, d, e1, e4, f, g, j, n, q]));
+await measureAndPrint(readArguments("npm run bench", [a, h, i, p, b, c, d, e1, e4, f, g, j, n, o, q]));
