@@ -172,13 +172,6 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: "simulation",
   },
   {
-    name: "a stop does not wait for what ended to be durable",
-    file: "src/engine/runtime.ts",
-    text: "    await this.#settler.drain();\n",
-    instead: "",
-    caughtBy: "simulation",
-  },
-  {
     name: "a process is removed while runs of it go on",
     file: "src/engine/dispatcher.ts",
     text: "    await closeAndQuieten(lane);\n    await lane.dispose();",

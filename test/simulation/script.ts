@@ -73,28 +73,25 @@ const deeds: Readonly<Record<Move, (world: World) => Promise<unknown> | void>> =
 
   async replay(world) {
     const runs = await someRuns(world);
-    world.replays += 1;
     for (const { id } of runs) world.sink.replay(id);
-    void told(world, world.host.orchestrator.replay(runs.map(({ id }) => id)));
+    void replayed(world, world.host.orchestrator.replay(runs.map(({ id }) => id)));
   },
 
   async replayEdited(world) {
     const runs = await someRuns(world);
-    world.replays += 1;
     const data = { edited: world.newUid() };
     const replaying = world.host.orchestrator.replay(
       runs.map(({ id }) => id),
       { data },
     );
-    void told(world, replaying, (outcomes: readonly RunOutcome[]) => {
+    void replayed(world, replaying, (outcomes: readonly RunOutcome[]) => {
       for (const { run } of outcomes) if (run !== undefined) world.edited.set(run, data);
     });
   },
 
   async replayAll(world) {
-    world.replays += 1;
     for (const { id } of await dead(world)) world.sink.replay(id);
-    void told(world, world.host.orchestrator.replayAll({ state: "dead" }));
+    void replayed(world, world.host.orchestrator.replayAll({ state: "dead" }));
   },
 
   disk(world) {
@@ -200,11 +197,12 @@ async function removeProcess(
   name: string,
   open: "drain" | "cancel" | undefined,
 ): Promise<void> {
-  const { replays } = world;
+  const { replays, replaying } = world;
   for (;;) {
     try {
       await host.orchestrator.removeProcess(name, open === undefined ? {} : { open });
-      if (host.alive && !host.superseded && world.replays === replays) await checkGone(world, name);
+      const isUndisturbed = replaying === 0 && world.replays === replays;
+      if (host.alive && !host.superseded && isUndisturbed) await checkGone(world, name);
       return;
     } catch (error) {
       if (!isSluiceError(error, "JOURNAL_IO") && !isSluiceError(error, "JOURNAL_FULL")) throw error;
@@ -227,6 +225,18 @@ async function change(
   });
   // A host that another one follows already knows better than the config file what it routes to.
   if (world.host === host) host.changing.delete(name);
+}
+
+/** An operator has runs replayed: until that is answered, and perhaps a while after, runs come up anew. */
+async function replayed<Value>(
+  world: World,
+  replaying: Promise<Value>,
+  hear?: (value: Value) => unknown,
+): Promise<void> {
+  world.replays += 1;
+  world.replaying += 1;
+  await told(world, replaying, hear);
+  world.replaying -= 1;
 }
 
 /** Hears what a host answers, if it lives to answer; what it refuses must be refused for a reason. */

@@ -70,6 +70,8 @@ export class World {
   wasFaulty = false;
   /** How often an operator had runs replayed. */
   replays = 0;
+  /** How many of these are under way. */
+  replaying = 0;
   readonly newUid: () => string;
   readonly #trace: string[] = [];
   #onCalm: (() => void)[] = [];
