@@ -24,12 +24,12 @@ const readings = orchestrator.addInput<Reading>(
 const cleanse = orchestrator.addProcess({
   name: "cleanse",
   async run({ data: { stadium, read_at, amount, unit } }: Event<Reading>, context) {
-    // Trying again cannot mend a reading: a PermanentError makes the run a dead letter at once, grouped by its code.
+    // Trying again cannot mend a reading: a PermanentError makes the run a dead letter at once, grouped by what is wrong.
     const factor = MILLIMETRES.get(unit);
     if (factor === undefined) throw new PermanentError(`${amount} ${unit}?`, { code: "UNKNOWN_UNIT" });
     const millimetres = Number(amount) * factor;
     if (!(millimetres >= 0 && millimetres < 100)) {
-      throw new PermanentError(`${amount} ${unit} in five minutes?`, { code: "IMPOSSIBLE" });
+      throw new PermanentError("no five minutes bring that much rain", { code: "IMPOSSIBLE" });
     }
     // A run may be started again, after a crash for example. That it was done is recorded in the same transaction.
     await withTransaction(cleansed, context, (tx) =>
