@@ -74,7 +74,7 @@ test.each([
   [["run", "a.toml", "b.toml"], "too many arguments"],
   [["emit"], "missing required argument 'input'"],
   [["cancel"], "missing required argument 'run'"],
-  [["graph", "--format", "gif"], "Allowed choices are mermaid, dot, json"],
+  [["graph", "--format", "gif"], "Allowed choices are mermaid, dot, svg, json"],
   [["emit", "orders", "--data", "{"], "--data is not JSON"],
   [["emit", "orders", "--data", "@none.json"], "none.json cannot be read"],
   [["show", "nonsense"], "neither the uid of an event"],
