@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import type { KafkaRecord } from "../../kafka/driver.ts";
 import { HOPS_HEADER, RUN_HEADER, readSendingRun } from "../../model/cause-headers.ts";
 import { SluiceError, isSluiceError } from "../../model/errors.ts";
-import { isoTime, type Cause, type EventInit } from "../../model/event.ts";
+import type { Cause, EventInit } from "../../model/event.ts";
 import { parseOperation } from "../../model/operation.ts";
 import { isTraceparent } from "../../model/traceparent.ts";
 import { readBinary, readStructured, type CloudEvent } from "../../net/cloudevents.ts";
@@ -31,9 +31,9 @@ export interface Origin {
 
 export interface Decoder {
   /** The event of a message. @throws SluiceError INVALID_EVENT if the value cannot be read, and is to fail the input */
-  event(message: Message, origin: Origin): EventInit;
+  event(message: Message, uidOf: MessageUid): EventInit;
   /** The event of a message whose own was refused as none: its value as base64. @throws SluiceError INVALID_EVENT likewise */
-  refused(message: Message, origin: Origin, why: string): EventInit;
+  refused(message: Message, uidOf: MessageUid, why: string): EventInit;
 }
 
 const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -65,30 +65,30 @@ export function createDecoder(
     return pointers.length === 0 ? { data } : picked(pointers, data);
   }
 
-  function event(message: Message, origin: Origin): EventInit {
+  function event(message: Message, uidOf: MessageUid): EventInit {
     const { headers, cause } = readHeaders(message.record);
     try {
       const { traceparent, ...fields } = fieldsOf(message, headers);
       const traced = cause ?? (traceparent === undefined ? undefined : { runs: [], hops: 0, traceparent });
       return {
-        ...placeOf(message, origin, options.id),
+        ...placeOf(message, uidOf, options.id),
         ...fields,
-        headers: { ...headers, ...fields.headers },
+        ...(hasAny(headers, fields.headers) && { headers: { ...headers, ...fields.headers } }),
         ...(traced !== undefined && { cause: traced }),
       };
     } catch (error) {
       if (!isSluiceError(error)) throw error;
-      return refused(message, origin, error.message);
+      return refused(message, uidOf, error.message);
     }
   }
 
-  function refused(message: Message, origin: Origin, why: string): EventInit {
+  function refused(message: Message, uidOf: MessageUid, why: string): EventInit {
     if (options.onUndecodable === "fail") {
       throw new SluiceError("INVALID_EVENT", `${nameOf(message)}: ${why}`);
     }
     const { headers, cause } = readHeaders(message.record);
     return {
-      ...placeOf(message, origin, "offset"),
+      ...placeOf(message, uidOf, "offset"),
       ...(message.record.value !== null && { data: message.record.value.toString("base64") }),
       headers: { ...headers, [UNDECODABLE_HEADER]: why.toWellFormed() },
       ...(cause !== undefined && { cause }),
@@ -96,6 +96,10 @@ export function createDecoder(
   }
 
   return { event, refused };
+}
+
+function hasAny(...all: readonly (object | undefined)[]): boolean {
+  return all.some((one) => one !== undefined && Object.keys(one).length > 0);
 }
 
 export function nameOf({
@@ -107,16 +111,16 @@ export function nameOf({
 }
 
 /** What every event of a message has, whatever its value is. */
-function placeOf(message: Message, origin: Origin, id: string): EventInit {
+function placeOf(message: Message, uidOf: MessageUid, id: string): EventInit {
   const { topic, partition, offset, record } = message;
   const key = record.key === null ? undefined : keyText(record.key);
   const time = timeOf(message);
   return {
-    uid: messageUid(origin, partition, offset, time ?? 0),
+    uid: uidOf(offset, time ?? 0),
     location: topic,
     id: id === "key" && key !== undefined ? key : `${partition}/${offset}`,
     ...(key !== undefined && { key }),
-    ...(time !== undefined && { time: isoTime(time) }),
+    ...(time !== undefined && { time: new Date(time) }),
   };
 }
 
@@ -125,15 +129,37 @@ function timeOf({ timestamp }: Message): number | undefined {
   return timestamp >= 0n && timestamp <= BigInt(LAST_TIME) ? Number(timestamp) : undefined;
 }
 
+/** Makes the uids of one partition's messages. */
+export type MessageUid = (offset: bigint, time: number) => string;
+
+/** Of 48 bits. */
+const HALF = 0x100_0000;
+
 /**
- * The same for the same message, wherever it is read again: 48 bits of time, so that uids come in order, and 74 bits of
- * a hash of where it is. Written as a UUID of version 8 (RFC 9562, section 5.8).
+ * Uids that are the same for the same message, wherever it is read again: 48 bits of time, so that they come in order,
+ * then 74 bits: a hash of where the partition is, plus the offset. Written as UUIDs of version 8 (RFC 9562, section 5.8).
  */
-export function messageUid(origin: Origin, partition: number, offset: bigint, time: number): string {
-  const { input, clusterId, topicId } = origin;
-  const digest = hash("sha256", `${input}\n${clusterId}\n${topicId}\n${partition}\n${offset}`, "hex");
-  const stamp = time.toString(16).padStart(12, "0").slice(-12);
-  return `${stamp.slice(0, 8)}-${stamp.slice(8)}-8${digest.slice(0, 3)}-8${digest.slice(3, 6)}-${digest.slice(6, 18)}`;
+export function messageUids({ input, clusterId, topicId }: Origin, partition: number): MessageUid {
+  const digest = hash("sha256", `${input}\n${clusterId}\n${topicId}\n${partition}`, "hex");
+  const head = `8${digest.slice(0, 3)}-8${digest.slice(3, 6)}`;
+  const base = Number.parseInt(digest.slice(6, 18), 16);
+  let lastTime = -1;
+  let lastStamp = "";
+  return (offset, time) => {
+    if (time !== lastTime) {
+      const stamp = digits(Math.floor(time / HALF)) + digits(time % HALF);
+      lastStamp = `${stamp.slice(0, 8)}-${stamp.slice(8)}`;
+      lastTime = time;
+    }
+    // An offset that a double cannot hold would take a million messages a second for 285 years.
+    const place = base + Number(offset);
+    return `${lastStamp}-${head}-${digits(Math.floor(place / HALF) % HALF)}${digits(place % HALF)}`;
+  };
+}
+
+/** Six hexadecimal digits. Numbers beyond 31 bits are written ten times as slowly. */
+function digits(half: number): string {
+  return half.toString(16).padStart(6, "0");
 }
 
 function readHeaders(record: KafkaRecord): { headers: Record<string, string>; cause: Cause | undefined } {

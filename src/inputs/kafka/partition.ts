@@ -2,7 +2,7 @@ import { sleep } from "../../model/clock.ts";
 import type { InputContext } from "../../model/component.ts";
 import { isSluiceError } from "../../model/errors.ts";
 import type { Chunk } from "./batches.ts";
-import { nameOf, type Decoder, type Message, type Origin } from "./decode.ts";
+import { nameOf, messageUids, type Decoder, type Message, type MessageUid } from "./decode.ts";
 import type { Start } from "./start.ts";
 
 /** Milliseconds between two tries to hand the journal what it had no room for. */
@@ -41,7 +41,10 @@ export interface Partition {
 
 export function createPartition(start: Start, emitting: Emitting): Partition {
   const { stop, onProgress, onError } = emitting;
-  const origin = { input: emitting.context.name, clusterId: emitting.clusterId, topicId: start.topicId };
+  const uidOf = messageUids(
+    { input: emitting.context.name, clusterId: emitting.clusterId, topicId: start.topicId },
+    start.partition,
+  );
   const waiting: Chunk[] = [];
   let position = start.offset;
   let done = start.offset;
@@ -51,7 +54,7 @@ export function createPartition(start: Start, emitting: Emitting): Partition {
 
   async function emitWaiting(): Promise<void> {
     for (let chunk = waiting[0]; chunk !== undefined && !stop.aborted; chunk = waiting[0]) {
-      const isKept = await emitChunk(chunk.messages, emitting, origin);
+      const isKept = await emitChunk(chunk.messages, emitting, uidOf);
       if (!isKept) return;
       waiting.shift();
       done = chunk.next;
@@ -91,17 +94,21 @@ export function createPartition(start: Start, emitting: Emitting): Partition {
 }
 
 /** @returns whether the journal has them: it may have had no room until the input was stopped. */
-async function emitChunk(messages: readonly Message[], emitting: Emitting, origin: Origin): Promise<boolean> {
+async function emitChunk(
+  messages: readonly Message[],
+  emitting: Emitting,
+  uidOf: MessageUid,
+): Promise<boolean> {
   if (messages.length === 0) return true;
   const { context, decoder, stop } = emitting;
-  const events = messages.map((message) => decoder.event(message, origin));
+  const events = messages.map((message) => decoder.event(message, uidOf));
   let isTold = false;
   while (!stop.aborted) {
     try {
       await context.emitAll(events);
       return true;
     } catch (error) {
-      if (isNoEvent(error)) return emitEach(messages, emitting, origin);
+      if (isNoEvent(error)) return emitEach(messages, emitting, uidOf);
       if (!isSluiceError(error, "JOURNAL_BACKLOG")) throw error;
       const { topic, partition } = messages[0] as Message;
       const text = `the partition waits for the journal: ${error.message}`;
@@ -114,15 +121,19 @@ async function emitChunk(messages: readonly Message[], emitting: Emitting, origi
 }
 
 /** One of them makes no event: the others are kept as they are, that one as bytes. */
-async function emitEach(messages: readonly Message[], emitting: Emitting, origin: Origin): Promise<boolean> {
+async function emitEach(
+  messages: readonly Message[],
+  emitting: Emitting,
+  uidOf: MessageUid,
+): Promise<boolean> {
   const { context, decoder, stop } = emitting;
   for (const message of messages) {
     if (stop.aborted) return false;
     try {
-      await context.emit(decoder.event(message, origin));
+      await context.emit(decoder.event(message, uidOf));
     } catch (error) {
       if (!isNoEvent(error)) throw error;
-      const event = decoder.refused(message, origin, error.message);
+      const event = decoder.refused(message, uidOf, error.message);
       context.log.warn({ input: context.name, code: error.code }, `${nameOf(message)}: ${error.message}`);
       await context.emit(event);
     }

@@ -1,0 +1,165 @@
+import { describe, expect, test } from "vitest";
+import type { KafkaRecord } from "../../kafka/driver.ts";
+import { isUid } from "../../model/event.ts";
+import { chunksOf } from "./batches.ts";
+import { createDecoder, messageUids, type Message } from "./decode.ts";
+import { chooseStart } from "./start.ts";
+import { chooseTopics } from "./topics.ts";
+
+const ORIGIN = { input: "in", clusterId: "c", topicId: "t" };
+const uidOf = messageUids(ORIGIN, 0);
+
+function message(value: string | Buffer | null, headers: Record<string, string> = {}): Message {
+  const record: KafkaRecord = {
+    timestampDelta: 0n,
+    offsetDelta: 0,
+    key: null,
+    value: typeof value === "string" ? Buffer.from(value) : value,
+    headers: Object.entries(headers).map(([name, text]) => [Buffer.from(name), Buffer.from(text)] as const),
+  };
+  return { topic: "orders", partition: 3, offset: 9n, timestamp: 0n, record };
+}
+
+const options = { decode: "json", id: "offset", onUndecodable: "keep" } as const;
+
+describe("a message's uid", () => {
+  test("is the same for the same place, and another for any other", () => {
+    const time = Date.UTC(2026, 10, 24);
+    const uids = [
+      uidOf(1n, time),
+      uidOf(2n, time),
+      uidOf(1n, time + 1),
+      messageUids(ORIGIN, 1)(1n, time),
+      messageUids({ ...ORIGIN, input: "other" }, 0)(1n, time),
+      messageUids({ ...ORIGIN, topicId: "anew" }, 0)(1n, time),
+    ];
+    expect(new Set(uids).size).toBe(uids.length);
+    expect(uids.every(isUid)).toBe(true);
+    expect(messageUids(ORIGIN, 0)(1n, time)).toBe(uids[0]);
+  });
+
+  test("is one at the largest offset and time, too", () => {
+    expect(isUid(uidOf(BigInt(Number.MAX_SAFE_INTEGER), Date.UTC(9999, 11, 31)))).toBe(true);
+  });
+});
+
+describe("a value", () => {
+  test("gives the fields that pick finds, and their defaults where it finds none", () => {
+    const pick = { operation: "/do", id: "/order/id", key: "/customer", data: "/order" };
+    const { event } = createDecoder({ ...options, pick });
+    expect(event(message('{"do":"update","order":{"id":7},"customer":"c"}'), uidOf)).toMatchObject({
+      operation: "update",
+      id: "7",
+      key: "c",
+      data: { id: 7 },
+    });
+    expect(event(message("{}"), uidOf)).toMatchObject({ id: "3/9", data: null });
+    expect(event(message('{"do":"dance"}'), uidOf).headers).toMatchObject({
+      "sluice-undecodable": expect.stringContaining("dance"),
+    });
+  });
+
+  test("is a CloudEvent, structured or binary, whose location is the topic", () => {
+    const { event } = createDecoder({ ...options, decode: "cloudevents" });
+    const attributes = {
+      id: "e-1",
+      source: "/shop",
+      type: "order.create",
+      subject: "o-1",
+      specversion: "1.0",
+    };
+    const headers = { "content-type": "application/cloudevents+json" };
+    const structured = event(message(JSON.stringify({ ...attributes, data: { n: 1 } }), headers), uidOf);
+    const binaryHeaders = Object.entries(attributes).map(([name, text]) => [`ce_${name}`, text] as const);
+    const binary = event(message('{"n":1}', Object.fromEntries(binaryHeaders)), uidOf);
+    for (const one of [structured, binary]) {
+      expect(one).toMatchObject({ location: "orders", operation: "create", id: "o-1", data: { n: 1 } });
+      expect(one.headers).toMatchObject({ "ce-source": "/shop", "ce-type": "order.create" });
+    }
+  });
+
+  test("keeps headers that come twice, and those that are no text", () => {
+    const twice = message("1");
+    const headers: KafkaRecord["headers"] = [
+      [Buffer.from("a"), Buffer.from("1")],
+      [Buffer.from("a"), Buffer.from("2")],
+      [Buffer.from("b"), Buffer.from([0xff])],
+      [Buffer.from("__proto__"), null],
+    ];
+    const event = createDecoder(options).event({ ...twice, record: { ...twice.record, headers } }, uidOf);
+    expect(Object.entries(event.headers ?? {})).toEqual([
+      ["a", "1, 2"],
+      ["b", "base64:/w=="],
+      ["__proto__", ""],
+    ]);
+  });
+});
+
+describe("an answer's batches", () => {
+  const batch = (first: bigint, producerId: bigint, attributes: number, count = 2) => ({
+    firstOffset: first,
+    lastOffsetDelta: count - 1,
+    partitionLeaderEpoch: 0,
+    attributes,
+    firstTimestamp: 0n,
+    maxTimestamp: 0n,
+    producerId,
+    records: Array.from({ length: count }, (_, offsetDelta) => ({
+      timestampDelta: 0n,
+      offsetDelta,
+      key: null,
+      value: null,
+      headers: [],
+    })),
+  });
+
+  test("are read without what was aborted, markers, and what lies before; the next offset is behind all", () => {
+    const records = [
+      batch(10n, -1n, 0),
+      batch(12n, 5n, 0b1_0000),
+      batch(14n, 6n, 0b1_0000),
+      batch(16n, 5n, 0b11_0000, 1),
+      batch(17n, 5n, 0b1_0000),
+      batch(19n, 6n, 0b11_0000, 1),
+    ];
+    const abortedTransactions = [{ producerId: 5n, firstOffset: 12n }];
+    const fetched = { partitionIndex: 0, highWatermark: 20n, abortedTransactions, records };
+    const chunks = chunksOf("t", fetched, 11n, 3);
+    expect(
+      chunks.map(({ messages, next }) => [messages.map(({ offset }) => Number(offset)), Number(next)]),
+    ).toEqual([
+      [[11, 14, 15], 16],
+      [[17, 18], 20],
+    ]);
+    expect(chunksOf("t", { ...fetched, records: [batch(0n, -1n, 0)] }, 5n, 3)).toEqual([]);
+  });
+});
+
+describe("a partition begins", () => {
+  const ends = { earliest: 5n, latest: 9n };
+  test.each([
+    ["where it was", 7n, "latest", undefined, 7n],
+    ["at its first message", undefined, "earliest", undefined, 5n],
+    ["behind its last message", undefined, "latest", undefined, 9n],
+    ["at a time", undefined, "2026-01-01", 6n, 6n],
+    ["behind its last message, if none is as late", undefined, "2026-01-01", undefined, 9n],
+  ] as const)("%s", (_, before, from, wanted, offset) => {
+    expect(chooseStart(before, ends, from, wanted)).toEqual({ offset });
+  });
+
+  test("at what is there, and says so, if what it was at is not", () => {
+    expect(chooseStart(2n, ends, "latest", undefined)).toMatchObject({
+      offset: 5n,
+      lost: expect.stringMatching(/^3 messages/),
+    });
+    expect(chooseStart(10n, ends, "latest", undefined)).toMatchObject({
+      offset: 5n,
+      lost: expect.stringMatching(/anew/),
+    });
+  });
+});
+
+test("a pattern must match the whole name of a topic", () => {
+  expect(chooseTopics(["a.b", "xa.b", "a.bc"], { pattern: "a\\.b|z" }).names).toEqual(["a.b"]);
+  expect(chooseTopics(["a"], ["b", "a", "a"])).toEqual({ names: ["a"], missing: ["b"] });
+});
