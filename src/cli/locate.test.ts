@@ -35,6 +35,7 @@ test("the journal, the URL and the token come from the config file, relative to 
      order = "key"`,
   );
   expect(await locate({ config })).toEqual({
+    file: config,
     name: "shop",
     journal: join(folder, "data/j.db"),
     url: "http://127.0.0.1:9000",
@@ -48,7 +49,9 @@ test("the journal, the URL and the token come from the config file, relative to 
 });
 
 test("a file that says little has the defaults, and no URL", async () => {
-  expect(await locate({ config: file("little.yaml", "input: []") })).toEqual({
+  const config = file("little.yaml", "input: []");
+  expect(await locate({ config })).toEqual({
+    file: config,
     name: "pipeline",
     journal: join(folder, ".sluice/journal.db"),
     isUrlSaid: false,

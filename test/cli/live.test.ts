@@ -108,7 +108,7 @@ test("every command's help has an example, and the reference lists every command
   expect(commands.length).toBeGreaterThan(20);
   const page = readFileSync(new URL("../../docs/reference/cli.md", import.meta.url), "utf8");
   const listed = [...page.matchAll(/^\| `sluice ([a-z]+)/gm)].map(([, name]) => name);
-  expect(listed).toEqual(commands);
+  expect(listed).toEqual(expect.arrayContaining(commands));
   const helps = await Promise.all(commands.map((name) => shop.sluice([name, "--help"])));
   for (const [index, { stdout: help }] of helps.entries()) {
     expect(help, commands[index]).toMatch(/Examples?.*:\n {2}\$ sluice /);
