@@ -2,7 +2,7 @@ import type { ErrorRecord } from "../model/errors.ts";
 import type { DeadLetterGroup } from "./history.ts";
 import type { RunRow } from "../model/run.ts";
 import { isoTime } from "../model/event.ts";
-import { fingerprintOf } from "./fingerprint.ts";
+import { digest, patternOf } from "./fingerprint.ts";
 
 /** Dead runs of one process with one and the same error. */
 export interface SameError<Key> {
@@ -25,10 +25,10 @@ export function groupDeadLetters<Key extends number>(
 ): DeadLetterGroup[] {
   const groups = new Map<string, { count: number; first: number; last: number; newest: Key[] }>();
   for (const { process, error, count, first, last, newest } of all) {
-    const fingerprint = fingerprintOf(process, error);
-    const group = groups.get(fingerprint);
+    const pattern = patternOf(process, error);
+    const group = groups.get(pattern);
     if (group === undefined) {
-      groups.set(fingerprint, { count, first, last, newest: [newest] });
+      groups.set(pattern, { count, first, last, newest: [newest] });
       continue;
     }
     group.count += count;
@@ -39,11 +39,11 @@ export function groupDeadLetters<Key extends number>(
   }
   return [...groups]
     .sort(([, a], [, b]) => b.count - a.count || Math.max(...b.newest) - Math.max(...a.newest))
-    .map(([fingerprint, { count, first, last, newest }]) => {
+    .map(([pattern, { count, first, last, newest }]) => {
       const rows = newestOf(newest).map(rowOf);
       const row = rows[0] as RunRow;
       return {
-        fingerprint,
+        fingerprint: digest(pattern),
         process: row.process,
         error: row.error ?? { code: "RUN_FAILED", message: "" },
         count,

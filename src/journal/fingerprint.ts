@@ -9,7 +9,15 @@ const VARYING =
 const COMPARED = 500;
 
 /** The same text for occurrences of one error in one process. */
-export function fingerprintOf(process: string, { code, message }: ErrorRecord): string {
-  const pattern = message.slice(0, COMPARED).replace(VARYING, "…");
-  return createHash("sha256").update(`${process}\n${code}\n${pattern}`).digest("hex").slice(0, 16);
+export function fingerprintOf(process: string, error: ErrorRecord): string {
+  return digest(patternOf(process, error));
+}
+
+/** What a fingerprint is made of: cheaper to compare by, where there are many. */
+export function patternOf(process: string, { code, message }: ErrorRecord): string {
+  return `${process}\n${code}\n${message.slice(0, COMPARED).replace(VARYING, "…")}`;
+}
+
+export function digest(pattern: string): string {
+  return createHash("sha256").update(pattern).digest("hex").slice(0, 16);
 }
