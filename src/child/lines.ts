@@ -56,23 +56,27 @@ export interface OutputLimits {
   readonly characters: number;
 }
 
-/** Passes on so many lines and characters and no more; then says once that the rest was cut. */
+/** Passes on so many lines and characters and no more; then says once that the rest was cut, and answers `false`. */
 export function limitOutput<Rest extends unknown[]>(
   limits: OutputLimits,
   write: (line: string, ...rest: Rest) => void,
-): (line: string, ...rest: Rest) => void {
+): (line: string, ...rest: Rest) => boolean {
   let { lines, characters } = limits;
   let isCut = false;
   return (line, ...rest) => {
-    if (isCut) return;
+    if (isCut) return false;
     lines -= 1;
     characters -= line.length;
-    if (lines >= 0 && characters >= 0) return write(line, ...rest);
+    if (lines >= 0 && characters >= 0) {
+      write(line, ...rest);
+      return true;
+    }
     isCut = true;
     write(
       `… the rest of the output was cut (past ${limits.lines} lines or ${limits.characters} characters)`,
       ...rest,
     );
+    return false;
   };
 }
 

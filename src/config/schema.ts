@@ -7,7 +7,7 @@ import { parseOperation } from "../model/operation.ts";
 import { parseRate } from "../model/rate.ts";
 import { parseListen } from "./listen.ts";
 import type { Role } from "./registry.ts";
-import { parseSize } from "./size.ts";
+import { parseSize } from "../model/size.ts";
 
 /*
  * What every config file may say, in the spelling of config files. From these come the checks and the JSON Schema

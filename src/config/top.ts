@@ -5,7 +5,7 @@ import { read, type Report } from "./checks.ts";
 import { parseListen, type Listen } from "./listen.ts";
 import type { PipelineHttp, PipelineRetention } from "./pipeline.ts";
 import { TOP, type Fields, type TopKey } from "./schema.ts";
-import { parseSize } from "./size.ts";
+import { parseSize } from "../model/size.ts";
 
 /** The lists of components and links, beside the keys of {@link TOP}. */
 const PARTS = ["input", "process", "link"] as const;

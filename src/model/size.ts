@@ -1,4 +1,4 @@
-import { SluiceError } from "../model/errors.ts";
+import { SluiceError } from "./errors.ts";
 
 const UNITS: Readonly<Record<string, number>> = {
   B: 1,
