@@ -15,9 +15,7 @@ export async function killUnderLoad(kills: number): Promise<void> {
   });
   for (let kill = 0; kill < kills; kill += 1) {
     await hosted.start();
-    const life = 150 + Math.random() * 400;
-    const until = performance.now() + life;
-    await hosted.load(300, () => performance.now() >= until);
+    await hosted.load(300, livesFor(150 + Math.random() * 400, hosted));
     await hosted.kill();
   }
   await hosted.start();
@@ -39,6 +37,20 @@ export async function killUnderLoad(kills: number): Promise<void> {
   expect(ledger.refused.size).toBe(0);
   expect(ledger.acknowledged.size).toBe(hosted.sent);
   await everyRunSucceeded(hosted);
+}
+
+/**
+ * Says when that time is over, counted from the first run of this life: on a machine so busy that several lives end
+ * before a run does, that run would rightly be set aside as the one that kills its host.
+ */
+function livesFor(milliseconds: number, { ledger }: Hosted): () => boolean {
+  const before = ledger.runs.size;
+  let until = Number.POSITIVE_INFINITY;
+  return () => {
+    if (until === Number.POSITIVE_INFINITY && ledger.runs.size > before)
+      until = performance.now() + milliseconds;
+    return performance.now() >= until;
+  };
 }
 
 async function everyRunSucceeded(hosted: Hosted): Promise<void> {
