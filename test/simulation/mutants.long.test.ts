@@ -29,7 +29,8 @@ describe("the tests that hold up the promise", () => {
     expect(passes(tests)).toBe(true);
   });
 
-  it.each(MUTANTS)("fail if $name", ({ file, text, instead, caughtBy }) => {
+  it.each(MUTANTS.map((mutant) => [mutant.name, mutant] as const))("fail if %s", (_, mutant) => {
+    const { file, text, instead, caughtBy } = mutant;
     const path = join(copy, file);
     const source = readFileSync(path, "utf8");
     expect(source.split(text), `the defect's place in ${file}`).toHaveLength(2);
