@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { seeded } from "../../src/testing/journal/tester.ts";
 import { flips, makeImage, otherThan, tally, truncations, type Image } from "./damage.ts";
 
-describe("a journal whose file was damaged", () => {
+describe("a journal whose file was damaged", { timeout: 90_000 }, () => {
   let closed: Image;
   let killed: Image;
   beforeAll(async () => {

@@ -5,7 +5,7 @@ import { expectToFollowModel } from "./model-commands.ts";
 
 describe(
   "runs do what the model of the state machine says, whatever comes in which order",
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   () => {
     it("memory:", async () => {
       const place = {
@@ -16,6 +16,6 @@ describe(
       await expectToFollowModel(async () => place, false, 1_000);
     });
 
-    it("sqlite:, through crashes", () => expectToFollowModel(() => createSqlitePlace(), true, 40));
+    it("sqlite:, through crashes", () => expectToFollowModel(() => createSqlitePlace(), true, 30));
   },
 );
