@@ -54,6 +54,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "compare an input's source with what was seen of it",
     load: () => import("./commands/audit.ts"),
   },
+  uninstall: {
+    summary: "remove what an input left in its source",
+    load: () => import("./commands/uninstall.ts"),
+  },
   schema: { summary: "print the JSON Schema of config files", load: () => import("./commands/schema.ts") },
   completion: {
     summary: "print a shell's completion of commands and options",

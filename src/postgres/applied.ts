@@ -38,25 +38,25 @@ const seen = new WeakMap<object, { transactions: number }>();
  */
 export async function ensureApplied(pool: object, client: TransactionClient): Promise<void> {
   if (seen.has(pool)) return;
-  const { rows } = await client.query<{ there: boolean }>(
-    "select to_regclass('sluice.applied') is not null as there",
-  );
-  if (rows[0]?.there !== true) await createApplied(client);
+  if (!(await isThere(client))) await createApplied(client);
   seen.set(pool, { transactions: 0 });
 }
 
+/** By a snapshot: `to_regclass` may still answer from before others created it. */
+async function isThere(client: TransactionClient): Promise<boolean> {
+  const { rows } = await client.query(
+    `select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = 'sluice' and c.relname = 'applied'`,
+  );
+  return rows.length > 0;
+}
+
+/** Looks again under the lock: DDL on a table that others use already would wait for them. */
 async function createApplied(client: TransactionClient): Promise<void> {
   try {
     await client.query("begin");
     await client.query("select pg_advisory_xact_lock($1, $2)", [...CREATE_LOCK]);
-    const { rows } = await client.query("select 1 from pg_namespace where nspname = 'sluice'");
-    if (rows.length === 0) await client.query("create schema sluice");
-    await client.query(`create table if not exists sluice.applied (
-      run_id text primary key,
-      fence bigint not null,
-      at timestamptz not null default now()
-    )`);
-    await client.query("create index if not exists applied_at on sluice.applied using brin (at)");
+    if (!(await isThere(client))) await createTable(client);
     await client.query("commit");
   } catch (error) {
     await client.query("rollback");
@@ -68,6 +68,39 @@ async function createApplied(client: TransactionClient): Promise<void> {
   }
 }
 
+async function createTable(client: TransactionClient): Promise<void> {
+  const { rows } = await client.query("select 1 from pg_namespace where nspname = 'sluice'");
+  if (rows.length === 0) await client.query("create schema sluice");
+  await client.query(`create table sluice.applied (
+      run_id text primary key,
+      fence bigint not null,
+      at timestamptz not null default now()
+    )`);
+  await client.query("create index applied_at on sluice.applied using brin (at)");
+}
+
+/** What holds for one transaction alone. */
+export interface Marks {
+  /** The run, as `sluice.cause`. */
+  readonly cause: string;
+  /** Milliseconds that a statement may take, as text; `null` leaves it as it is. */
+  readonly timeout: string | null;
+}
+
+/** @param isLocal whether they end with the transaction, rather than with the session */
+const MARKS = (first: number, isLocal = true): string =>
+  `set_config('sluice.cause', $${first}, ${isLocal}), set_config('statement_timeout',
+     coalesce($${first + 1}, current_setting('statement_timeout')), ${isLocal})`;
+
+/** Sets what {@link recordApplied} sets, without a record: for the transaction, or for the session. */
+export async function mark(
+  client: TransactionClient,
+  { cause, timeout }: Marks,
+  what: "transaction" | "session",
+): Promise<void> {
+  await client.query(`select ${MARKS(1, what === "transaction")}`, [cause, timeout]);
+}
+
 /**
  * Records a run as applied, within the transaction that applies it, and names it as the cause of what the
  * transaction changes (`sluice.cause`). A concurrent attempt of the same run waits here until this one has ended.
@@ -77,13 +110,13 @@ async function createApplied(client: TransactionClient): Promise<void> {
 export async function recordApplied(
   pool: object,
   client: TransactionClient,
-  run: { readonly id: string; readonly cause: string; readonly fence: number },
+  run: { readonly id: string; readonly fence: number } & Marks,
 ): Promise<boolean> {
   try {
     const { rowCount } = await client.query(
       `insert into sluice.applied (run_id, fence) values ($1, $2)
-       on conflict do nothing returning set_config('sluice.cause', $3, true)`,
-      [run.id, run.fence, run.cause],
+       on conflict do nothing returning ${MARKS(3)}`,
+      [run.id, run.fence, run.cause, run.timeout],
     );
     return rowCount === 1;
   } catch (error) {

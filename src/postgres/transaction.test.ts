@@ -2,6 +2,7 @@ import pg from "pg";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openClient } from "../../test/support/postgres-input.ts";
 import { postgresForTests } from "../../test/support/postgres.ts";
+import { systemClock } from "../engine/system.ts";
 import { createRunContext } from "../testing/context.ts";
 import { withTransaction } from "./index.ts";
 
@@ -31,6 +32,37 @@ describe.skipIf(server === undefined)(`withTransaction ${reason ?? ""}`, () => {
     expect((await pool.query("select current_setting('sluice.cause', true) as cause")).rows[0].cause).toBe(
       "",
     );
+  });
+
+  test("does anew at once what the server gave up for another transaction, and then no more", async () => {
+    await pool.query("insert into t values (1), (2)");
+    const [first, second] = [createRunContext(), createRunContext()];
+    let tries = 0;
+    const both = createBarrier(2);
+    const swap = (context: typeof first, from: number, to: number) =>
+      withTransaction(pool, context, async (tx) => {
+        tries += 1;
+        await tx.query("update t set cause = 'x' where id = $1", [from]);
+        await both();
+        await tx.query("update t set cause = 'x' where id = $1", [to]);
+      });
+    await Promise.all([swap(first, 1, 2), swap(second, 2, 1)]);
+    expect(tries).toBe(3);
+
+    const hopeless = withTransaction(pool, createRunContext(), async (tx) => {
+      tries += 1;
+      await tx.query("do $$ begin raise exception 'again' using errcode = '40001'; end $$");
+    });
+    await expect(hopeless).rejects.toMatchObject({ code: "40001" });
+    expect(tries).toBe(7);
+  });
+
+  test("lets no statement go on after the deadline, even if nobody is there to end it", async () => {
+    const context = { ...createRunContext({ clock: systemClock }), deadline: systemClock.now() + 50 };
+    const sleeps = withTransaction(pool, context, (tx) => tx.query("select pg_sleep(60)"));
+    await expect(sleeps).rejects.toMatchObject({ code: "57014" });
+    const { rows } = await pool.query("show statement_timeout");
+    expect(rows[0].statement_timeout).toBe("0");
   });
 
   test("does not run the work again for a run that was committed, but for another step of it", async () => {
@@ -157,3 +189,14 @@ describe.skipIf(server === undefined)(`withTransaction ${reason ?? ""}`, () => {
     await client.end();
   });
 });
+
+/** Resolves for all once so many have come; for who comes later, at once. */
+function createBarrier(count: number): () => Promise<void> {
+  let come = 0;
+  let open!: () => void;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return () => {
+    if (++come === count) open();
+    return opened;
+  };
+}

@@ -1,6 +1,14 @@
 import type { RunContext } from "../model/component.ts";
 import { SluiceError } from "../model/errors.ts";
-import { ensureApplied, pruneApplied, recordApplied, type TransactionClient } from "./applied.ts";
+import {
+  ensureApplied,
+  mark,
+  pruneApplied,
+  recordApplied,
+  type Marks,
+  type TransactionClient,
+} from "./applied.ts";
+import { sqlState } from "./errors.ts";
 
 /** The slice of a `pg` pool that is called; any `pg.Pool` fits. */
 export interface TransactionPool {
@@ -13,8 +21,9 @@ export interface TransactionPool {
   >;
 }
 
-/** What is needed of an attempt's context. */
-export type TransactionContext = Pick<RunContext, "run" | "fence" | "signal">;
+/** What is needed of an attempt's context. With a deadline no statement goes on for long after it. */
+export type TransactionContext = Pick<RunContext, "run" | "fence" | "signal"> &
+  Partial<Pick<RunContext, "deadline" | "clock">>;
 
 /** Whether the work was done now, or had been committed by an earlier attempt of the run. */
 export type TransactionOutcome<Result> =
@@ -24,7 +33,23 @@ export type TransactionOutcome<Result> =
 export interface TransactionOptions {
   /** Tells several transactions of one run apart: each step is applied once. Defaults to none. */
   readonly step?: string;
+  /**
+   * How often the transaction is done anew, at once, when the server gave it up for another one that ran beside it
+   * (a serialization failure, a deadlock): nothing of it has happened then. Defaults to 3.
+   */
+  readonly retries?: number;
+  /**
+   * Whether the run is recorded, so that its effect happens once. Without it the work is done at each attempt, and
+   * `sluice.applied` is not needed. Defaults to `true`.
+   */
+  readonly exactlyOnce?: boolean;
 }
+
+const RETRIES = 3;
+/** serialization_failure, deadlock_detected */
+const GIVEN_UP: ReadonlySet<string | undefined> = new Set(["40001", "40P01"]);
+/** The attempt's own time-out strikes first; the server's is for when we cannot. Milliseconds. */
+const DEADLINE_SLACK = 250;
 
 /** Longest `sluice.cause`, in characters: what the capture trigger keeps. */
 const CAUSE_LIMIT = 200;
@@ -37,7 +62,8 @@ const CANCEL_WITHIN = 1_000;
  * changes carries the run as its cause, so that captures of these tables know it.
  *
  * Rolls back and rejects if `work` throws, if the attempt is aborted (the statement that runs is cancelled), or
- * if a statement failed whose error `work` has swallowed. Retries nothing: that is the run's own retry.
+ * if a statement failed whose error `work` has swallowed. What the server gives up for a concurrent transaction is done
+ * anew at once, a few times, `work` included; all else is the run's own retry.
  *
  * @example
  * const { repeated } = await withTransaction(pool, context, async (tx) => {
@@ -49,6 +75,21 @@ export async function withTransaction<Result>(
   context: TransactionContext,
   work: (tx: TransactionClient) => Promise<Result>,
   options: TransactionOptions = {},
+): Promise<TransactionOutcome<Result>> {
+  for (let retries = options.retries ?? RETRIES; ; retries -= 1) {
+    try {
+      return await tryTransaction(pool, context, work, options);
+    } catch (error) {
+      if (retries <= 0 || context.signal.aborted || !GIVEN_UP.has(sqlState(error))) throw error;
+    }
+  }
+}
+
+async function tryTransaction<Result>(
+  pool: TransactionPool,
+  context: TransactionContext,
+  work: (tx: TransactionClient) => Promise<Result>,
+  options: TransactionOptions,
 ): Promise<TransactionOutcome<Result>> {
   const { run, fence, signal } = context;
   signal.throwIfAborted();
@@ -75,10 +116,13 @@ export async function withTransaction<Result>(
   signal.addEventListener("abort", abort, { once: true });
   try {
     signal.throwIfAborted();
-    await ensureApplied(pool, client);
-    await client.query("begin");
+    const exactlyOnce = options.exactlyOnce ?? true;
     const id = options.step === undefined ? run.id : `${run.id}#${options.step}`;
-    if (!(await recordApplied(pool, client, { id, cause: run.id.slice(0, CAUSE_LIMIT), fence }))) {
+    const marks = marksOf(context);
+    if (exactlyOnce) await ensureApplied(pool, client);
+    await client.query("begin");
+    if (!exactlyOnce) await mark(client, marks, "transaction");
+    else if (!(await recordApplied(pool, client, { id, fence, ...marks }))) {
       await client.query("rollback");
       return { repeated: true };
     }
@@ -92,7 +136,7 @@ export async function withTransaction<Result>(
         `the transaction of run ${run.id} was rolled back: one of its statements had failed, and the error was swallowed`,
       );
     }
-    await pruneApplied(pool, client);
+    if (exactlyOnce) await pruneApplied(pool, client);
     return { repeated: false, result };
   } catch (error) {
     if (!released && broken === undefined) {
@@ -105,6 +149,55 @@ export async function withTransaction<Result>(
     signal.removeEventListener("abort", abort);
     release(broken);
   }
+}
+
+/**
+ * Does `work` on a connection without any transaction, for statements that refuse one; what they change has the run as
+ * its cause. Nothing makes its effect happen once. When the attempt is aborted, the statement that runs is cancelled.
+ */
+export async function withoutTransaction<Result>(
+  pool: TransactionPool,
+  context: TransactionContext,
+  work: (client: TransactionClient) => Promise<Result>,
+): Promise<Result> {
+  const { signal } = context;
+  signal.throwIfAborted();
+  const client = await pool.connect();
+  client.on("error", ignore);
+  let failure: Error | undefined;
+  function abort(): void {
+    const { processID } = client as { readonly processID?: number | null };
+    client.release(new Error("the attempt was aborted"));
+    if (typeof processID === "number") void cancelBackend(pool, processID);
+  }
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    signal.throwIfAborted();
+    await mark(client, marksOf(context), "session");
+    const result = await work(client);
+    await client.query("reset sluice.cause; reset statement_timeout");
+    return result;
+  } catch (error) {
+    failure = error as Error;
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    signal.removeEventListener("abort", abort);
+    if (!signal.aborted) {
+      // One that failed is closed, whatever it may have left set.
+      if (failure === undefined) client.removeListener("error", ignore);
+      client.release(failure);
+    }
+  }
+}
+
+function marksOf(context: TransactionContext): Marks {
+  return { cause: context.run.id.slice(0, CAUSE_LIMIT), timeout: timeoutOf(context) };
+}
+
+/** Milliseconds that a statement may take, as text; `null` without a deadline. */
+function timeoutOf({ deadline, clock }: TransactionContext): string | null {
+  if (deadline === undefined) return null;
+  return String(Math.max(1, Math.ceil(deadline - (clock?.now() ?? Date.now()) + DEADLINE_SLACK)));
 }
 
 /** Asks the server to end the statement of a connection that we have closed: it would not notice before its end. */

@@ -146,6 +146,84 @@ describe.skipIf(server === undefined)(`what the capture sees ${reason ?? ""}`, (
     await eventsOf(input, 1, "insert into later values (1)");
   });
 
+  test("a glob covers the tables that fit, those that appear later too, and leaves all others alone", async () => {
+    await client.query(
+      "create schema sales; create table sales.a (id int primary key); create table other (id int)",
+    );
+    await client.query(
+      "create view sales.v as select 1; create table sales.p (id int) partition by range (id)",
+    );
+    await client.query("create table sales.p1 partition of sales.p for values from (0) to (10)");
+    const input = await capture(["sales.*", "none_*"]);
+    const seen = await eventsOf(
+      input,
+      2,
+      "insert into sales.a values (1)",
+      "insert into sales.p1 values (2)",
+      "insert into other values (3)",
+    );
+    expect(seen.map(({ location }) => location)).toEqual(["sales.a", "sales.p"]);
+    expect(input.lines).toContainEqual(expect.stringContaining("public.none_* does not exist"));
+    await client.query("create table sales.later (id int primary key)");
+    await eventually(
+      async () =>
+        (await client.query("select 1 from pg_trigger where tgrelid = 'sales.later'::regclass")).rows.length,
+      (triggers) => triggers > 0,
+    );
+    const [later] = await eventsOf(input, 1, "insert into sales.later values (4)");
+    expect(later).toMatchObject({ location: "sales.later", id: "4" });
+  });
+
+  test("generated and toasted columns, and every type that JSON lacks, arrive without loss", async () => {
+    await client.query(`create table exact (
+      id uuid, part bigint, big bigint, amount numeric, none numeric, nan float8, bytes bytea, at timestamptz,
+      many numeric[], doc jsonb, long text, next bigint generated always as (part + 2) stored,
+      before bigint generated always as (part - 1) virtual, primary key (id, part))`);
+    await client.query("alter table exact alter long set storage external");
+    const input = await capture(["exact"]);
+    const [created, updated] = await eventsOf(
+      input,
+      2,
+      `insert into exact values ('00000000-0000-0000-0000-00000000000a', 9007199254740993, -9223372036854775808,
+        1.50, 'NaN', 'Infinity', '\\x00ff', '2026-11-24 12:00:00.123456+02', '{1.10,9007199254740993}',
+        '{"n": 12345678901234567890, "a": [1.0]}', repeat('x', 100000))`,
+      "update exact set amount = 2.50",
+    );
+    const data = {
+      part: "9007199254740993",
+      big: "-9223372036854775808",
+      amount: "1.50",
+      none: "NaN",
+      nan: "Infinity",
+      bytes: "\\x00ff",
+      at: "2026-11-24T10:00:00.123456+00:00",
+      many: ["1.10", "9007199254740993"],
+      doc: { n: "12345678901234567890", a: [1] },
+      next: "9007199254740995",
+    };
+    expect(created).toMatchObject({ id: "00000000-0000-0000-0000-00000000000a,9007199254740993", data });
+    // A trigger does not see the value of a column that is computed when it is read: rather none than a null.
+    expect(created?.data).not.toHaveProperty("before");
+    // A toasted column that the update did not touch is there all the same.
+    expect(updated?.data).toMatchObject({ ...data, amount: "2.50", long: "x".repeat(100_000) });
+  });
+
+  test("data is the key alone, or the columns that are wanted of a table", async () => {
+    await client.query(
+      "create table k (a int, b text, c int, primary key (b, a)); create table l (id int primary key, c int, d int)",
+    );
+    const input = await capture(["k", "l"], {
+      columns: { "public.l": ["id", "d", "gone"] },
+      data: "old+new",
+    });
+    const [, changed] = await eventsOf(input, 2, "insert into l values (1, 2, 3)", "update l set d = 4");
+    expect(changed?.data).toEqual({ old: { id: 1, d: 3 }, new: { id: 1, d: 4 } });
+    await input.stop();
+    const keys = await capture(["k"], { data: "key" });
+    const [created] = await eventsOf(keys, 1, "insert into k values (1, 'x', 5)");
+    expect(created).toMatchObject({ id: "x,1", data: { b: "x", a: 1 } });
+  });
+
   test("a table that is dropped and made anew is captured again; its last changes are not lost", async () => {
     await client.query("create table t (id int primary key)");
     const input = await capture(["t"]);

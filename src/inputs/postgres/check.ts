@@ -1,6 +1,9 @@
 import { SluiceError } from "../../model/errors.ts";
 import { connect } from "../../postgres/connect.ts";
+import type { PgClient } from "../../postgres/driver.ts";
+import { isPooled } from "../../postgres/pooler.ts";
 import { formatTable, parseTable } from "../../postgres/names.ts";
+import { expandListed } from "./listed.ts";
 import { sessionOf, type ResolvedOptions } from "./options.ts";
 
 /** Oldest server that has all we call, as `server_version_num`. */
@@ -15,6 +18,7 @@ const OLDEST_SERVER = 130_000;
 export async function checkSource(options: ResolvedOptions): Promise<void> {
   const client = await connect({ ...sessionOf(options), applicationName: "sluice check" });
   try {
+    await refusePooler(client, options);
     const { rows } = await client.query(
       `select current_setting('server_version_num')::int as version, current_user::text as role,
          case when to_regnamespace('sluice') is null then has_database_privilege(current_database(), 'CREATE')
@@ -41,7 +45,8 @@ export async function checkSource(options: ResolvedOptions): Promise<void> {
         `role ${role} may not use or create the schema sluice: grant CREATE on the database`,
       );
     }
-    for (const table of options.tables.map(parseTable)) {
+    const { tables } = await expandListed(client, options.tables.map(parseTable));
+    for (const table of tables) {
       const granted = await client.query(
         `select has_table_privilege(c.oid, 'TRIGGER') as granted
          from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -57,4 +62,14 @@ export async function checkSource(options: ResolvedOptions): Promise<void> {
   } finally {
     await client.end();
   }
+}
+
+/** A pooler hands one session's statements to many: locks, LISTEN and replication do not survive it. */
+async function refusePooler(client: PgClient, options: ResolvedOptions): Promise<void> {
+  if (!(await isPooled(client))) return;
+  const which = options.direct === undefined ? "connection_string" : "direct";
+  throw new SluiceError(
+    "SQL_FAILED",
+    `${which} goes through a pooler (PgBouncer or the like), but an input needs a session of its own; set direct to an address of the server itself`,
+  );
 }

@@ -11,6 +11,9 @@ import { replicationShape, type ReplicationOptions } from "./replication/options
  */
 export type RowData = "new" | "old" | "old+new" | "key" | "none";
 
+/** Columns whose values are sent: the same of every table, or by table, such as `{ "raw.orders": ["id", "total"] }`. */
+export type Columns = readonly string[] | Readonly<Record<string, readonly string[]>>;
+
 /** Options of the `postgres` input. */
 export interface PostgresInputOptions extends ReplicationOptions {
   /** `postgres://user:password@host:5432/database`. */
@@ -22,7 +25,10 @@ export interface PostgresInputOptions extends ReplicationOptions {
   readonly direct?: string | undefined;
   /** How its connections are encrypted. Defaults to what the connection string says. */
   readonly tls?: TlsOptions | undefined;
-  /** Tables to capture, such as `"raw.orders"`; the schema defaults to `public`. Names are taken literally. */
+  /**
+   * Tables to capture, such as `"raw.orders"`; the schema defaults to `public`. `*` stands for any part of a name:
+   * `"sales.*"` is all tables of a schema, those too that appear later. All else is taken literally.
+   */
   readonly tables: readonly string[];
   /**
    * How changes are captured: by triggers into an outbox, or from a logical replication slot, which needs
@@ -31,6 +37,8 @@ export interface PostgresInputOptions extends ReplicationOptions {
   readonly mode?: "outbox" | "replication" | undefined;
   /** What `data` holds; a delete under `"new"` has the row that was deleted. Defaults to `new`. */
   readonly data?: RowData | undefined;
+  /** Columns that `data` holds. Defaults to all; of a table that is not named by table, too. */
+  readonly columns?: Columns | undefined;
   /** Names the outbox; each subscription gets every change. Defaults to the pipeline's name, `/`, the input's name. */
   readonly subscription?: string | undefined;
   /** Takes the subscription over from another journal, whose pipeline is gone for good. Defaults to `false`. */
@@ -49,6 +57,7 @@ export interface ResolvedOptions extends ReplicationOptions {
   readonly tables: readonly string[];
   readonly mode: "outbox" | "replication";
   readonly data: RowData;
+  readonly columns?: Columns | undefined;
   readonly subscription?: string | undefined;
   readonly takeover: boolean;
   readonly batchSize: number;
@@ -80,7 +89,9 @@ export const postgresInputOptions: z.ZodType<ResolvedOptions, PostgresInputOptio
   tables: z
     .array(z.string().check(checkedBy(parseTable)))
     .min(1)
-    .describe('Tables to capture, such as "raw.orders"; the schema defaults to public'),
+    .describe(
+      'Tables to capture, such as "raw.orders"; the schema defaults to public; * stands for any part of a name',
+    ),
   mode: z
     .enum(["outbox", "replication"])
     .default("outbox")
@@ -89,6 +100,10 @@ export const postgresInputOptions: z.ZodType<ResolvedOptions, PostgresInputOptio
     .enum(["new", "old", "old+new", "key", "none"])
     .default("new")
     .describe("What data holds: the row after the change, before it, { old, new }, its key, or nothing"),
+  columns: z
+    .union([z.array(z.string()).min(1), z.record(z.string(), z.array(z.string()).min(1))])
+    .optional()
+    .describe("Columns that data holds, of every table or by table; defaults to all"),
   subscription: z
     .string()
     .min(1)

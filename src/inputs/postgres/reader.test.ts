@@ -290,14 +290,43 @@ describe.skipIf(server === undefined)(`how the outbox is read ${reason ?? ""}`, 
     await uninstallSubscription({ connectionString: url }, "test/capture");
     await uninstallSubscription({ connectionString: url }, "test/capture");
     await client.query("insert into t values (2, 2)");
-    const { rows } = await client.query(
-      "select relname from pg_class where relnamespace = 'sluice'::regnamespace and relkind = 'r'",
+    expect((await client.query("select 1 from pg_namespace where nspname = 'sluice'")).rows).toEqual([]);
+  });
+
+  test("uninstalling leaves the schema to the others that use it", async () => {
+    const running = await capture();
+    const other = await capture({ subscription: "other" });
+    await running.stop();
+    await uninstallSubscription({ connectionString: url }, "test/capture");
+    await client.query("insert into t values (1, 1)");
+    await other.context.waitFor(1);
+    await other.stop();
+    await uninstallSubscription({ connectionString: url }, "other");
+    expect((await client.query("select 1 from pg_namespace where nspname = 'sluice'")).rows).toEqual([]);
+  });
+
+  test("what waits in the outbox is reported, with its size and the time of the oldest", async () => {
+    const running = await capture({ pollInterval: "100ms" });
+    await eventually(
+      () => running.context.reported.lag,
+      (lag) => lag?.events === 0 && lag.bytes === 0,
     );
-    expect(rows).toEqual([{ relname: "subscriptions" }]);
-    expect((await client.query("select * from sluice.subscriptions")).rows).toEqual([]);
-    expect(
-      (await client.query("select 1 from pg_proc where pronamespace = 'sluice'::regnamespace")).rows,
-    ).toEqual([]);
+    await running.stop();
+    const before = Date.now() - 1_000;
+    await client.query("insert into t select i, 0 from generate_series(1, 5000) i");
+    const later = await capture({ pollInterval: "100ms" });
+    const first = await eventually(
+      () => later.context.reported.lag,
+      (lag) => lag !== undefined,
+    );
+    expect(first).toMatchObject({ events: 5_000 });
+    expect(first?.bytes).toBeGreaterThan(100_000);
+    expect(first?.oldest).toBeGreaterThan(before);
+    await later.context.waitFor(5_000);
+    await eventually(
+      () => later.context.reported.lag,
+      (lag) => lag?.events === 0 && lag.oldest === undefined,
+    );
   });
 
   test("a role that owns nothing is told which right it lacks, and needs none once all is installed", async () => {

@@ -3,7 +3,7 @@ import type { InputContext } from "../../model/component.ts";
 import { isSluiceError } from "../../model/errors.ts";
 import type { PgClient, PgQuery, PgResult } from "../../postgres/driver.ts";
 import { createHorizon, type Horizon } from "./horizon.ts";
-import type { RowData } from "./options.ts";
+import type { Columns, RowData } from "./options.ts";
 import { OUTBOX_COLUMNS, toEventInit, type OutboxRow } from "./rows.ts";
 import { createShapes } from "./shapes.ts";
 import type { AdvisoryLock, Subscription } from "./subscription.ts";
@@ -13,6 +13,7 @@ export interface ReaderOptions {
   readonly client: PgClient;
   readonly subscription: Subscription;
   readonly data: RowData;
+  readonly columns: Columns | undefined;
   readonly batchSize: number;
   /** Looks after the tables and the outbox's size; answers in how many milliseconds it wants to be called again. */
   readonly maintain: () => Promise<number>;
@@ -39,7 +40,7 @@ const REFUSED_PAUSE = 1_000;
  * sleeps. It is never waited for: while there are such writers, it polls.
  */
 export async function readOutbox(options: ReaderOptions): Promise<void> {
-  const { context, client, subscription, data, batchSize } = options;
+  const { context, client, subscription, data, columns, batchSize } = options;
   const { clock, signal } = context;
   const shapes = createShapes(client, clock);
   const waker = createWaker(client, clock, signal);
@@ -60,7 +61,7 @@ export async function readOutbox(options: ReaderOptions): Promise<void> {
     const rows = await batch.read();
     if (rows.length > 0) {
       const shapeOf = await shapes.of(new Set(rows.map((row) => row[2])));
-      const events = rows.map((row) => toEventInit(row, shapeOf(row[2]), data));
+      const events = rows.map((row) => toEventInit(row, shapeOf(row[2]), data, columns));
       if (!(await emitAll(context, events))) {
         await batch.end("rollback");
         await sleep(clock, REFUSED_PAUSE, signal);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { EventInit } from "../../model/event.ts";
 import { parseRunId } from "../../model/run.ts";
 import { parseRow } from "./exact-json.ts";
-import type { RowData } from "./options.ts";
+import type { Columns, RowData } from "./options.ts";
 import type { Shape } from "./shapes.ts";
 
 /** A row of the outbox, column by column, in the order in which {@link OUTBOX_COLUMNS} has them; all as text. */
@@ -24,14 +24,14 @@ type Row = Record<string, unknown>;
 const EVERY_RECORD = "*";
 
 /** Makes the event of an outbox row. */
-export function toEventInit(row: OutboxRow, shape: Shape, wanted: RowData): EventInit {
+export function toEventInit(row: OutboxRow, shape: Shape, wanted: RowData, columns?: Columns): EventInit {
   const [, uid, , operation, location, cause, before, after] = row;
   const common = { uid, location, time: timeOf(uid), ...causeOf(cause) };
   if (operation === "t")
     return { ...common, operation: "delete", id: EVERY_RECORD, ...truncated(location, shape) };
 
-  const old = before === null ? null : parseRow(before, shape.exact);
-  const now = after === null ? null : parseRow(after, shape.exact);
+  const old = before === null ? null : readRow(before, shape);
+  const now = after === null ? null : readRow(after, shape);
   const oldId = old === null ? undefined : recordId(old, before as string, shape.key);
   const id = now === null ? oldId : recordId(now, after as string, shape.key);
   return {
@@ -39,8 +39,14 @@ export function toEventInit(row: OutboxRow, shape: Shape, wanted: RowData): Even
     operation: OPERATIONS[operation] ?? "unknown",
     ...(id !== undefined && { id }),
     ...(oldId !== undefined && oldId !== id && { headers: { previousid: oldId } }),
-    ...dataOf(old, now, wanted),
+    ...dataOf(old, now, wanted, wanted === "key" ? shape.key : columnsOf(location, columns)),
   };
+}
+
+function readRow(text: string, { exact, virtual = [] }: Shape): Row {
+  const row = parseRow(text, exact);
+  for (const column of virtual) delete row[column];
+  return row;
 }
 
 const OPERATIONS: Readonly<Record<string, "create" | "read" | "update" | "delete">> = {
@@ -67,11 +73,32 @@ function keyText(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-function dataOf(old: Row | null, now: Row | null, wanted: RowData): { data?: unknown } {
+function columnsOf(location: string, columns: Columns | undefined): readonly string[] | undefined {
+  if (columns === undefined || isList(columns)) return columns;
+  return Object.hasOwn(columns, location) ? columns[location] : undefined;
+}
+
+function isList(columns: Columns): columns is readonly string[] {
+  return Array.isArray(columns);
+}
+
+function dataOf(
+  old: Row | null,
+  now: Row | null,
+  wanted: RowData,
+  columns: readonly string[] | undefined,
+): { data?: unknown } {
   if (wanted === "none") return {};
-  if (wanted === "old+new") return { data: { old, new: now } };
-  const data = wanted === "old" ? old : (now ?? old);
+  if (wanted === "old+new") return { data: { old: pick(old, columns), new: pick(now, columns) } };
+  const data = pick(wanted === "old" ? old : (now ?? old), columns);
   return data === null ? {} : { data };
+}
+
+/** Columns that a row does not have are left out: tables are altered, and a list may be that of several. */
+function pick(row: Row | null, columns: readonly string[] | undefined): Row | null {
+  if (row === null || columns === undefined) return row;
+  const wanted = columns.filter((column) => Object.hasOwn(row, column));
+  return Object.fromEntries(wanted.map((column) => [column, row[column]]));
 }
 
 /** Truncating one partition alone leaves the others: the header says which. */
@@ -87,6 +114,6 @@ function causeOf(text: string | null): Pick<EventInit, "cause"> {
 }
 
 /** The milliseconds that a UUID of version 7 begins with: when the row was captured. */
-function timeOf(uid: string): Date {
+export function timeOf(uid: string): Date {
   return new Date(Number.parseInt(uid.slice(0, 8) + uid.slice(9, 13), 16));
 }

@@ -8,6 +8,7 @@ import { describeError, isConnectionError } from "../../postgres/errors.ts";
 import { formatAddress, parseAddress, parseTable, type TableName } from "../../postgres/names.ts";
 import { claimSubscription, installSubscription, refuseForeignJournal } from "./install.ts";
 import { sessionOf, type ResolvedOptions } from "./options.ts";
+import { expandListed } from "./listed.ts";
 import { readOutbox } from "./reader.ts";
 import { createSizeWatch } from "./size.ts";
 import { subscriptionOf, type Action, type Subscription } from "./subscription.ts";
@@ -45,6 +46,7 @@ export async function capture(
       const wasProven = clock.monotonic() - state.provenFrom >= PROVEN;
       if (!isSluiceError(error, "SOURCE_UNAVAILABLE") || !wasProven) throw error;
       log.warn({ input: context.name }, `${error.message}; connecting again`);
+      context.report({ error });
     }
   }
 }
@@ -92,7 +94,7 @@ async function useConnection(
 ): Promise<void> {
   const { journalId, name, pipeline } = context;
   const subscription = subscriptionOf(options.subscription ?? `${pipeline}/${name}`);
-  const tables = distinct(options.tables.map(parseTable));
+  const tables = options.tables.map(parseTable);
   await client.query(SESSION_SETTINGS);
   await installSubscription(client, subscription);
   if (!(await becomeReader(context, client, subscription, options.takeover))) return;
@@ -108,6 +110,7 @@ async function useConnection(
     client,
     subscription,
     data: options.data,
+    columns: options.columns,
     batchSize: options.batchSize,
     async maintain() {
       const coverage = await watch();
@@ -152,6 +155,7 @@ async function becomeReader(
     const { rows } = await client.query(`select pg_try_advisory_lock(${space}, ${number}) as locked`);
     if (rows[0]?.["locked"] === true) return true;
     if (isFirst) {
+      context.report({ standby: true });
       log.info(
         { input: name, subscription: subscription.name, state: "standby" },
         `subscription "${subscription.name}" has a reader already; standing by`,
@@ -184,7 +188,9 @@ function createTableWatch(
   }
 
   return async () => {
-    const coverage = await coverTables(client, subscription, tables, actions);
+    const listed = await expandListed(client, tables);
+    const covering = await coverTables(client, subscription, listed.tables, actions);
+    const coverage = { ...covering, missing: [...covering.missing, ...listed.unmatched] };
     const troubles = new Map<string, string>();
     for (const table of coverage.blind)
       troubles.set(table, "has its trigger disabled, or is foreign: changes go by unseen");
@@ -206,8 +212,4 @@ function createTableWatch(
     }
     return coverage;
   };
-}
-
-function distinct(tables: readonly TableName[]): TableName[] {
-  return [...new Map(tables.map((table) => [JSON.stringify([table.schema, table.table]), table])).values()];
 }

@@ -7,6 +7,11 @@ export interface Shape {
   readonly key: readonly string[];
   /** Columns of type bigint or numeric, of domains over them, or of arrays of them. */
   readonly exact: readonly string[];
+  /**
+   * Columns that are computed when they are read (`generated always as (…) virtual`): the rows that triggers see hold
+   * a null there, which is not their value.
+   */
+  readonly virtual?: readonly string[];
   /** `schema.table`; `null` once it has been dropped. */
   readonly name: string | null;
 }
@@ -53,7 +58,9 @@ async function readShapes(client: PgClient, relations: readonly string[]): Promi
          where i.indrelid = c.oid and i.indisprimary and k.place <= i.indnkeyatts
          order by k.place) as key,
        array(select distinct l.attname::text from columns l
-         where l.attrelid = c.oid and (l.type in (20, 1700) or l.typelem in (20, 1700))) as exact
+         where l.attrelid = c.oid and (l.type in (20, 1700) or l.typelem in (20, 1700))) as exact,
+       array(select a.attname::text from pg_attribute a
+         where a.attrelid = c.oid and a.attgenerated = 'v' and not a.attisdropped) as virtual
      from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where c.oid = any($1::oid[])`,
     [relations],
@@ -61,7 +68,12 @@ async function readShapes(client: PgClient, relations: readonly string[]): Promi
   return new Map(
     rows.map((row) => [
       row["relation"] as string,
-      { name: row["name"] as string, key: row["key"] as string[], exact: row["exact"] as string[] },
+      {
+        name: row["name"] as string,
+        key: row["key"] as string[],
+        exact: row["exact"] as string[],
+        virtual: row["virtual"] as string[],
+      },
     ]),
   );
 }

@@ -173,7 +173,7 @@ async function repairRows(
     const keys = missing.slice(from, from + REPAIRED_AT_ONCE).map((row) => row.key);
     await context.emitRead(async () => {
       const rows = await readByKey(client, table, keys);
-      const events = rows.map((row) => toReadEvent(table, row, uid(context.clock.now()), options.data));
+      const events = rows.map((row) => toReadEvent(table, row, uid(context.clock.now()), options));
       return { events: events as SourceRead<Record<string, unknown>>["events"] };
     });
   }

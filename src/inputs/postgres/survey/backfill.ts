@@ -80,7 +80,7 @@ async function backfillTable(work: Work): Promise<TableReport> {
       const rows = await readAfter(client, table, after, where, size);
       const last = rows.at(-1)?.key ?? after;
       cursor = { where: where ?? null, after: last, rows: before + rows.length, isDone: rows.length === 0 };
-      const events = rows.map((row) => toReadEvent(table, row, uid(context.clock.now()), options.data));
+      const events = rows.map((row) => toReadEvent(table, row, uid(context.clock.now()), options));
       return { events: events as SourceRead<Record<string, unknown>>["events"], state: { [name]: cursor } };
     });
     emitted += outcome.emitted;

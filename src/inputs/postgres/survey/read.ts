@@ -2,7 +2,7 @@ import type { EventInit } from "../../../model/event.ts";
 import type { PgClient } from "../../../postgres/driver.ts";
 import { quoteTable } from "../../../postgres/names.ts";
 import { parseRow } from "../exact-json.ts";
-import type { RowData } from "../options.ts";
+import type { ResolvedOptions } from "../options.ts";
 import { recordId, toEventInit } from "../rows.ts";
 import { condition, keyColumns, keyParameters, type SurveyedTable } from "./tables.ts";
 
@@ -88,8 +88,13 @@ export function idOf({ shape }: SurveyedTable, { text }: SourceRow): string {
 }
 
 /** The event of a row that was read. */
-export function toReadEvent(table: SurveyedTable, row: SourceRow, uid: string, data: RowData): EventInit {
-  return toEventInit(["", uid, "", "r", table.location, null, null, row.text], table.shape, data);
+export function toReadEvent(
+  table: SurveyedTable,
+  row: SourceRow,
+  uid: string,
+  { data, columns }: Pick<ResolvedOptions, "data" | "columns">,
+): EventInit {
+  return toEventInit(["", uid, "", "r", table.location, null, null, row.text], table.shape, data, columns);
 }
 
 function selected(columns: readonly string[]): string {
