@@ -111,10 +111,15 @@ describe("emitting", () => {
   });
 
   test("the second request of an idempotency key is a duplicate of the first", async () => {
-    const headers = { "idempotency-key": "delivery-1" };
+    const headers = { "idempotency-key": "delivery 1" };
     const first = await call("POST", "/api/v1/inputs/orders/events", {}, headers);
     const second = await call("POST", "/api/v1/inputs/orders/events", {}, headers);
     expect(second).toMatchObject({ status: 200, body: { uid: first.body.uid, duplicate: true } });
+  });
+
+  test.each(["", "x".repeat(257), "\u00e4"])("the idempotency key %j is none", async (key) => {
+    const { status } = await call("POST", "/api/v1/inputs/orders/events", {}, { "idempotency-key": key });
+    expect(status).toBe(400);
   });
 
   test("the run and trace that caused an event are taken from the request's headers", async () => {
