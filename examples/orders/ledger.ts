@@ -15,7 +15,7 @@ export interface LedgerEntry {
   readonly flaw: string | null;
   /** The final answer: 202 taken, 200 taken before, 4xx refused. */
   readonly status: number;
-  /** The event that the pipeline made of it; `null` if it was refused. */
+  /** The event that the pipeline made of it, or its place in the topic; `null` if it was refused. */
   readonly uid: string | null;
   /** Calls until there was an answer: a pipeline that is down, or cannot keep an event, is called again. */
   readonly calls: number;

@@ -9,6 +9,7 @@ import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { freePort } from "../support/free-port.ts";
+import { startKafka } from "../support/kafka.ts";
 import { startPostgres } from "../support/postgres.ts";
 import { runCounts, startPipeline, type Pipeline } from "./demo/pipeline.ts";
 import { createProgress, type Progress } from "./demo/progress.ts";
@@ -18,9 +19,10 @@ import { countStages, haveAllArrived } from "./demo/stages.ts";
 import { createWarehouse } from "./demo/warehouse.ts";
 import { acknowledged, readLedger } from "./ledger.ts";
 
-const HELP = `npm start -- [--orders N] [--kill] [--stay]
+const HELP = `npm start -- [--orders N] [--kafka] [--kill] [--stay]
 
   --orders N  how many orders the shop sells; defaults to 3000
+  --kafka     the shop writes into a topic of a Kafka that is started (needs Java and Maven), or of KAFKA_BROKERS
   --kill      pulls the plug of the pipeline halfway (kill -9), and starts it again
   --stay      goes on running in the end, so that you can look around
 `;
@@ -53,7 +55,7 @@ try {
 
 /** Answers whether the warehouse and the shop's ledger agree. */
 async function main(): Promise<boolean> {
-  const { orders, kill, stay } = readOptions();
+  const { orders, kafka, kill, stay } = readOptions();
   const { signal } = interrupted;
   const progress = createProgress();
   // Stopped in the opposite order in which they were started, whatever happens.
@@ -68,18 +70,22 @@ async function main(): Promise<boolean> {
   const warehouse = parts.use(await createWarehouse(server));
   signal.throwIfAborted();
 
-  progress.say("starting the pipeline: sluice run sluice.toml");
+  const brokers = await findKafka(kafka, progress, parts);
+  signal.throwIfAborted();
+
+  progress.say(`starting the pipeline: sluice run sluice.${brokers === undefined ? "toml" : "kafka.ts"}`);
   const environment = {
     PORT: String(await freePort(stay ? 8787 : 0)),
     SHOP_SECRET: `whsec_${randomBytes(24).toString("base64")}`,
     WAREHOUSE_URL: server.connectionString("warehouse"),
+    ...(brokers !== undefined && { KAFKA_BROKERS: brokers, KAFKA_GROUP: `orders-${Date.now()}` }),
   };
   const pipeline = parts.use(await startPipeline(environment, LOG));
   signal.throwIfAborted();
 
   progress.say(`starting the shop, which has ${orders} orders to tell`);
   const url = `${pipeline.url}/orders`;
-  const shop = parts.use(openShop(orders, { url, secret: environment.SHOP_SECRET, ledger: LEDGER }));
+  const shop = parts.use(openShop(orders, { url, secret: environment.SHOP_SECRET, ledger: LEDGER, brokers }));
 
   await untilAllArrived({ pipeline, shop, progress, crashAfter: kill ? orders / 2 : Infinity });
   const agree = await printReport({ url: pipeline.url, warehouse, ledger: readLedger(LEDGER) });
@@ -94,10 +100,26 @@ async function main(): Promise<boolean> {
   return agree;
 }
 
-function readOptions(): { orders: number; kill: boolean; stay: boolean } {
+/** The brokers that the environment names, or one of our own; none unless it is wanted. */
+async function findKafka(
+  isWanted: boolean,
+  progress: Progress,
+  parts: AsyncDisposableStack,
+): Promise<string | undefined> {
+  const named = process.env["KAFKA_BROKERS"];
+  if (named === undefined && !isWanted) return undefined;
+  const { createTopic } = await import("./topic.ts");
+  if (named === undefined) progress.say("starting Kafka, which Maven brings the first time");
+  const brokers = named ?? parts.use(await startKafka()).broker;
+  await createTopic(brokers);
+  return brokers;
+}
+
+function readOptions(): { orders: number; kafka: boolean; kill: boolean; stay: boolean } {
   const { values } = parseArgs({
     options: {
       orders: { type: "string", default: "3000" },
+      kafka: { type: "boolean", default: false },
       kill: { type: "boolean", default: false },
       stay: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
@@ -109,7 +131,7 @@ function readOptions(): { orders: number; kill: boolean; stay: boolean } {
   }
   const orders = Number(values.orders);
   if (!Number.isInteger(orders) || orders < 1) throw new Error(`--orders takes a whole number above 0`);
-  return { orders, kill: values.kill, stay: values.stay };
+  return { orders, kafka: values.kafka, kill: values.kill, stay: values.stay };
 }
 
 /** Two at a time would share a folder. The lock is the kernel's: it goes when this process does, however it goes. */

@@ -2,6 +2,8 @@
 // are invalid, some change later, some calls are made twice, some are refused. It keeps a ledger of what was answered.
 //
 //   node service.ts URL LEDGER ORDERS      with SHOP_SECRET in the environment
+//
+// With KAFKA_BROKERS in the environment it writes into the topic "orders" instead.
 import { setTimeout as sleep } from "node:timers/promises";
 import { Webhook } from "standardwebhooks";
 import { enter, type LedgerEntry } from "./ledger.ts";
@@ -12,6 +14,8 @@ const CALLS_AT_A_TIME = 16;
 const COUNTRIES = [...MARKETS.keys()];
 const ours = new Webhook(process.env["SHOP_SECRET"] ?? "");
 const retired = new Webhook("whsec_cmV0aXJlZCBsYXN0IHllYXI=");
+const brokers = process.env["KAFKA_BROKERS"];
+await using topic = brokers === undefined ? undefined : (await import("./topic.ts")).openTopic(brokers);
 /** Of the random numbers: every run sees the same orders, so that its end can be compared with the README. */
 let seed = 20_261_116;
 
@@ -44,6 +48,12 @@ async function sell(): Promise<void> {
 
 /** Calls until there is an answer, and enters that. */
 async function tell(version: Version, mistake: Plan["mistake"]): Promise<void> {
+  if (topic !== undefined) {
+    const { delivery, order } = version;
+    const place = await topic.send({ key: order, value: documentOf(version), delivery });
+    enter(ledger, { ...version, status: 202, uid: place, calls: 1 });
+    return;
+  }
   for (let calls = 1; ; calls += 1) {
     const response = await call(version, mistake).catch(() => undefined);
     // No answer, or none yet (503): whether the pipeline has it, we cannot know. Calling again with the same
@@ -58,11 +68,15 @@ async function tell(version: Version, mistake: Plan["mistake"]): Promise<void> {
   }
 }
 
-function call(version: Version, mistake: Plan["mistake"]): Promise<Response> {
+function documentOf(version: Version): string {
   const { order: id, country, total, day, flaw } = version;
   const action = version.version === 1 ? "create" : "update";
   const customer = flaw === "no customer" ? undefined : "Ada";
-  const order = JSON.stringify({ action, id, customer, country, total, placedAt: `${day}T12:00:00Z` });
+  return JSON.stringify({ action, id, customer, country, total, placedAt: `${day}T12:00:00Z` });
+}
+
+function call(version: Version, mistake: Plan["mistake"]): Promise<Response> {
+  const order = documentOf(version);
   const body = mistake === "cut off" ? order.slice(0, -20) : order;
   const secret = mistake === "signed with a retired secret" ? retired : ours;
   const now = new Date();
@@ -93,7 +107,10 @@ function plan(number: number): Plan {
     };
   };
   const mistake = chance(0.01) ? pick(["cut off", "signed with a retired secret"] as const) : undefined;
-  return { versions: chance(0.1) ? [version(1), version(2)] : [version(1)], twice: chance(0.05), mistake };
+  const versions = chance(0.1) ? [version(1), version(2)] : [version(1)];
+  const twice = chance(0.05);
+  // A topic knows no signatures, and keeps what it has acknowledged once.
+  return topic === undefined ? { versions, twice, mistake } : { versions, twice: false, mistake: undefined };
 }
 
 function flaw(): Partial<Version> {

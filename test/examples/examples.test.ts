@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { LedgerEntry } from "../../examples/orders/ledger.ts";
 import { createPool } from "../../src/postgres/index.ts";
+import { kafkaForTests } from "../support/kafka.ts";
 import { postgresForTests } from "../support/postgres.ts";
 import { EXAMPLES, shownIn, start, steady, type Started } from "./run.ts";
 
@@ -43,6 +44,16 @@ describe.skipIf(server === undefined)(`orders${reason === undefined ? "" : ` (${
     const { code, stdout, stderr } = await orders("--orders", "200", "--kill").ended;
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining("kill -9") });
     expect(goldTable(stdout)).toBe(goldTable(shown));
+  });
+
+  test("through a topic, and killed halfway, agrees with the ledger", { timeout: SLOW }, async ({ skip }) => {
+    const { kafka, reason: missing } = await kafkaForTests();
+    if (kafka === undefined) return skip(missing);
+    await kafka.stop();
+    const { code, stdout } = await orders("--orders", "200", "--kill", "--kafka").ended;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/✓ (\d+) taken, \1 landed/);
+    expect(stdout).toMatch(/update orders\/order-\S+ .+ from orders, event/);
   });
 
   test("fails, and says where, if the ledger knows of other orders", { timeout: SLOW }, async () => {

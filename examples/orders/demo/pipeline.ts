@@ -7,6 +7,8 @@ import { createInterface } from "node:readline";
 
 export const CLI: string = join(import.meta.dirname, "../../../dist/cli/main.js");
 export const CONFIG: string = join(import.meta.dirname, "../sluice.toml");
+/** The same with a topic as its way in. */
+const KAFKA_CONFIG = join(import.meta.dirname, "../sluice.kafka.ts");
 
 export interface Pipeline extends AsyncDisposable {
   /** Where its API is. */
@@ -42,7 +44,8 @@ interface Running {
 }
 
 async function launch(environment: NodeJS.ProcessEnv, log: string): Promise<Running> {
-  const child = spawn(process.execPath, [CLI, "run", "--json", CONFIG], {
+  const config = environment["KAFKA_BROKERS"] === undefined ? CONFIG : KAFKA_CONFIG;
+  const child = spawn(process.execPath, [CLI, "run", "--json", config], {
     // In a process group of its own: Ctrl-C in a terminal is for main.ts, which then stops its parts in order.
     detached: true,
     // By pipes, the log too: were main.ts killed, the pipeline would notice that nobody reads it any more, and end.
@@ -96,6 +99,25 @@ export interface DeadLetters {
 
 export function deadLetters(url: string): Promise<readonly DeadLetters[]> {
   return list(url, "dead-letters");
+}
+
+/** The event that was made of a message, which has the delivery in a header. */
+export async function uidOfDelivery(url: string, delivery: string): Promise<string | undefined> {
+  for (let cursor: string | null = ""; cursor !== null;) {
+    const response = await fetch(
+      `${url}/api/v1/events?trigger=orders&limit=100${cursor && `&cursor=${cursor}`}`,
+    );
+    const page = (await response.json()) as EventPage;
+    const found = page.items.find(({ headers }) => headers?.["delivery"] === delivery);
+    if (found !== undefined) return found.uid;
+    cursor = page.next;
+  }
+  return undefined;
+}
+
+interface EventPage {
+  readonly items: readonly { readonly uid: string; readonly headers?: Readonly<Record<string, string>> }[];
+  readonly next: string | null;
 }
 
 async function list<Item>(url: string, path: string): Promise<readonly Item[]> {

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import type { Pool } from "sluice/postgres";
 import { check, printTable, title } from "../../support/print.ts";
 import { acknowledged, differences, expectedSales, type LedgerEntry, type Sales } from "../ledger.ts";
-import { CLI, CONFIG, deadLetters, runCounts } from "./pipeline.ts";
+import { CLI, CONFIG, deadLetters, runCounts, uidOfDelivery } from "./pipeline.ts";
 import { countStages, type Stages } from "./stages.ts";
 
 interface Ended {
@@ -50,19 +50,25 @@ export async function printReport({ url, warehouse, ledger }: Ended): Promise<bo
       .toSorted((a, b) => b[2] - a[2] || a[1].localeCompare(b[1])),
   );
 
-  await printJourney(ledger);
+  await printJourney(url, ledger);
   return printCheck({ ledger, stages, sales, raw });
 }
 
 /** Of an order that was changed, if there is one: from the HTTP call, through every stage, to the gold table. */
-async function printJourney(ledger: readonly LedgerEntry[]): Promise<void> {
+async function printJourney(url: string, ledger: readonly LedgerEntry[]): Promise<void> {
   const [first] = acknowledged(ledger)
     .filter(({ flaw }) => flaw === null)
     .toSorted((a, b) => b.version - a.version || a.order.localeCompare(b.order));
   if (first === undefined) return;
-  title(`One order's journey: npx sluice show ${first.uid} --config examples/orders/sluice.toml`);
-  const show = [CLI, "show", String(first.uid), "--config", CONFIG];
+  // A topic answers with a place; the event was made of it later.
+  const uid = isThroughTopic(first) ? await uidOfDelivery(url, first.delivery) : first.uid;
+  title(`One order's journey: npx sluice show ${uid} --config examples/orders/sluice.toml`);
+  const show = [CLI, "show", String(uid), "--config", CONFIG];
   await once(spawn(process.execPath, show, { stdio: "inherit" }), "exit");
+}
+
+function isThroughTopic({ uid }: LedgerEntry): boolean {
+  return uid?.includes("/") === true;
 }
 
 interface Compared {

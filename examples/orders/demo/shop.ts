@@ -8,9 +8,16 @@ export interface Shop extends AsyncDisposable {
 }
 
 /** Starts service.ts, in an operating system process of its own. */
-export function openShop(orders: number, to: { url: string; secret: string; ledger: string }): Shop {
+export function openShop(
+  orders: number,
+  to: { url: string; secret: string; ledger: string; brokers?: string | undefined },
+): Shop {
   const child = fork(join(import.meta.dirname, "../service.ts"), [to.url, to.ledger, String(orders)], {
-    env: { ...process.env, SHOP_SECRET: to.secret },
+    env: {
+      ...process.env,
+      SHOP_SECRET: to.secret,
+      ...(to.brokers !== undefined && { KAFKA_BROKERS: to.brokers }),
+    },
     detached: true,
   });
   const closed = once(child, "exit");
