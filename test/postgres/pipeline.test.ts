@@ -38,6 +38,27 @@ describe.skipIf(server === undefined)(`a pipeline through PostgreSQL ${reason ??
     await rm(directory, { recursive: true, force: true });
   });
 
+  test("a replay on purpose applies again, what the same run did before", async () => {
+    await client.query("create table landed (id text)");
+    await using orchestrator = new Orchestrator({ journal: `sqlite:${join(directory, "journal.db")}` });
+    const shop = orchestrator.addInput({
+      name: "shop",
+      handle: ({ signal }) => new Promise((resolve) => signal.addEventListener("abort", () => resolve())),
+    });
+    const land = orchestrator.addProcess(
+      sqlProcess({ name: "land", connectionString: url, statement: "insert into landed values (:id)" }),
+    );
+    orchestrator.addLink(shop, land);
+    await orchestrator.start();
+    const { uid } = await orchestrator.emit("shop", { id: "1" });
+    await orchestrator.settled(uid);
+    expect(await orchestrator.replay([`${uid}/land`])).toMatchObject([{ ok: true, run: `${uid}/land~1` }]);
+    await orchestrator.settled(uid);
+    expect((await client.query("select id from landed")).rows).toEqual([{ id: "1" }, { id: "1" }]);
+    const { items } = await orchestrator.history.logs(`${uid}/land`);
+    expect(items.map(({ text }) => text)).toEqual(["INSERT 1"]);
+  });
+
   test("follows one order from its first event through every table it goes through", async () => {
     await client.query(`create schema raw; create schema enriched;
       create table raw.orders (id bigint primary key, total numeric);

@@ -1,14 +1,16 @@
 import type { Process } from "../../model/component.ts";
 import { SluiceError } from "../../model/errors.ts";
+import type { Event } from "../../model/event.ts";
 import { defineProcess, type ProcessKind } from "../../model/kind.ts";
 import { connect } from "../../postgres/connect.ts";
 import type { PgClient } from "../../postgres/driver.ts";
 import { describeError, toProcessError } from "../../postgres/errors.ts";
 import { formatAddress, parseAddress } from "../../postgres/names.ts";
 import { createPool, type Pool } from "../../postgres/pool.ts";
-import { withTransaction } from "../../postgres/transaction.ts";
+import type { TransactionClient } from "../../postgres/applied.ts";
+import { withoutTransaction, withTransaction } from "../../postgres/transaction.ts";
 import { sqlProcessOptions, type SqlProcessOptions } from "./options.ts";
-import { bindValues, parseStatement } from "./statement.ts";
+import { bindValues, parseStatement, refusesTransaction, type Statement } from "./statement.ts";
 
 export type { SqlProcessOptions } from "./options.ts";
 
@@ -34,6 +36,8 @@ function createSqlProcess(name: string, options: SqlProcessOptions): Process {
   const statements = textsOf(options).map(parseStatement);
   const address = parseAddress(options.connectionString);
   const where = `sql "${name}" at ${formatAddress(address)}`;
+  const exactlyOnce = options.exactlyOnce ?? true;
+  const isAlone = textsOf(options).some(refusesTransaction);
   let pool: Promise<Pool> | undefined;
 
   const openPool = (): Promise<Pool> =>
@@ -50,16 +54,14 @@ function createSqlProcess(name: string, options: SqlProcessOptions): Process {
     async run(event, context) {
       pool ??= openPool();
       try {
-        await withTransaction(await pool, context, async (tx) => {
-          const client = tx as unknown as PgClient;
-          for (const statement of statements) {
-            await client.query({
-              text: statement.text,
-              values: bindValues(statement, event),
-              queryMode: "extended",
-            });
-          }
-        });
+        const open = await pool;
+        const work = (tx: TransactionClient): Promise<string> => runAll(tx, statements, event);
+        if (isAlone) {
+          context.log(await withoutTransaction(open, context, work));
+          return;
+        }
+        const { repeated, result } = await withTransaction(open, context, work, { exactlyOnce });
+        context.log(repeated ? "an earlier attempt had done it already" : result);
       } catch (error) {
         throw context.signal.aborted ? error : toProcessError(error, where, address.password);
       }
@@ -71,6 +73,25 @@ function createSqlProcess(name: string, options: SqlProcessOptions): Process {
     },
   };
   return process;
+}
+
+/** Runs the statements one after the other. @returns what each did and to how many rows, for the log */
+async function runAll(
+  tx: TransactionClient,
+  statements: readonly Statement[],
+  event: Event,
+): Promise<string> {
+  const client = tx as unknown as PgClient;
+  const done: string[] = [];
+  for (const statement of statements) {
+    const { command, rowCount } = await client.query({
+      text: statement.text,
+      values: bindValues(statement, event),
+      queryMode: "extended",
+    });
+    done.push(rowCount === null ? command : `${command} ${rowCount}`);
+  }
+  return done.join(", ");
 }
 
 /** What the server can be asked to prepare. */

@@ -229,6 +229,61 @@ describe.skipIf(server === undefined)(`sql processes ${reason ?? ""}`, () => {
     expect(await rowsOf()).toEqual([]);
   });
 
+  test("say what each statement did, and to how many rows; of a repetition, that it was done already", async () => {
+    const statements = ["insert into t (id) values (:id), ('b')", "update t set n = 1", "select 1"];
+    const process = sql({ statements });
+    const context = contextOf({ id: "a" });
+    await process.run(context.event, context);
+    await process.run(context.event, context);
+    expect(context.lines.map(({ text }) => text)).toEqual([
+      "INSERT 2, UPDATE 2, SELECT 1",
+      "an earlier attempt had done it already",
+    ]);
+  });
+
+  test("are done at each attempt where nobody asked for once, in one transaction if they can", async () => {
+    const process = sql({
+      statements: ["insert into t (id) values (:id)", "select 1 / :data.divisor::int"],
+      exactlyOnce: false,
+    });
+    const fails = contextOf({ id: "a", data: { divisor: 0 } });
+    await expect(process.run(fails.event, fails)).rejects.toThrow(/division by zero/);
+    const context = contextOf({ id: "b", data: { divisor: 1 } });
+    await process.run(context.event, context);
+    await process.run(context.event, context);
+    expect(await rowsOf("select id, cause from t")).toEqual([
+      { id: "b", cause: context.run.id },
+      { id: "b", cause: context.run.id },
+    ]);
+    expect(await rowsOf("select to_regclass('sluice.applied') as applied")).toEqual([{ applied: null }]);
+  });
+
+  test("may refuse a transaction, if they need not take effect once", async () => {
+    const statements = ["insert into t (id) values (:id)", "vacuum t"];
+    expect(() => sql({ statements })).toThrow(/exactly_once = false/);
+    const process = sql({ statements, exactlyOnce: false, concurrency: 1 });
+    const context = contextOf({ id: "a" });
+    await process.run(context.event, context);
+    expect(await rowsOf("select id, cause from t")).toEqual([{ id: "a", cause: context.run.id }]);
+    expect(context.lines).toMatchObject([{ text: "INSERT 1, VACUUM" }]);
+
+    const slow = sql({ statements: ["vacuum t", "select pg_sleep(60)"], exactlyOnce: false });
+    const aborted = contextOf({ id: "b" });
+    const running = Promise.resolve(slow.run(aborted.event, aborted));
+    const sleeping =
+      "select 1 from pg_stat_activity where query = 'select pg_sleep(60)' and state = 'active'";
+    await eventually(
+      () => rowsOf(sleeping),
+      (rows) => rows.length === 1,
+    );
+    aborted.abort();
+    await expect(running).rejects.toMatchObject({ code: "TIMEOUT" });
+    await eventually(
+      () => rowsOf(sleeping),
+      (rows) => rows.length === 0,
+    );
+  });
+
   test("refuse options that make no sense", () => {
     const make = (options: object) => () => sqlProcess({ name: "x", connectionString: url, ...options });
     for (const options of [

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Event } from "../../model/event.ts";
-import { bindValues, parseStatement } from "./statement.ts";
+import { bindValues, parseStatement, refusesTransaction } from "./statement.ts";
 
 const event: Event = {
   location: "raw.orders",
@@ -145,4 +145,31 @@ describe("named parameters", () => {
       }),
     );
   });
+});
+
+test.each([
+  "vacuum analyze t",
+  "VACUUM (FULL) t",
+  "create unique index concurrently on t (id)",
+  "/* now */ drop index concurrently if exists i",
+  "reindex (verbose) table concurrently t",
+  "reindex schema public",
+  "create database d",
+  "alter system set work_mem = '1GB'",
+  "alter table t detach partition p concurrently",
+  "cluster;",
+])("%s refuses a transaction", (sql) => {
+  expect(refusesTransaction(sql)).toBe(true);
+});
+
+test.each([
+  "create index on t (id)",
+  "insert into t values ('vacuum')",
+  "reindex table t",
+  "create table database (id int)",
+  "cluster t using i",
+  "refresh materialized view concurrently m",
+  "select 'x' -- create database d",
+])("%s does not", (sql) => {
+  expect(refusesTransaction(sql)).toBe(false);
 });

@@ -33,6 +33,23 @@ const SEGMENT = /\.(?:"((?:[^"]|"")*)"|(\w+))/g;
 const TRANSACTION_CONTROL =
   /^(?:begin|start\s+transaction|commit|end|rollback(?!\s+(?:work\s+|transaction\s+)?to)|abort|prepare\s+transaction)\b/i;
 
+/** As "cannot be executed within a transaction block" is said in the server's manual, reference of SQL commands. */
+const REFUSES_TRANSACTION = new RegExp(
+  [
+    String.raw`^vacuum\b`,
+    String.raw`^(?:create|drop)\s+(?:unique\s+)?index\s+concurrently\b`,
+    String.raw`^reindex\b(?:.*\bconcurrently\b|\s*(?:\([^)]*\)\s*)?(?:schema|database|system)\b)`,
+    String.raw`^(?:create|drop)\s+(?:database|tablespace)\b`,
+    String.raw`^alter\s+system\b`,
+    String.raw`^alter\s+database\b.*\bset\s+tablespace\b`,
+    String.raw`^alter\s+table\b.*\bdetach\s+partition\b.*\bconcurrently\b`,
+    String.raw`^(?:create|drop)\s+subscription\b`,
+    String.raw`^cluster\s*(?:verbose\s*)?;?$`,
+    String.raw`^discard\s+all\b`,
+  ].join("|"),
+  "is",
+);
+
 /**
  * Finds the named parameters of a statement: `:id`, `:data.total`, `:data.items.0.sku`, `:headers."ce-type"`.
  * None is looked for inside constants, quoted names and comments.
@@ -40,6 +57,32 @@ const TRANSACTION_CONTROL =
  * @throws SluiceError INVALID_OPTIONS for an unknown name, `$1`, or a statement that controls the transaction.
  */
 export function parseStatement(sql: string): Statement {
+  const { text, parameters, plain } = scan(sql);
+  if (plain.replaceAll(";", "").trim() === "") throw invalid(sql, "it is empty");
+  if (TRANSACTION_CONTROL.test(plain.trim())) {
+    throw invalid(
+      sql,
+      "it controls the transaction; all statements run in one, which sluice begins and commits",
+    );
+  }
+  return { text, parameters };
+}
+
+/**
+ * Whether the server runs the statement only by itself, outside of a transaction block. A CALL of a procedure that
+ * commits cannot be told from any other.
+ */
+export function refusesTransaction(sql: string): boolean {
+  try {
+    return REFUSES_TRANSACTION.test(scan(sql).plain.trim());
+  } catch {
+    // What is wrong with it is told by parseStatement.
+    return false;
+  }
+}
+
+/** The statement as it is sent, its parameters, and, in `plain`, what is left without constants, names and comments. */
+function scan(sql: string): Statement & { readonly plain: string } {
   const parameters: string[][] = [];
   let text = "";
   let plain = "";
@@ -70,14 +113,7 @@ export function parseStatement(sql: string): Statement {
   }
   text += sql.slice(from);
   plain += sql.slice(from);
-  if (plain.replaceAll(";", "").trim() === "") throw invalid(sql, "it is empty");
-  if (TRANSACTION_CONTROL.test(plain.trim())) {
-    throw invalid(
-      sql,
-      "it controls the transaction; all statements run in one, which sluice begins and commits",
-    );
-  }
-  return { text, parameters };
+  return { text, parameters, plain };
 }
 
 /** The values to bind, in order. What is not there is null; objects and lists are bound as JSON text. */
