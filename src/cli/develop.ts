@@ -31,11 +31,20 @@ export async function develop(file: string, json: boolean): Promise<void> {
     ignored: (path) => isForeign(relative(folder, path)),
   });
   const dev = new Development(file, json);
-  watcher.on("all", (_, path) => dev.changed(relative(folder, path)));
+  watcher.on("all", (_, path) => {
+    if (isSource(path, file)) dev.changed(relative(folder, path));
+  });
   watcher.on("error", (error) => hint(`the folder cannot be watched: ${String(error)}`));
   dev.start();
   await dev.ended;
   await watcher.close();
+}
+
+const SOURCES = /\.(?:[cm]?[jt]s|sql|toml|ya?ml)$/;
+
+/** Code and config, but not what the pipeline itself may write or take in: logs, JSON, CSV. */
+export function isSource(path: string, config: string): boolean {
+  return SOURCES.test(path) || resolve(path) === resolve(config);
 }
 
 /** What begins with a dot is the journal's folder, a repository's or an editor's. */

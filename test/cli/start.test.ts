@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { isForeign } from "../../src/cli/develop.ts";
+import { isForeign, isSource } from "../../src/cli/develop.ts";
 import { PIPELINE, workspace, type Workspace } from "../support/cli.ts";
 
 const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
@@ -101,6 +101,18 @@ describe("dev", () => {
       expect(code).toBe(0);
     },
   );
+
+  test.each([
+    ["land.ts", true],
+    ["sub/query.sql", true],
+    ["sluice.toml", true],
+    ["pipeline.json", true],
+    ["data/orders.json", false],
+    ["orders.csv", false],
+    ["run.log", false],
+  ])("of %j is started anew for, rather than taken for data: %j", (path, source) => {
+    expect(isSource(path, "./pipeline.json")).toBe(source);
+  });
 
   test("a file that is not there is told", async () => {
     expect((await shop.sluice(["dev", "none.toml"])).code).toBe(2);

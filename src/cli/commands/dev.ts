@@ -9,8 +9,8 @@ const HELP = `
 Example:
   $ sluice dev orders.toml
 
-Runs the pipeline, and starts it anew in a new process whenever a file of its folder is saved, so that changed modules
-are really new; what was queued goes on. Prints where the page is. While the file is wrong it says why, and waits.
+Runs the pipeline, and starts it anew in a new process whenever a file of its folder is saved (code, SQL or config), so that changed
+modules are really new; what was queued goes on. Prints where the page is. While the file is wrong it says why, and waits.
 `;
 
 export function configure(command: Command): void {
