@@ -48,12 +48,15 @@ await orchestrator.stop();
 async function sample(): Promise<void> {
   sampled += 1;
   const { runs } = await orchestrator.history.counters();
+  const open = orchestrator.journal.openRuns();
   gc();
   const { heapUsed, rss } = process.memoryUsage();
   const files = readdirSync(folder).map((name) => statSync(join(folder, name)).size);
   const one: SoakSample = {
     emitted,
-    kept: Object.values(runs).reduce((sum, of) => sum + Object.values(of).reduce((a, b) => a + b, 0), 0),
+    open,
+    kept:
+      Object.values(runs).reduce((sum, of) => sum + Object.values(of).reduce((a, b) => a + b, 0), 0) - open,
     heap: heapUsed / 1e6,
     rss: rss / 1e6,
     descriptors: readdirSync("/proc/self/fd").length,

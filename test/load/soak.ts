@@ -15,7 +15,9 @@ export interface SoakOptions {
 /** Sizes in MB. */
 export interface SoakSample {
   readonly emitted: number;
-  /** Runs that the journal still holds. */
+  /** Runs that are not over: a machine that is busy with other things lets them pile up. */
+  readonly open: number;
+  /** Runs that are over, and that the journal still holds. */
   readonly kept: number;
   readonly heap: number;
   readonly rss: number;
@@ -44,6 +46,7 @@ export async function soak(options: Omit<SoakOptions, "folder">): Promise<Growth
     [early, late].map((some) => Math.max(...some.map((sample) => sample[key]))) as [number, number];
   return {
     emitted: highest("emitted"),
+    open: highest("open"),
     kept: highest("kept"),
     heap: highest("heap"),
     rss: highest("rss"),
