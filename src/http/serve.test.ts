@@ -131,3 +131,18 @@ test("when the second listener cannot be had, the first is closed again", async 
     });
   });
 });
+
+test("closing waits for no live stream: each is ended", async () => {
+  const servers = await serve(orchestrator, { http: loopback });
+  const { body } = await fetch(`${servers.http}/api/v1/stream`);
+  const reader = body?.getReader();
+  const first = await reader?.read();
+  expect(new TextDecoder().decode(first?.value)).toContain("event: hello");
+  const started = performance.now();
+  const read = (async () => {
+    while ((await reader?.read())?.done === false);
+  })();
+  await servers.close(10_000);
+  await read;
+  expect(performance.now() - started).toBeLessThan(5_000);
+});
