@@ -1,0 +1,75 @@
+import { SluiceError } from "../../../model/errors.ts";
+import { connect } from "../../../postgres/connect.ts";
+import { sessionOf, type ResolvedOptions } from "../options.ts";
+import { describeSource, dropSlot, slotStatus } from "./slot.ts";
+
+/** Looks whether the server and the role allow it. @throws SluiceError SOURCE_UNAVAILABLE, SQL_FAILED */
+export async function checkSlot(options: ResolvedOptions): Promise<void> {
+  const client = await connect({ ...sessionOf(options), applicationName: "sluice check" });
+  try {
+    const { rows } = await client.query(
+      `select current_setting('wal_level') as level, current_user::text as role,
+         (select rolreplication or rolsuper from pg_roles where rolname = current_user) as replicates,
+         current_setting('max_replication_slots')::int - (select count(*) from pg_replication_slots)::int as free,
+         has_database_privilege(current_database(), 'CREATE') as creates,
+         array(select slot_name::text from pg_replication_slots where slot_name like 'sluice\\_%' and wal_status in ('unreserved', 'lost')) as failing`,
+    );
+    const found = rows[0] as {
+      level: string;
+      role: string;
+      replicates: boolean;
+      free: number;
+      creates: boolean;
+      failing: string[];
+    };
+    if (found.level !== "logical")
+      refuse(
+        `wal_level is ${found.level}: set wal_level = logical and restart the server, or use mode = "outbox"`,
+      );
+    if (!found.replicates)
+      refuse(`role ${found.role} may not replicate: ALTER ROLE ${found.role} REPLICATION`);
+    if (!found.creates)
+      refuse(`role ${found.role} may not create a publication: grant CREATE on the database`);
+    if (found.failing.length > 0)
+      refuse(`the server removes WAL that ${found.failing.join(", ")} needs: raise max_slot_wal_keep_size`);
+    const slot = options.slot === undefined ? undefined : await slotStatus(client, options.slot);
+    if (found.free <= 0 && slot === undefined && !(await hasOwnSlot(client)))
+      refuse("no replication slot is free: raise max_replication_slots, or drop one that nobody uses");
+  } finally {
+    await client.end();
+  }
+}
+
+async function hasOwnSlot(client: Awaited<ReturnType<typeof connect>>): Promise<boolean> {
+  const { rows } = await client.query(
+    "select 1 from pg_replication_slots where database = current_database() and slot_name like 'sluice\\_%'",
+  );
+  return rows.length > 0;
+}
+
+/** Drops the slot and the publication. @throws SluiceError SUBSCRIPTION_OWNED while they are being read */
+export async function uninstallSlot(
+  options: ResolvedOptions,
+  owner: { readonly name: string; readonly pipeline: string },
+): Promise<void> {
+  const subscription = options.subscription ?? `${owner.pipeline}/${owner.name}`;
+  const client = await connect({ ...sessionOf(options), applicationName: "sluice uninstall" });
+  try {
+    const source = await describeSource(client, options, subscription);
+    const status = await slotStatus(client, source.slot);
+    if (status?.active === true) {
+      throw new SluiceError(
+        "SUBSCRIPTION_OWNED",
+        `the slot ${source.slot} is being read; stop its pipeline, or remove the input, before uninstalling it`,
+      );
+    }
+    if (status !== undefined) await dropSlot(client, source.slot);
+    await client.query(`drop publication if exists ${source.publication}`);
+  } finally {
+    await client.end();
+  }
+}
+
+function refuse(what: string): never {
+  throw new SluiceError("SQL_FAILED", what);
+}

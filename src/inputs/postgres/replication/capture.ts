@@ -1,0 +1,256 @@
+import { sleep, waitAtMost } from "../../../model/clock.ts";
+import type { InputContext } from "../../../model/component.ts";
+import { parseDuration } from "../../../model/duration.ts";
+import { isPermanentError, isSluiceError, SluiceError } from "../../../model/errors.ts";
+import { connect } from "../../../postgres/connect.ts";
+import type { PgClient } from "../../../postgres/driver.ts";
+import { describeError, isConnectionError } from "../../../postgres/errors.ts";
+import { formatAddress, parseAddress } from "../../../postgres/names.ts";
+import { sessionOf, type ResolvedOptions } from "../options.ts";
+import { createShapes } from "../shapes.ts";
+import { subscriptionOf, type Action } from "../subscription.ts";
+import { toEvents } from "./changes.ts";
+import { SESSION_SETTINGS, emit } from "./emit.ts";
+import { createPublication } from "./publication.ts";
+import { createChangeQueue, type ChangeQueue } from "./queue.ts";
+import { STATE_KEY, createSlot, describeSource, examineSlot, type SlotRecord, type Source } from "./slot.ts";
+import { readSnapshot } from "./snapshot.ts";
+import { connectForReplication, formatPosition, parsePosition, startStream, type Stream } from "./stream.ts";
+import { createRowWriter } from "./values.ts";
+import { createWatch } from "./watch.ts";
+
+/** An answer that takes longer is taken for a dead connection: milliseconds. */
+const QUERY_TIMEOUT = 15_000;
+const STANDBY_INTERVAL = 1_000;
+const CLOSE_TIMEOUT = 2_000;
+/** How often a position is kept when nothing but keepalives comes. */
+const IDLE_INTERVAL = 5_000;
+
+/**
+ * Captures from a logical slot until the signal aborts. A position is confirmed to the server once the journal has
+ * every event up to it, and remembers the position itself; so the slot is never ahead of the journal.
+ *
+ * @throws SluiceError SOURCE_UNAVAILABLE, SUBSCRIPTION_OWNED, SQL_FAILED
+ */
+export async function captureBySlot(
+  context: InputContext,
+  options: ResolvedOptions,
+  actions: readonly Action[],
+): Promise<void> {
+  const session = sessionOf(options);
+  const address = parseAddress(session.connectionString);
+  const applicationName = `sluice ${context.pipeline}/${context.name}`;
+  const client = await connect({ ...session, applicationName, queryTimeout: QUERY_TIMEOUT });
+  let loss: Error | undefined;
+  client.on("error", (error) => {
+    loss ??= error;
+  });
+  let walsender: PgClient | undefined;
+  try {
+    await client.query(SESSION_SETTINGS);
+    walsender = await connectForReplication({ ...session, applicationName });
+    await walsender.query(SESSION_SETTINGS);
+    await useConnections(context, options, actions, client, walsender);
+  } catch (error) {
+    if (isSluiceError(error) || isPermanentError(error)) throw error;
+    const text = describeError(loss ?? error, address.password);
+    throw isConnectionError(loss ?? error) || isBusy(error)
+      ? new SluiceError("SOURCE_UNAVAILABLE", `lost PostgreSQL at ${formatAddress(address)}: ${text}`)
+      : new SluiceError("SQL_FAILED", `PostgreSQL at ${formatAddress(address)}: ${text}`, { cause: error });
+  } finally {
+    (walsender as unknown as { connection?: { stream: { destroy(): void } } })?.connection?.stream.destroy();
+    await waitAtMost(
+      context.clock,
+      CLOSE_TIMEOUT,
+      client.end().catch(() => undefined),
+    );
+  }
+}
+
+/** The slot is still held by a walsender that has not noticed our end, or all slots' senders are taken. */
+function isBusy(error: unknown): boolean {
+  return ["55006", "53300"].includes((error as { code?: string }).code ?? "");
+}
+
+async function useConnections(
+  context: InputContext,
+  options: ResolvedOptions,
+  actions: readonly Action[],
+  client: PgClient,
+  walsender: PgClient,
+): Promise<void> {
+  const name = options.subscription ?? `${context.pipeline}/${context.name}`;
+  if (!(await becomeReader(context, client, name))) return;
+  const source = await describeSource(client, options, name);
+  const record = (await context.state.get(STATE_KEY))?.value as SlotRecord | undefined;
+  const isThere = await examineSlot(context, client, options, source, record);
+  await createPublication(client, source.publication, context.journalId, actions, source.version);
+  const watch = createWatch(context, client, source, options, actions);
+  let coverage = await watch();
+  const position = isThere
+    ? (record?.confirmed ?? "0/0")
+    : await startSlot(context, options, client, walsender, source);
+  if (context.signal.aborted) return;
+
+  const queue = createChangeQueue(`${source.system} ${source.database} ${name}`);
+  const messages = source.version >= 140_000 ? ", messages 'true'" : "";
+  const stream = startStream(
+    walsender,
+    source.slot,
+    `proto_version '1', publication_names '${source.publication}'${messages}`,
+    queue,
+  );
+  queue.attach(stream);
+  if (coverage) context.ready();
+  await pump({
+    context,
+    options,
+    client,
+    source,
+    queue,
+    stream,
+    position: parsePosition(position),
+    async maintain() {
+      const isCovered = await watch();
+      if (isCovered && !coverage) context.ready();
+      coverage ||= isCovered;
+    },
+  });
+}
+
+async function becomeReader(context: InputContext, client: PgClient, name: string): Promise<boolean> {
+  const { readerLock } = subscriptionOf(name);
+  for (let isFirst = true; !context.signal.aborted; isFirst = false) {
+    const { rows } = await client.query("select pg_try_advisory_lock($1, $2) as locked", [...readerLock]);
+    if (rows[0]?.["locked"] === true) return true;
+    if (isFirst) {
+      context.report({ standby: true });
+      context.log.info({ input: context.name }, `subscription "${name}" has a reader already; standing by`);
+    }
+    await sleep(context.clock, STANDBY_INTERVAL, context.signal);
+  }
+  return false;
+}
+
+async function startSlot(
+  context: InputContext,
+  options: ResolvedOptions,
+  client: PgClient,
+  walsender: PgClient,
+  source: Source,
+): Promise<string> {
+  const { system, database, slot } = source;
+  const record = { system, database, slot };
+  if (options.snapshot === "initial") {
+    await context.state.put(STATE_KEY, { ...record, confirmed: "0/0", snapshot: "pending" });
+    const confirmed = await readSnapshot(context, options, walsender, source);
+    if (!context.signal.aborted) await context.state.put(STATE_KEY, { ...record, confirmed });
+    return confirmed;
+  }
+  const confirmed = await createSlot(client, source);
+  await context.state.put(STATE_KEY, { ...record, confirmed });
+  return confirmed;
+}
+
+interface Pump {
+  readonly context: InputContext;
+  readonly options: ResolvedOptions;
+  readonly client: PgClient;
+  readonly source: Source;
+  readonly queue: ChangeQueue;
+  readonly stream: Stream;
+  readonly position: bigint;
+  readonly maintain: () => Promise<void>;
+}
+
+/** Takes what comes, hands it to the journal, and confirms it, until the signal aborts or the stream ends. */
+async function pump({
+  context,
+  options,
+  client,
+  source,
+  queue,
+  stream,
+  maintain,
+  ...start
+}: Pump): Promise<void> {
+  const { clock, signal } = context;
+  const shapes = createShapes(client, clock);
+  const writer = createRowWriter(client);
+  const interval = parseDuration(options.pollInterval);
+  const { system, database, slot } = source;
+  let { position } = start;
+  let confirmed = position;
+  let keptAt = clock.monotonic();
+  let heardAt = clock.monotonic();
+  let maintainAt = clock.monotonic() + interval;
+  let failure: Error | undefined;
+  let wake: () => void = nothing;
+  queue.onArrival = () => {
+    heardAt = clock.monotonic();
+    wake();
+  };
+  void stream.ended
+    .then(
+      () => (failure = new Error("the server ended the replication stream")),
+      (error: Error) => (failure = error),
+    )
+    .finally(() => wake());
+  signal.addEventListener("abort", () => wake(), { once: true });
+  const stateAt = (at: bigint): Record<string, unknown> => ({
+    [STATE_KEY]: { system, database, slot, confirmed: formatPosition(at) },
+  });
+  // While the journal is busy, too, the server must hear from us.
+  const heartbeat = setInterval(
+    () => failure === undefined && stream.confirm(confirmed),
+    Math.min(interval, 5_000),
+  );
+  heartbeat.unref();
+
+  try {
+    while (!signal.aborted) {
+      if (failure !== undefined) throw failure;
+      const now = clock.monotonic();
+      if (now >= maintainAt) {
+        await maintain();
+        maintainAt = clock.monotonic() + interval;
+        if (queue.isEmpty && now - heardAt > QUERY_TIMEOUT)
+          throw new Error("the replication stream fell silent");
+      }
+      const batch = queue.take(options.batchSize);
+      const reached = batch.position ?? position;
+      if (reached > position) position = reached;
+      if (batch.changes.length > 0) {
+        const events = await toEvents(batch.changes, shapes, writer, options);
+        if (!(await emit(context, events, position > confirmed ? stateAt(position) : {}))) return;
+        if (position > confirmed) {
+          confirmed = position;
+          keptAt = clock.monotonic();
+          stream.confirm(confirmed);
+        }
+        continue;
+      }
+      if (position > confirmed && clock.monotonic() - keptAt >= Math.min(IDLE_INTERVAL, interval)) {
+        await context.state.put(STATE_KEY, stateAt(position)[STATE_KEY]);
+        confirmed = position;
+        keptAt = clock.monotonic();
+        stream.confirm(confirmed);
+      }
+      if (!queue.isEmpty) continue;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, Math.max(0, maintainAt - clock.monotonic()));
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        if (signal.aborted || failure !== undefined || !queue.isEmpty) wake();
+      });
+    }
+  } finally {
+    clearInterval(heartbeat);
+  }
+}
+
+function nothing(): void {
+  // Nobody waits.
+}
