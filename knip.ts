@@ -37,10 +37,8 @@ const config: KnipConfig = {
     // Put into the page by a test, as a file.
     "axe-core",
     // Not used yet: whoever begins to takes its name out.
-    "@platformatic/kafka",
     "@types/dockerode",
     "csv-parse",
-    "dockerode",
     "pg-logical-replication",
   ],
 };

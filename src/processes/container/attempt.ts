@@ -1,0 +1,297 @@
+import { parseEventLine } from "../../child/event-line.ts";
+import { createTail, limitOutput } from "../../child/lines.ts";
+import { untilAborted, waitAtMost } from "../../model/clock.ts";
+import type { RunContext } from "../../model/component.ts";
+import { parseDuration } from "../../model/duration.ts";
+import { isSluiceError, PermanentError, SluiceError } from "../../model/errors.ts";
+import { formatEvent, type Event } from "../../model/event.ts";
+import { createMask, type Redact } from "../../model/mask.ts";
+import type { LogStream } from "../../model/run.ts";
+import { containerName, createOptions, FOLDER, keptName, type ContainerIdentity } from "./create.ts";
+import { reasonOf, statusOf, unlessMissing, withEngine, type Container, type Docker } from "./driver.ts";
+import type { ImageStore } from "./image.ts";
+import { createLogReader } from "./logs.ts";
+import { TRY_AGAIN, type Options } from "./options.ts";
+import { packTar, unpackFirst } from "./tar.ts";
+
+const LONGEST_LINE = 7_500;
+/** Last lines of standard error that an error tells. */
+const TAIL = 5;
+/** Milliseconds to read what is left of the output once the container ended. */
+const DRAIN = 5_000;
+/** Longest time between SIGTERM and SIGKILL when the whole pipeline is stopping. */
+const HURRY = 1_000;
+/** What a run may emit by its file, in bytes. */
+const LARGEST_OUTPUT = 16 * 1024 * 1024;
+
+export interface AttemptWorld {
+  readonly docker: Docker;
+  readonly images: ImageStore;
+  readonly directory: string;
+  /** Podman writes the body of the attach call into the container's standard input. */
+  readonly isPodman: boolean;
+}
+
+/** One attempt: finds the run's container or starts one, follows it to its end, and judges that. */
+export async function runContainer(
+  world: AttemptWorld,
+  identity: ContainerIdentity,
+  options: Options,
+  event: Event,
+  context: RunContext,
+): Promise<void> {
+  const { signal } = context;
+  const mask = createMask(Object.values(options.env));
+  const container =
+    (await adopt(world.docker, identity, context)) ?? (await start(world, identity, options, event, context));
+  const tail = createTail(TAIL);
+  const follower = follow(container, options, mask, tail, context);
+  const code = withEngine("wait for the container", async () => (await container.wait()).StatusCode);
+  code.catch(() => undefined);
+  await Promise.race([code, untilAborted(signal)]);
+  if (signal.aborted) {
+    await end(container, options, signal);
+    follower.stop();
+    throw signal.reason;
+  }
+  const exitCode = await code.catch((error: unknown) => {
+    follower.stop();
+    throw error;
+  });
+  await waitAtMost(context.clock, DRAIN, follower.ended, signal);
+  follower.stop();
+  await conclude(container, exitCode, options, tail.lines, context);
+}
+
+/** The container that this run has already, left by an owner that died or by an attempt that lost the engine. */
+async function adopt(
+  docker: Docker,
+  identity: ContainerIdentity,
+  context: RunContext,
+): Promise<Container | undefined> {
+  const found = docker.getContainer(containerName(identity));
+  const details = await withEngine("look for the run's container", () => unlessMissing(found.inspect()));
+  if (details === undefined) return undefined;
+  const container = docker.getContainer(details.Id);
+  if (details.State.Status === "created") {
+    // It never began: it may lack its event.
+    await removeContainer(container);
+    return undefined;
+  }
+  context.log(`found the container ${details.Id.slice(0, 12)} of this run again (${details.State.Status})`);
+  return container;
+}
+
+async function start(
+  { docker, images, directory, isPodman }: AttemptWorld,
+  identity: ContainerIdentity,
+  options: Options,
+  event: Event,
+  context: RunContext,
+): Promise<Container> {
+  const { signal } = context;
+  const pulled = images.ensure(docker, options, (text, done, total) => {
+    if (total > 0) context.progress(done, total, text);
+    else context.log(text);
+  });
+  await Promise.race([pulled, untilAborted(signal)]);
+  pulled.catch(() => undefined);
+  signal.throwIfAborted();
+  const text = formatEvent(event);
+  const stdin = options.stdin && !isPodman;
+  const request = createOptions(identity, options, { event: text, directory, stdin });
+  const container = await withEngine("create a container", () => docker.createContainer(request)).catch(
+    refuse,
+  );
+  try {
+    await withEngine("hand the event to the container", () =>
+      container.putArchive(files(text), { path: FOLDER }),
+    );
+    signal.throwIfAborted();
+    const input = stdin
+      ? await withEngine("attach", () => container.attach({ stream: true, stdin: true, hijack: true }))
+      : undefined;
+    // A container that does not read its input breaks nothing.
+    input?.on("error", () => undefined);
+    await container.start().catch((error: unknown) => refuseStart(error, options));
+    input?.end(text);
+    // What is not read, its own echo of the streams, would hold the connection.
+    input?.resume();
+    return container;
+  } catch (error) {
+    await removeContainer(container).catch(() => undefined);
+    throw error;
+  }
+}
+
+function files(event: string): Buffer {
+  return packTar([
+    { name: "event.json", mode: 0o444, content: Buffer.from(event) },
+    { name: "out.ndjson", mode: 0o666, content: Buffer.alloc(0) },
+  ]);
+}
+
+/** What the engine does not understand or does not have will not be there the next time. */
+function refuse(error: unknown): never {
+  const cause = isSluiceError(error) ? error.cause : error;
+  if (statusOf(cause) === 400)
+    throw new PermanentError((error as Error).message, { cause, code: "INVALID_OPTIONS" });
+  throw error;
+}
+
+function refuseStart(error: unknown, { image }: Options): never {
+  const reason = reasonOf(error);
+  if (
+    /executable file not found|no such file or directory|permission denied|exec format error/i.test(reason)
+  ) {
+    throw new PermanentError(`cannot start a container of ${image}: ${reason}`, {
+      cause: error,
+      code: "COMMAND_NOT_FOUND",
+    });
+  }
+  throw new SluiceError("SOURCE_UNAVAILABLE", `cannot start a container of ${image}: ${reason}`, {
+    cause: error,
+  });
+}
+
+interface Follower {
+  readonly ended: Promise<void>;
+  stop(): void;
+}
+
+/** Hands on the output as it comes, from the container's beginning. What goes wrong with it costs the run nothing. */
+function follow(
+  container: Container,
+  options: Options,
+  mask: Redact,
+  tail: { push(line: string): void },
+  context: RunContext,
+): Follower {
+  let stopped = false;
+  let output: { destroy(): void } | undefined;
+  const limits = { lines: options.maxLines, characters: options.maxCharacters };
+  const log = limitOutput(limits, (line, stream: LogStream) => context.log(line, stream));
+  const reader = createLogReader(LONGEST_LINE, (line, stream) => {
+    if (stopped) return;
+    const masked = mask(line);
+    if (stream === "stderr") tail.push(masked);
+    log(masked, stream);
+  });
+  const ended = (async () => {
+    const stream = await container.logs({ follow: true, stdout: true, stderr: true });
+    output = stream;
+    if (stopped) stream.destroy();
+    for await (const chunk of stream) reader.push(chunk as Buffer);
+    reader.end();
+  })().catch((error: unknown) => {
+    if (!stopped) context.log(`the container's output could not be read: ${reasonOf(error)}`);
+  });
+  return {
+    ended,
+    stop() {
+      stopped = true;
+      output?.destroy();
+    },
+  };
+}
+
+async function end(container: Container, options: Options, signal: AbortSignal): Promise<void> {
+  const killAfter = parseDuration(options.killAfter);
+  const patience = isSluiceError(signal.reason, "SHUTDOWN") ? Math.min(killAfter, HURRY) : killAfter;
+  // 304: it has ended by itself meanwhile; 404: it is gone.
+  await container.stop({ t: Math.ceil(patience / 1000) }).catch(() => undefined);
+  await removeContainer(container);
+}
+
+export async function removeContainer(container: Container): Promise<void> {
+  try {
+    await container.remove({ force: true, v: true });
+  } catch (error) {
+    // 409: somebody removes it already.
+    if (statusOf(error) !== 404 && statusOf(error) !== 409) throw error;
+  }
+}
+
+/** Emits what the container left and removes it, or keeps it and throws what its end means for the run. */
+async function conclude(
+  container: Container,
+  exitCode: number,
+  options: Options,
+  tail: readonly string[],
+  context: RunContext,
+): Promise<void> {
+  try {
+    if (exitCode !== 0) await fail(container, exitCode, options, tail);
+    await emitOutput(container, context);
+  } catch (error) {
+    if (!isSluiceError(error, "SOURCE_UNAVAILABLE")) await keep(container, options);
+    throw error;
+  }
+  await removeContainer(container).catch((error: unknown) => {
+    context.log(`the container could not be removed: ${reasonOf(error)}`);
+  });
+}
+
+async function fail(
+  container: Container,
+  exitCode: number,
+  { image, memory, permanentExitCodes }: Options,
+  tail: readonly string[],
+): Promise<never> {
+  const { State } = await withEngine("look at the container", () => container.inspect());
+  const details = { exitCode, container: container.id };
+  if (State.OOMKilled) {
+    const message = [`the container of ${image} was ended at its memory limit (${memory})`, ...tail].join(
+      "\n",
+    );
+    throw new SluiceError("OUT_OF_MEMORY", message, { details });
+  }
+  const message = [`the container of ${image} ended with exit code ${exitCode}`, ...tail].join("\n");
+  if (exitCode !== TRY_AGAIN && permanentExitCodes.includes(exitCode)) {
+    throw new PermanentError(message, { code: "PROCESS_EXIT" });
+  }
+  throw new SluiceError("PROCESS_EXIT", message, { details });
+}
+
+/** For a look at it, under another name: the run's own is for its next attempt. */
+async function keep(container: Container, options: Options): Promise<void> {
+  if (parseDuration(options.keep) === 0) return removeContainer(container);
+  const details = await unlessMissing(container.inspect());
+  if (details === undefined) return;
+  const attempt = details.Config.Labels?.["sluice.attempt"] ?? "0";
+  await container.rename({ name: keptName(details.Name.replace(/^\//, ""), attempt, details.Id) });
+}
+
+async function emitOutput(container: Container, context: RunContext): Promise<void> {
+  const archive = await withEngine("read what the container emits", async () => {
+    const stream = await unlessMissing(container.getArchive({ path: `${FOLDER}/out.ndjson` }));
+    return stream === undefined ? undefined : readAll(stream);
+  });
+  const content = archive === undefined ? undefined : unpackFirst(archive);
+  const lines = content?.toString("utf8").split("\n") ?? [];
+  lines.forEach((line, index) => {
+    if (line.trim() === "") return;
+    try {
+      context.emit(parseEventLine(line));
+    } catch (cause) {
+      const message = `line ${index + 1} of ${FOLDER}/out.ndjson is no event: ${(cause as Error).message}`;
+      throw new PermanentError(message, { cause, code: "INVALID_EVENT" });
+    }
+  });
+}
+
+async function readAll(stream: NodeJS.ReadableStream & { destroy(): void }): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    size += (chunk as Buffer).length;
+    if (size > LARGEST_OUTPUT) {
+      stream.destroy();
+      throw new PermanentError(`${FOLDER}/out.ndjson is larger than ${LARGEST_OUTPUT} bytes`, {
+        code: "INVALID_EVENT",
+      });
+    }
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,152 @@
+import { createHash } from "node:crypto";
+import { realpathSync } from "node:fs";
+import { hostname } from "node:os";
+import { resolve } from "node:path";
+import { ownMark } from "../../child/proc.ts";
+import { parseDuration } from "../../model/duration.ts";
+import { PermanentError } from "../../model/errors.ts";
+import { parseSize } from "../../model/size.ts";
+import type { ContainerMount, Options } from "./options.ts";
+import { isHostPath, isPath } from "./safety.ts";
+
+/** Where a container finds its event and leaves what it emits. */
+export const FOLDER = "/sluice";
+
+/** Linux takes no string longer than 128 KiB (MAX_ARG_STRLEN, execve(2)) in an environment, its name included. */
+const LONGEST_VARIABLE = 128 * 1024 - 100;
+/** All of the environment and arguments together must fit too: a larger event is a file only. */
+const LARGEST_IN_ENVIRONMENT = 64 * 1024;
+
+/** Whose container it is, and for which attempt of which run. */
+export interface ContainerIdentity {
+  readonly pipeline: string;
+  readonly journal: string;
+  readonly process: string;
+  readonly run: string;
+  readonly attempt: number;
+  readonly fence: number;
+  readonly event: string;
+  readonly traceparent: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** The one name of a run's container: found again by it after a crash, and refused by the engine a second time. */
+export function containerName({ journal, run }: Pick<ContainerIdentity, "journal" | "run">): string {
+  return `sluice-${createHash("sha256").update(`${journal}\n${run}`).digest("hex").slice(0, 32)}`;
+}
+
+/** A container that failed gives its name free for the next attempt. */
+export function keptName(name: string, attempt: string, id: string): string {
+  return `${name}-failed-${attempt}-${id.slice(0, 8)}`;
+}
+
+export function isKeptName(name: string): boolean {
+  return /^\/?sluice-[0-9a-f]{32}-failed-/.test(name);
+}
+
+/** What the engine is asked for (`POST /containers/create` of the Docker Engine API 1.41). */
+export function createOptions(
+  identity: ContainerIdentity,
+  options: Options,
+  place: { readonly event: string; readonly directory: string; readonly stdin: boolean },
+): Record<string, unknown> {
+  const memory = parseSize(options.memory);
+  const { stdin } = place;
+  return {
+    name: containerName(identity),
+    Image: options.image,
+    ...(options.command !== undefined && { Cmd: options.command }),
+    ...(options.user !== undefined && { User: options.user }),
+    ...(options.workdir !== undefined && { WorkingDir: options.workdir }),
+    Env: Object.entries(environment(identity, options.env, place.event)).map(
+      ([key, value]) => `${key}=${value}`,
+    ),
+    Labels: labels(identity, options),
+    OpenStdin: stdin,
+    StdinOnce: stdin,
+    AttachStdin: stdin,
+    Tty: false,
+    HostConfig: {
+      NetworkMode: options.network,
+      Privileged: options.privileged,
+      CapDrop: options.privileged ? [] : ["ALL"],
+      CapAdd: options.capabilities,
+      SecurityOpt: options.privileged ? [] : ["no-new-privileges"],
+      ReadonlyRootfs: options.readOnly,
+      Tmpfs: { "/tmp": `rw,nosuid,nodev,mode=1777,size=${parseSize(options.tmp)}` },
+      Memory: memory,
+      MemorySwap: memory,
+      NanoCpus: Math.round(options.cpus * 1e9),
+      PidsLimit: options.pids,
+      RestartPolicy: { Name: "no" },
+      // An endless output fills no disk.
+      LogConfig: { Type: "json-file", Config: { "max-size": "10m", "max-file": "2" } },
+      Mounts: [
+        { Type: "volume", Target: FOLDER },
+        ...options.mounts.map((mount) => toMount(mount, options, place.directory)),
+      ],
+    },
+  };
+}
+
+function environment(
+  identity: ContainerIdentity,
+  configured: Readonly<Record<string, string>>,
+  event: string,
+): Record<string, string> {
+  const base64 = Buffer.from(event).toString("base64");
+  return {
+    ...configured,
+    ...(Buffer.byteLength(event) <= LARGEST_IN_ENVIRONMENT && { SLUICE_EVENT: event }),
+    // For images written for the Go engine that came before.
+    ...(base64.length <= LONGEST_VARIABLE && { PIPELINE_EVENT: base64 }),
+    SLUICE_EVENT_FILE: `${FOLDER}/event.json`,
+    SLUICE_EVENT_UID: identity.event,
+    SLUICE_RUN: identity.run,
+    SLUICE_ATTEMPT: String(identity.attempt),
+    SLUICE_FENCE: String(identity.fence),
+    TRACEPARENT: identity.traceparent,
+  };
+}
+
+function labels(identity: ContainerIdentity, { keep }: Options): Record<string, string> {
+  return {
+    ...identity.labels,
+    "sluice.pipeline": identity.pipeline,
+    "sluice.journal": identity.journal,
+    "sluice.process": identity.process,
+    "sluice.run": identity.run,
+    "sluice.attempt": String(identity.attempt),
+    "sluice.fence": String(identity.fence),
+    "sluice.keep": String(parseDuration(keep)),
+    "sluice.host": hostname(),
+    "sluice.owner": ownMark() ?? "",
+  };
+}
+
+function toMount(
+  { source, target, readOnly }: ContainerMount,
+  { unsafe, engine }: Options,
+  directory: string,
+): object {
+  if (source === undefined) return { Type: "tmpfs", Target: target, ReadOnly: readOnly ?? false };
+  const ReadOnly = readOnly ?? true;
+  if (!isPath(source)) return { Type: "volume", Source: source, Target: target, ReadOnly };
+  const path = resolve(directory, source);
+  // A link may lead where its name does not say, and a relative path wherever the folder is.
+  if (!unsafe && (isHostPath(path, engine) || isHostPath(real(path), engine))) {
+    throw new PermanentError(
+      `the mount ${JSON.stringify(source)} leads to ${real(path)}, which gives the container power over the host; if that is meant, say unsafe = true`,
+      { code: "INVALID_OPTIONS" },
+    );
+  }
+  return { Type: "bind", Source: path, Target: target, ReadOnly };
+}
+
+function real(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}

@@ -1,0 +1,45 @@
+import { hostname } from "node:os";
+import { isMarkOfAnother, ownMark } from "../../child/proc.ts";
+import { EPHEMERAL_JOURNAL } from "../../model/component.ts";
+import { removeContainer } from "./attempt.ts";
+import { isKeptName } from "./create.ts";
+import { unlessMissing, withEngine, type ContainerRow, type Docker } from "./driver.ts";
+
+/** How long a container that ended may wait for its run, which may itself be waiting or gone. */
+const UNCLAIMED = 7 * 24 * 3_600_000;
+
+/** Removes the containers of a process that nobody needs any more; answers how many. */
+export async function sweepContainers(
+  docker: Docker,
+  { journal, process, now }: { readonly journal: string; readonly process: string; readonly now: number },
+): Promise<number> {
+  const label = [`sluice.journal=${journal}`, `sluice.process=${process}`];
+  const rows = await withEngine("list its containers", () =>
+    docker.listContainers({ all: true, filters: { label } }),
+  );
+  let removed = 0;
+  for (const row of rows) {
+    const container = docker.getContainer(row.Id);
+    if (!(await isDone(docker, row, now))) continue;
+    await removeContainer(container);
+    removed += 1;
+  }
+  return removed;
+}
+
+async function isDone(docker: Docker, row: ContainerRow, now: number): Promise<boolean> {
+  if (row.Labels["sluice.journal"] === EPHEMERAL_JOURNAL && (await isOwnerless(row))) return true;
+  if (row.State !== "exited" && row.State !== "dead") return false;
+  const details = await unlessMissing(docker.getContainer(row.Id).inspect());
+  if (details === undefined) return false;
+  const isKept = row.Names.some(isKeptName);
+  const patience = isKept ? Number(row.Labels["sluice.keep"]) || 0 : UNCLAIMED;
+  return Date.parse(details.State.FinishedAt) + patience < now;
+}
+
+/** The runs of a journal in memory died with its process: nobody will ask for their containers. */
+async function isOwnerless({ Labels }: ContainerRow): Promise<boolean> {
+  const owner = Labels["sluice.owner"] ?? "";
+  if (Labels["sluice.host"] !== hostname() || owner === "" || owner === ownMark()) return false;
+  return !(await isMarkOfAnother(owner));
+}
