@@ -7,9 +7,9 @@ import type { Tone } from "../health.ts";
 import { useNow } from "../parts/basics.tsx";
 import { Mark } from "../parts/mark.tsx";
 import { faceOf } from "./faces.ts";
-import { layOut, type Box, type Direction, type Layout } from "./layout.ts";
+import { layOut, type Direction } from "./layout.ts";
 import { Node } from "./node.tsx";
-import type { Wire } from "./draw.ts";
+import type { Box, Layout, Wire } from "./shapes.ts";
 import { useViewport, type Viewport } from "./viewport.ts";
 
 export interface DagProps {

@@ -1,14 +1,4 @@
-import type { GraphEdge } from "../types.ts";
-import type { Box, Course, Point } from "./layout.ts";
-
-/** A connection as it is drawn. */
-export interface Wire {
-  readonly key: string;
-  readonly edge: GraphEdge;
-  readonly path: string;
-  /** Its head. */
-  readonly tip: string;
-}
+import type { Box, Course, Point, Wire } from "./shapes.ts";
 
 /** How far before its node a line ends, to leave room for its head. */
 const HEAD = 7;

@@ -1,5 +1,5 @@
-import { drawAcross, drawBent, inlet, outlet, type Wire } from "./draw.ts";
-import { MARGIN, type Box, type Course, type Layout, type Placed } from "./layout.ts";
+import { drawAcross, drawBent, inlet, outlet } from "./draw.ts";
+import { MARGIN, type Box, type Course, type Layout, type Placed, type Wire } from "./shapes.ts";
 
 /** Room between two lines of the folded picture: connections that go on in the next line run there. */
 const GUTTER = 64;

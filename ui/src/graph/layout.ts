@@ -1,52 +1,13 @@
 import { Graph as Dagre, layout as dagreLayout } from "@dagrejs/dagre";
 import type { Graph, GraphEdge, GraphNode } from "../types.ts";
-import { drawDown, type Wire } from "./draw.ts";
+import { drawDown } from "./draw.ts";
 import { fold } from "./fold.ts";
-
-export interface Box {
-  readonly key: string;
-  readonly node: GraphNode;
-  /** The upper left corner. */
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
-
-export interface Layout {
-  readonly boxes: readonly Box[];
-  readonly wires: readonly Wire[];
-  readonly width: number;
-  readonly height: number;
-}
+import { MARGIN, type Box, type Layout, type Placed, type Point } from "./shapes.ts";
 
 export type Direction = "LR" | "TB";
 
-export interface Point {
-  readonly x: number;
-  readonly y: number;
-}
-
-/** A connection between two nodes that were placed, with the points between which the layout left room. */
-export interface Course {
-  readonly key: string;
-  readonly edge: GraphEdge;
-  readonly source: Box;
-  readonly target: Box;
-  readonly points: readonly Point[];
-}
-
-/** What was placed, before it is drawn. */
-export interface Placed {
-  readonly boxes: readonly Box[];
-  readonly courses: readonly Course[];
-  readonly width: number;
-  readonly height: number;
-}
-
 export const CARD = { width: 228, height: 92 } as const;
 export const STORE = { width: 164, height: 50 } as const;
-export const MARGIN = 24;
 /** Above this many nodes the exact ranking takes longer than anybody would wait. */
 const EXACT_UP_TO = 120;
 

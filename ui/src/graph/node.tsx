@@ -2,7 +2,7 @@ import { Component, type VNode } from "preact";
 import { shorten, visible } from "../format.ts";
 import { MarkShape } from "../parts/mark.tsx";
 import { isSameFace, type Face } from "./faces.ts";
-import type { Box } from "./layout.ts";
+import type { Box } from "./shapes.ts";
 
 export interface NodeProps {
   readonly box: Box;

@@ -1,6 +1,6 @@
 import type { RefObject } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import type { Box, Layout } from "./layout.ts";
+import type { Box, Layout } from "./shapes.ts";
 
 /** Where the reader looks. Moving writes one attribute and draws nothing anew. */
 export interface Viewport {
