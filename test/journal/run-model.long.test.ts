@@ -2,5 +2,10 @@ import { it } from "vitest";
 import { createSqlitePlace } from "../../src/journal/sqlite/place.test-helper.ts";
 import { expectToFollowModel } from "./model-commands.ts";
 
-it("sqlite: runs do what the model of the state machine says, through crashes", () =>
-  expectToFollowModel(() => createSqlitePlace(), true, 200));
+const GROUPS = 10;
+const LIVES = 25;
+
+it.each(Array.from({ length: GROUPS }, (_, i) => i + 1))(
+  `sqlite: runs do what the model of the state machine says, through crashes (${LIVES} lives, group %i)`,
+  () => expectToFollowModel(() => createSqlitePlace(), true, LIVES),
+);
