@@ -148,6 +148,30 @@ describe.skipIf(server === undefined)(`backfill and audit ${reason ?? ""}`, () =
     await expect(orchestrator.backfill("source", { where: "public.evil()" })).rejects.toThrow(/read-only/);
   });
 
+  test("reads the tables that a glob finds, a partitioned one as one, and keys of any type in their own order", async () => {
+    await client.query(`create extension citext;
+      create schema sales;
+      create table sales.parts (id timestamptz, n int, primary key (id, n)) partition by range (n);
+      create table sales.parts_1 partition of sales.parts for values from (0) to (10);
+      create table sales.parts_2 partition of sales.parts for values from (10) to (20);
+      insert into sales.parts select '2026-01-01 00:00:00.000001+00'::timestamptz + i * interval '1 us', i
+        from generate_series(0, 19) i;
+      create table sales.words (word citext primary key, twice int generated always as (2) stored);
+      insert into sales.words values ('b'), ('A'), ('C'), ('d')`);
+    await using orchestrator = await listening(create({ tables: ["sales.*"], batchSize: 3 }));
+    const { tables } = await orchestrator.backfill("source");
+    expect(tables.map(({ table, emitted }) => [table, emitted])).toEqual([
+      ["sales.parts", 20],
+      ["sales.words", 4],
+    ]);
+    const events = await allEvents(orchestrator);
+    expect(events[0]?.id).toBe("2026-01-01T00:00:00.000001+00:00,0");
+    expect(events.slice(20).map(({ data }) => data)).toEqual(
+      ["A", "b", "C", "d"].map((word) => ({ word, twice: 2 })),
+    );
+    expect(await orchestrator.audit("source")).toMatchObject({ missing: 0 });
+  });
+
   test("says why it cannot read: no key, no such operation, one under way already", async () => {
     await client.query("create table items (id int primary key); create table bare (id int)");
     await client.query("insert into items select generate_series(1, 100)");

@@ -7,6 +7,7 @@ import {
   quoteTable,
   type TableName,
 } from "../../../postgres/names.ts";
+import { expandListed } from "../listed.ts";
 import type { Shape } from "../shapes.ts";
 
 /** A table that is surveyed, in the order of its primary key. */
@@ -34,7 +35,7 @@ export async function findTables(
   listed: readonly string[],
   asked: string | undefined,
 ): Promise<readonly SurveyedTable[]> {
-  const names = (await expand(client, listed)).filter(
+  const names = (await existing(client, listed)).filter(
     (table) => asked === undefined || formatTable(table) === formatTable(parseTable(asked)),
   );
   if (names.length === 0) {
@@ -49,30 +50,17 @@ export async function findTables(
   return tables;
 }
 
-/** Tables by name and by glob: `*` stands for any part of a name. Partitions are read through their parents. */
-async function expand(client: PgClient, listed: readonly string[]): Promise<readonly TableName[]> {
-  const patterns = listed.map(parseTable);
+/** Those of the list that are there; partitions are read through their parents. */
+async function existing(client: PgClient, listed: readonly string[]): Promise<readonly TableName[]> {
+  const { tables } = await expandListed(client, listed.map(parseTable));
   const { rows } = await client.query(
-    `select n.nspname, c.relname, p.position
-     from unnest($1::text[], $2::text[], $3::boolean[]) with ordinality as p (schema, name, is_name, position)
-     join pg_namespace n on n.nspname like p.schema
-     join pg_class c on c.relnamespace = n.oid and c.relname like p.name
-     where c.relkind in ('r', 'p') and c.relpersistence <> 't'
-       and n.nspname not in ('pg_catalog', 'information_schema', 'sluice')
-       and (p.is_name or not c.relispartition)
-     order by p.position, n.nspname, c.relname`,
-    [
-      patterns.map(({ schema }) => likePattern(schema)),
-      patterns.map(({ table }) => likePattern(table)),
-      patterns.map(({ schema, table }) => !`${schema}${table}`.includes("*")),
-    ],
+    `select distinct l.position::int from unnest($1::text[], $2::text[]) with ordinality as l (schema, name, position)
+     join pg_namespace n on n.nspname = l.schema
+     join pg_class c on c.relnamespace = n.oid and c.relname = l.name
+     where c.relkind in ('r', 'p') order by 1`,
+    [tables.map(({ schema }) => schema), tables.map(({ table }) => table)],
   );
-  const found = rows.map((row) => ({ schema: row["nspname"] as string, table: row["relname"] as string }));
-  return [...new Map(found.map((table) => [formatTable(table), table])).values()];
-}
-
-function likePattern(glob: string): string {
-  return glob.replace(/[\\%_]/g, "\\$&").replaceAll("*", "%");
+  return rows.map((row) => tables[(row["position"] as number) - 1] as TableName);
 }
 
 async function describe(client: PgClient, name: TableName): Promise<SurveyedTable> {
