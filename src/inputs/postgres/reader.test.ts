@@ -16,6 +16,7 @@ import { systemClock } from "../../engine/system.ts";
 import { inputConformance } from "../../testing/inputs/conformance.ts";
 import { postgresInput } from "./index.ts";
 import { createInputContext } from "../../testing/context.ts";
+import { subscriptionOf } from "./subscription.ts";
 import { uninstallSubscription } from "./uninstall.ts";
 
 const { server, reason } = await postgresForTests();
@@ -303,6 +304,51 @@ describe.skipIf(server === undefined)(`how the outbox is read ${reason ?? ""}`, 
     await other.stop();
     await uninstallSubscription({ connectionString: url }, "other");
     expect((await client.query("select 1 from pg_namespace where nspname = 'sluice'")).rows).toEqual([]);
+  });
+
+  test("an older installation is taken over as it is: what waits there is read, its functions are made anew", async () => {
+    const running = await capture();
+    await running.stop();
+    const { rows } = await client.query(
+      "select proname from pg_proc where pronamespace = 'sluice'::regnamespace and proname like '%insert'",
+    );
+    const name = `sluice.${rows[0].proname}`;
+    const { outbox } = subscriptionOf("test/capture");
+    await client.query(`create or replace function ${name}() returns trigger language plpgsql security definer as $$
+      begin
+        insert into ${outbox} (relation, bytes, operation, location, new)
+        select tg_relid, 1, 'i', tg_argv[0], row_to_json(t.*) from sluice_new t;
+        return null;
+      end $$`);
+    await client.query(`comment on function ${name}() is 'of another version'`);
+    await client.query("insert into t values (1, 1)");
+    const later = await capture();
+    await later.context.waitFor(1);
+    await client.query("begin; set local sluice.cause = '0190163d-8694-739b-aea5-966c26f8ad91/enrich'");
+    await client.query("insert into t values (2, 2); commit");
+    await later.context.waitFor(2);
+    expect(later.context.emitted.map(({ id }) => id)).toEqual(["1", "2"]);
+    expect(later.context.emitted[1]?.cause).toMatchObject({
+      runs: ["0190163d-8694-739b-aea5-966c26f8ad91/enrich"],
+    });
+  });
+
+  test("several subscriptions of a busy table do not bring a notification per transaction back", async () => {
+    const [one, two] = [await capture(), await capture({ subscription: "second" })];
+    const listening = await connection();
+    let notifications = 0;
+    listening.on("notification", () => (notifications += 1));
+    for (const name of ["test/capture", "second"])
+      await listening.query(`listen ${subscriptionOf(name).channel}`);
+    const writers = await Promise.all(Array.from({ length: 4 }, connection));
+    await Promise.all(
+      writers.map(async (writer, number) => {
+        for (let i = 0; i < 250; i += 1)
+          await writer.query(`insert into t values (${number * 1_000 + i}, 0)`);
+      }),
+    );
+    await Promise.all([one.context.waitFor(1_000), two.context.waitFor(1_000)]);
+    expect(notifications).toBeLessThan(200);
   });
 
   test("what waits in the outbox is reported, with its size and the time of the oldest", async () => {

@@ -23,6 +23,11 @@ export interface ReaderOptions {
 const BATCH_BYTES = 4 * 1_024 * 1_024;
 /** Shortest and longest pause between looks while a writer that will not wake us is under way. */
 const POLL = { shortest: 1, longest: 25 };
+/**
+ * So long after the last change, in milliseconds, it goes on looking before it sleeps: writers that follow each other
+ * closely should not each have to wake it, for a NOTIFY makes their commits wait for one another.
+ */
+const LINGER = 20;
 /** Whatever the role's or the database's default is. */
 const BEGIN = "begin isolation level read committed read write";
 /** How long to wait before emitting again what a busy journal has refused. */
@@ -48,6 +53,7 @@ export async function readOutbox(options: ReaderOptions): Promise<void> {
   const batch = createBatchReader(client, subscription, horizon, batchSize);
   let holdsLock = false;
   let reads = 0;
+  let lastChange = Number.NEGATIVE_INFINITY;
   let pause = POLL.shortest;
   let maintainAt = clock.monotonic() + (await options.maintain());
 
@@ -69,7 +75,9 @@ export async function readOutbox(options: ReaderOptions): Promise<void> {
       }
       // Rows at the second look, too: writers are busy, and should not be made to notify us.
       reads += 1;
-      if (reads > 1 && holdsLock) {
+      const isClose = clock.monotonic() - lastChange < LINGER;
+      lastChange = clock.monotonic();
+      if (holdsLock && (reads > 1 || isClose)) {
         await unlock(client, subscription.sleepLock);
         holdsLock = false;
       }
@@ -81,7 +89,8 @@ export async function readOutbox(options: ReaderOptions): Promise<void> {
     if (holdsLock) {
       await waker.wait(maintainAt - clock.monotonic());
     } else {
-      holdsLock = await tryLock(client, subscription.sleepLock);
+      const lingers = clock.monotonic() - lastChange < LINGER;
+      holdsLock = !lingers && (await tryLock(client, subscription.sleepLock));
       if (holdsLock) continue;
       await sleep(clock, pause, signal);
       pause = Math.min(pause * 2, POLL.longest);
