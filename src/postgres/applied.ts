@@ -87,10 +87,19 @@ export interface Marks {
   readonly timeout: string | null;
 }
 
-/** @param isLocal whether they end with the transaction, rather than with the session */
+/**
+ * A setting is seen by triggers, but not in the WAL: for those who read that, a logical message stands in the
+ * transaction before its changes, where the server keeps such messages at all.
+ *
+ * @param isLocal whether they end with the transaction, rather than with the session
+ */
 const MARKS = (first: number, isLocal = true): string =>
   `set_config('sluice.cause', $${first}, ${isLocal}), set_config('statement_timeout',
-     coalesce($${first + 1}, current_setting('statement_timeout')), ${isLocal})`;
+     coalesce($${first + 1}, current_setting('statement_timeout')), ${isLocal})${isLocal ? MESSAGE(first) : ""}`;
+
+const MESSAGE = (cause: number): string =>
+  `, case when current_setting('wal_level') = 'logical'
+       then pg_logical_emit_message(true, 'sluice.cause', $${cause}::text) end`;
 
 /** Sets what {@link recordApplied} sets, without a record: for the transaction, or for the session. */
 export async function mark(

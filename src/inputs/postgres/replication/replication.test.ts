@@ -1,4 +1,4 @@
-import type pg from "pg";
+import pg from "pg";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
   eventually,
@@ -9,7 +9,10 @@ import {
   type StartOptions,
 } from "../../../../test/support/postgres-input.ts";
 import { postgresForTests } from "../../../../test/support/postgres.ts";
+import { systemClock } from "../../../engine/system.ts";
+import type { StateEntry } from "../../../model/component.ts";
 import type { Event } from "../../../model/event.ts";
+import { withTransaction } from "../../../postgres/index.ts";
 import { uninstallSlot } from "./index.ts";
 import { checkOptions } from "../../../model/kind.ts";
 import { postgresInput } from "../index.ts";
@@ -246,6 +249,82 @@ describe.skipIf(server === undefined)(`a replication slot ${reason ?? ""}`, () =
       const reads = input.context.emitted.filter(({ operation }) => operation === "read");
       expect(reads.length).toBeGreaterThanOrEqual(2_500);
       expect(reads.length).toBeLessThan(last);
+    },
+  );
+
+  test("what a transaction of a run changes has that run as its cause", async () => {
+    await client.query("create table t (id int primary key)");
+    const input = await start({ tables: ["t"] });
+    const pool = new pg.Pool({ connectionString: url, max: 1 });
+    const run = { id: "018f0000-0000-7000-8000-000000000000/enrich", process: "enrich" };
+    const { signal } = new AbortController();
+    const context = { run, fence: 1, signal, deadline: undefined, clock: systemClock };
+    await withTransaction(pool, context, (tx) => tx.query("insert into t values (1)"));
+    await client.query("insert into t values (2)");
+    await input.context.waitFor(2);
+    await pool.end();
+    expect(input.context.emitted.map(({ cause }) => cause?.runs)).toEqual([[run.id], undefined]);
+  });
+
+  test(
+    "a server that is restarted and crashes under load loses nothing, and nothing comes twice",
+    { timeout: 60_000 },
+    async () => {
+      await client.query("create table t (id int primary key)");
+      const seen = new Map<string, string>();
+      const state = new Map<string, StateEntry>();
+      const emitted: string[] = [];
+      const codes = new Set<unknown>();
+      let isOver = false;
+      let current: RunningInput | undefined;
+      const supervised = (async () => {
+        while (!isOver) {
+          current = startInput(url, {
+            mode: "replication",
+            tables: ["t"],
+            pollInterval: "200ms",
+            context: { seen, state },
+          });
+          await current.ended.catch((error: { code?: string; message: string }) =>
+            codes.add(error.code ?? error.message),
+          );
+          emitted.push(...current.context.emitted.map(({ id }) => id));
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+      })();
+      await current?.context.isReady.wait();
+      const writers = Array.from({ length: 3 }, async (_, writer) => {
+        for (let i = 0; !isOver; i += 1) {
+          const own = await openClient(url).catch(() => undefined);
+          try {
+            for (; own !== undefined && !isOver; i += 1)
+              await own.query("insert into t values ($1)", [writer * 1_000_000 + i]);
+          } catch {
+            // The server went away; the table tells what was committed.
+          }
+          await own?.end().catch(() => undefined);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      });
+      for (const mode of ["fast", "immediate", "fast", "immediate"] as const) {
+        await new Promise((resolve) => setTimeout(resolve, 700));
+        await server?.restart(mode);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      isOver = true;
+      await Promise.all(writers);
+      client = await openClient(url);
+      const { rows } = await client.query("select id::text from t");
+      await eventually(
+        () => emitted.length + (current?.context.emitted.length ?? 0),
+        (count) => count >= rows.length,
+        20_000,
+      );
+      current?.context.stop();
+      await supervised;
+      expect(emitted.toSorted()).toEqual(rows.map(({ id }) => id as string).toSorted());
+      expect(rows.length).toBeGreaterThan(100);
+      expect([...codes]).toEqual(["SOURCE_UNAVAILABLE"]);
     },
   );
 
