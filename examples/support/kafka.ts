@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { access, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { randomBytes, randomUUID } from "node:crypto";
 import { connect } from "node:net";
 import { homedir, tmpdir } from "node:os";
@@ -39,6 +39,11 @@ export interface KafkaBroker extends AsyncDisposable {
 /** Starts a broker. @throws Error if Java is missing, or the programs cannot be had. */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroker> {
   await fetchKafka();
+  // Somebody else may take a port between the moment when it is found free and the broker's start.
+  return startOnFreePorts(options).catch(() => startOnFreePorts(options));
+}
+
+async function startOnFreePorts(options: KafkaOptions): Promise<KafkaBroker> {
   const directory = await mkdtemp(join(tmpdir(), "sluice-kafka-"));
   const [plain = 0, controller = 0, sasl = 0, tls = 0] = await freePorts(4);
   const properties = join(directory, "server.properties");
@@ -50,8 +55,6 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroke
     `SCRAM-SHA-256=[name=${name},password=${password}]`,
   ]);
   const id = randomBytes(16).toString("base64url");
-  await format(["format", "--standalone", "-t", id, "-c", properties, ...users], directory);
-
   let guard: ChildProcess | undefined;
   const start = async (): Promise<void> => {
     guard ??= startGuard([properties], directory);
@@ -67,6 +70,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBroke
     await rm(directory, { recursive: true, force: true });
   };
   try {
+    await format(["format", "--standalone", "-t", id, "-c", properties, ...users], directory);
     await start();
   } catch (error) {
     await stop();
@@ -217,8 +221,8 @@ async function untilItListens(port: number, guard: ChildProcess, directory: stri
   const deadline = Date.now() + PATIENCE;
   while (!(await listens(port))) {
     if (guard.exitCode !== null || Date.now() > deadline) {
-      const files = await readdir(directory);
-      throw new Error(`Kafka did not start on port ${port}; its folder has ${files.join(", ")}`);
+      const log = await readFile(join(directory, "server.log"), "utf8").catch(() => "");
+      throw new Error(`Kafka did not start on port ${port}: ${log.slice(-2_000)}`);
     }
     await sleep(50);
   }

@@ -10,7 +10,7 @@ import { compilePointer, type Pointer } from "../../net/pointer.ts";
 import type { ResolvedOptions } from "./options.ts";
 
 /** Set on an event whose value could not be read: it says why. The data is then the value in base64. */
-export const UNDECODABLE_HEADER = "sluice-undecodable";
+const UNDECODABLE_HEADER = "sluice-undecodable";
 
 /** A message with its place. */
 export interface Message {

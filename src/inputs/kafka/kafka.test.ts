@@ -1,3 +1,8 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { openTopic, startKafkaInput } from "../../../test/support/kafka-input.ts";
 import { kafkaForTests } from "../../../test/support/kafka.ts";
@@ -8,8 +13,16 @@ import { createSignal } from "../../testing/signal.ts";
 import { inputConformance, type InputSubject } from "../../testing/inputs/conformance.ts";
 import { kafkaInput } from "./index.ts";
 
-const { kafka, reason } = await kafkaForTests();
-afterAll(() => kafka?.stop());
+const certificates = await mkdtemp(join(tmpdir(), "sluice-certificates-"));
+const tls = selfSigned(certificates);
+const { kafka, reason } = await kafkaForTests({
+  users: { ada: "wonderland" },
+  ...(tls !== undefined && { tls }),
+});
+afterAll(async () => {
+  await kafka?.stop();
+  await rm(certificates, { recursive: true, force: true });
+});
 const broker = kafka?.broker ?? "";
 
 describe.skipIf(kafka === undefined)(`a kafka input ${reason ?? ""}`, () => {
@@ -218,6 +231,33 @@ describe.skipIf(kafka === undefined)(`a kafka input ${reason ?? ""}`, () => {
     await input.context.waitFor(2);
   });
 
+  test("logs in by SCRAM, and says so when it may not, without the password", async () => {
+    await using topic = await openTopic(broker);
+    const sasl = { mechanism: "scram-sha-256", username: "ada", password: "wonderland" } as const;
+    await using input = await startKafkaInput(kafka?.saslBroker ?? "", topic.name, { sasl });
+    await topic.send({ value: "1" });
+    await input.context.waitFor(1);
+
+    const refused = startKafkaInput(kafka?.saslBroker ?? "", topic.name, {
+      sasl: { ...sasl, password: "looking-glass" },
+    });
+    await expect(refused).rejects.toMatchObject({
+      code: "SOURCE_UNAVAILABLE",
+      message: expect.not.stringContaining("looking-glass"),
+    });
+    await expect(refused).rejects.toThrow(/authentication/i);
+  });
+
+  test.skipIf(tls === undefined)("encrypts, and trusts only who is named", async () => {
+    await using topic = await openTopic(broker);
+    const ca = join(certificates, "certificate.pem");
+    await using input = await startKafkaInput(kafka?.tlsBroker ?? "", topic.name, { tls: { ca } });
+    await topic.send({ value: "1" });
+    await input.context.waitFor(1);
+    const distrusting = startKafkaInput(kafka?.tlsBroker ?? "", topic.name, { tls: true });
+    await expect(distrusting).rejects.toThrow(/self-signed certificate/);
+  });
+
   test("a source that is not there fails it, and says where it was sought", async () => {
     await expect(startKafkaInput("127.0.0.1:9", "t")).rejects.toMatchObject({
       code: "SOURCE_UNAVAILABLE",
@@ -259,3 +299,16 @@ describe.skipIf(kafka === undefined)(`the suite for inputs, on kafka ${reason ??
     await expect(run()).resolves.toBeUndefined();
   });
 });
+
+/** A certificate for 127.0.0.1 and its key in a folder; `undefined` without openssl. */
+function selfSigned(folder: string): { readonly certificate: string; readonly key: string } | undefined {
+  const [certificate, key] = [join(folder, "certificate.pem"), join(folder, "key.pem")];
+  const made = spawnSync(
+    "openssl",
+    `req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1`
+      .split(" ")
+      .concat("-keyout", key, "-out", certificate),
+  );
+  if (made.status !== 0) return undefined;
+  return { certificate: readFileSync(certificate, "utf8"), key: readFileSync(key, "utf8") };
+}
