@@ -41,7 +41,11 @@ export function createShapes(client: PgClient, clock: Clock): Shapes {
   };
 }
 
-async function readShapes(client: PgClient, relations: readonly string[]): Promise<Map<string, Shape>> {
+/** The shapes of those of these relations (by oid) that are there. */
+export async function readShapes(
+  client: PgClient,
+  relations: readonly string[],
+): Promise<Map<string, Shape>> {
   const { rows } = await client.query(
     `with recursive columns as (
        select a.attrelid, a.attname, t.oid as type, t.typbasetype, t.typelem

@@ -8,7 +8,7 @@ import {
   type TableName,
 } from "../../../postgres/names.ts";
 import { expandListed } from "../listed.ts";
-import type { Shape } from "../shapes.ts";
+import { readShapes, type Shape } from "../shapes.ts";
 
 /** A table that is surveyed, in the order of its primary key. */
 export interface SurveyedTable extends TableName {
@@ -65,37 +65,20 @@ async function existing(client: PgClient, listed: readonly string[]): Promise<re
 
 async function describe(client: PgClient, name: TableName): Promise<SurveyedTable> {
   const { rows } = await client.query(
-    `with recursive columns as (
-       select a.attname, t.oid as type, t.typbasetype, t.typelem
-       from pg_attribute a join pg_type t on t.oid = a.atttypid
-       where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped
-       union all
-       select c.attname, t.oid, t.typbasetype, t.typelem
-       from columns c join pg_type t on t.oid = c.typbasetype
-     )
-     select
-       array(select a.attname::text from pg_index i
-         cross join unnest(i.indkey::int2[]) with ordinality as k (number, place)
-         join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
-         where i.indrelid = $1::regclass and i.indisprimary and k.place <= i.indnkeyatts order by k.place) as key,
+    `select $1::regclass::oid::text as oid,
        array(select format_type(a.atttypid, a.atttypmod) from pg_index i
          cross join unnest(i.indkey::int2[]) with ordinality as k (number, place)
          join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
          where i.indrelid = $1::regclass and i.indisprimary and k.place <= i.indnkeyatts order by k.place) as types,
-       array(select distinct attname::text from columns where type in (20, 1700) or typelem in (20, 1700)) as exact,
        (select sum(c.reltuples) from pg_class c
          where c.oid = $1::regclass or c.oid in (select relid from pg_partition_tree($1::regclass) where isleaf)
        )::float8 as estimate`,
     [quoteTable(name)],
   );
-  const { key, types, exact, estimate } = rows[0] as {
-    key: string[];
-    types: string[];
-    exact: string[];
-    estimate: number | null;
-  };
+  const { oid, types, estimate } = rows[0] as { oid: string; types: string[]; estimate: number | null };
+  const shape = (await readShapes(client, [oid])).get(oid) as Shape;
   const location = formatTable(name);
-  if (key.length === 0) {
+  if (shape.key.length === 0) {
     throw new SluiceError(
       "INVALID_OPTIONS",
       `${location} has no primary key, and so no order in which it could be read piece by piece; add one`,
@@ -104,8 +87,8 @@ async function describe(client: PgClient, name: TableName): Promise<SurveyedTabl
   return {
     ...name,
     location,
-    shape: { key, exact, name: location },
-    key: key.map((column, index) => ({ name: column, type: types[index] as string })),
+    shape,
+    key: shape.key.map((column, index) => ({ name: column, type: types[index] as string })),
     estimate: estimate === null || estimate < 0 ? null : Math.round(estimate),
   };
 }
