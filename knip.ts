@@ -37,7 +37,6 @@ const config: KnipConfig = {
     // Put into the page by a test, as a file.
     "axe-core",
     // Not used yet: whoever begins to takes its name out.
-    "@types/dockerode",
     "csv-parse",
     "pg-logical-replication",
   ],

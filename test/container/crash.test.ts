@@ -16,7 +16,7 @@ const HOST = `
   const orchestrator = new Orchestrator({ journal: JOURNAL });
   orchestrator.addInput({ name: "in", handle: ({ signal }) => new Promise((end) => signal.addEventListener("abort", end)) });
   const command = ["/bin/sh", "-c", "touch /ledger/$SLUICE_EVENT_UID.$(cat /proc/sys/kernel/random/uuid); while ! [ -e /ledger/go ]; do sleep 0.2; done"];
-  const mounts = [{ source: "ledger", target: "/ledger", readOnly: false }];
+  const mounts = [{ source: "ledger", target: "/ledger", writable: true }];
   orchestrator.addProcess(
     containerProcess({ name: "work", engine: ENGINE, image: "busybox:local", command, mounts, cpus: 0.2 }),
     { concurrency: ${RUNS} },

@@ -125,12 +125,12 @@ function labels(identity: ContainerIdentity, { keep }: Options): Record<string, 
 }
 
 function toMount(
-  { source, target, readOnly }: ContainerMount,
+  { source, target, writable = source === undefined }: ContainerMount,
   { unsafe, engine }: Options,
   directory: string,
 ): object {
-  if (source === undefined) return { Type: "tmpfs", Target: target, ReadOnly: readOnly ?? false };
-  const ReadOnly = readOnly ?? true;
+  if (source === undefined) return { Type: "tmpfs", Target: target, ReadOnly: !writable };
+  const ReadOnly = !writable;
   if (!isPath(source)) return { Type: "volume", Source: source, Target: target, ReadOnly };
   const path = resolve(directory, source);
   // A link may lead where its name does not say, and a relative path wherever the folder is.

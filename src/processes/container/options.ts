@@ -10,8 +10,8 @@ export interface ContainerMount {
   readonly source?: string | undefined;
   /** Absolute path in the container. */
   readonly target: string;
-  /** Whether the container may not write there. Defaults to `true` with a source, else to `false`. */
-  readonly readOnly?: boolean | undefined;
+  /** Whether the container may write there. Defaults to `false` with a source, else to `true`. */
+  readonly writable?: boolean | undefined;
 }
 
 /** Options of the `container` process. */
@@ -106,10 +106,10 @@ const mount = z.strictObject({
   target: absolute
     .refine((path) => path !== "/" && !/^\/sluice(\/|$)/.test(path), "must be neither / nor in /sluice")
     .describe("Absolute path in the container."),
-  readOnly: z
+  writable: z
     .boolean()
     .optional()
-    .describe("Whether it may not write there. Defaults to true with a source, else to false."),
+    .describe("Whether it may write there. Defaults to false with a source, else to true."),
 });
 
 export const containerOptions: z.ZodType<Options, ContainerProcessOptions> = z
