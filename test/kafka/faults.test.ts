@@ -22,7 +22,7 @@ const broker = kafka?.broker ?? "";
 describe.skipIf(kafka === undefined)(`a topic that is read through faults ${reason ?? ""}`, () => {
   test(
     "dealt out anew again and again under load: no gap, order kept, no offset ahead",
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async () => {
       await using topic = await openTopic(broker, { partitions: PARTITIONS });
       const producing = produce(topic);
@@ -52,7 +52,7 @@ describe.skipIf(kafka === undefined)(`a topic that is read through faults ${reas
       const sent = await producing.end();
       const all = (): ReadonlySet<unknown> =>
         new Set(members.flatMap(({ context }) => context.emitted.map((e) => e.data)));
-      await eventually(all, (seen) => seen.size >= sent, 20_000);
+      await eventually(all, (seen) => seen.size >= sent, 40_000);
       await Promise.all([second.stop(), third.stop()]);
       const ahead = await watch.end();
 
@@ -65,7 +65,7 @@ describe.skipIf(kafka === undefined)(`a topic that is read through faults ${reas
 
   test(
     "whose broker is stopped, and crashes, under load: each message once, the input is started anew",
-    { timeout: 90_000 },
+    { timeout: 150_000 },
     async () => {
       await using topic = await openTopic(broker, { partitions: PARTITIONS });
       await using orchestrator = new Orchestrator({ journal: "memory:" });
@@ -88,7 +88,7 @@ describe.skipIf(kafka === undefined)(`a topic that is read through faults ${reas
         await eventually(
           () => seen.length,
           (count) => count > before + 100,
-          20_000,
+          40_000,
         );
         await kafka?.restart(signal);
       }
@@ -96,13 +96,13 @@ describe.skipIf(kafka === undefined)(`a topic that is read through faults ${reas
       await eventually(
         () => seen.length,
         (count) => count > before + 100,
-        30_000,
+        40_000,
       );
       const sent = await producing.end();
       await eventually(
         () => new Set(seen).size,
         (count) => count >= sent,
-        30_000,
+        40_000,
       );
       // A producer that gets no answer sends again, here without a number of its own: that is its double, not ours.
       const written = await countOf(topic);
@@ -113,7 +113,7 @@ describe.skipIf(kafka === undefined)(`a topic that is read through faults ${reas
 
   test(
     "whose reader is killed again and again: no gap, no offset ahead of the journal",
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async () => {
       await using topic = await openTopic(broker, { partitions: PARTITIONS });
       const folder = await mkdtemp(join(tmpdir(), "sluice-kafka-"));
@@ -127,7 +127,7 @@ describe.skipIf(kafka === undefined)(`a topic that is read through faults ${reas
           await eventually(
             () => lines(ledger).length,
             (count) => count > before + 50,
-            20_000,
+            40_000,
           );
           await endHost(host, "SIGKILL");
           const committed = await topic.committed("killed");
@@ -143,7 +143,7 @@ describe.skipIf(kafka === undefined)(`a topic that is read through faults ${reas
         await eventually(
           () => new Set(lines(ledger).map((line) => line.split(" ")[0])).size,
           (count) => count >= sent,
-          20_000,
+          40_000,
         );
         await endHost(host, "SIGTERM");
         const uids = new Map<string, string>();
