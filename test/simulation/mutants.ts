@@ -13,6 +13,7 @@ export const CATCHERS = {
   simulation: "test/simulation/simulation.test.ts",
   races: "test/simulation/races.test.ts",
   model: "test/journal/run-model.test.ts",
+  conformance: "src/journal/sqlite/conformance.test.ts",
 } as const;
 
 /** If one of these can live, the tests that should kill it prove nothing. */
@@ -324,14 +325,14 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/journal/sqlite/client/encode.ts",
     text: "run !== undefined && HeldClaim.isHeld(claim) ? run.line : null",
     instead: "run === undefined ? null : run.line",
-    caughtBy: "model",
+    caughtBy: "conformance",
   },
   {
     name: "the count of runs handed back is wrong (SQLite journal)",
     file: "src/journal/sqlite/writer/settle.ts",
     text: "      tx.counters.move(process, before, QUEUED);\n",
     instead: "",
-    caughtBy: "model",
+    caughtBy: "conformance",
   },
   {
     name: "a key does not go on once the attempt of a cancelled run has ended (SQLite journal)",

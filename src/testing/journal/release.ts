@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Claim } from "../../journal/work.ts";
 import type { JournalSubject } from "./subject.ts";
-import { JournalTests, RELEASED } from "./tester.ts";
+import { FAILURE, JournalTests, RELEASED } from "./tester.ts";
 
 /** What was handed back costs nothing. */
 export function testRelease(subject: JournalSubject): void {
@@ -24,6 +24,16 @@ export function testRelease(subject: JournalSubject): void {
       const claims = (await t.take("work", 2)) as [Claim, Claim];
       await t.commit({ settle: claims.map((claim) => t.outcome(claim, RELEASED)) });
       expect((await t.takeNow()).map((claim) => claim.event.uid)).toEqual(uids);
+    });
+
+    it("counts a run that was tried before as queued again", async () => {
+      const t = await tests.open();
+      await t.emit();
+      await t.settle(await t.takeOne(), { type: "retry", dueAt: t.clock.now(), delay: 0, error: FAILURE });
+      await t.clock.advance(1);
+      await t.barrier();
+      await t.settle(await t.takeOne(), RELEASED);
+      expect((await t.journal.history.counters()).runs["work"]).toEqual({ queued: 1 });
     });
 
     it("wakes who waits", async () => {
