@@ -223,6 +223,8 @@ async function pump({
       if (batch.changes.length > 0) {
         const events = await toEvents(batch.changes, shapes, writer, options);
         if (!(await emit(context, events, position > confirmed ? stateAt(position) : {}))) return;
+        // While the journal was busy, nothing was read: that was no silence of the server.
+        heardAt = clock.monotonic();
         if (position > confirmed) {
           confirmed = position;
           keptAt = clock.monotonic();

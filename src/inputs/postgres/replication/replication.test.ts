@@ -13,7 +13,7 @@ import { systemClock } from "../../../engine/system.ts";
 import type { StateEntry } from "../../../model/component.ts";
 import type { Event } from "../../../model/event.ts";
 import { withTransaction } from "../../../postgres/index.ts";
-import { uninstallSlot } from "./index.ts";
+import { checkSlot, uninstallSlot } from "./index.ts";
 import { checkOptions } from "../../../model/kind.ts";
 import { postgresInput } from "../index.ts";
 
@@ -327,6 +327,18 @@ describe.skipIf(server === undefined)(`a replication slot ${reason ?? ""}`, () =
       expect([...codes]).toEqual(["SOURCE_UNAVAILABLE"]);
     },
   );
+
+  test("the check names the right that a role lacks", async () => {
+    const role = `reader_${process.pid}`;
+    await client.query(`create role ${role} login password 'secret'`);
+    const theirs = new URL(url);
+    theirs.username = role;
+    theirs.password = "secret";
+    const check = (connectionString: string): Promise<void> =>
+      checkSlot(checkOptions(postgresInput, { connectionString, tables: ["t"], mode: "replication" }, "in"));
+    await expect(check(theirs.href)).rejects.toThrow(`role ${role} may not replicate: ALTER ROLE`);
+    await expect(check(url)).resolves.toBeUndefined();
+  });
 
   test("a table without a replica identity is left alone, so that its writers never fail", async () => {
     await client.query("create table t (v int); insert into t values (1)");
