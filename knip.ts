@@ -36,9 +36,6 @@ const config: KnipConfig = {
     "publint",
     // Put into the page by a test, as a file.
     "axe-core",
-    // Not used yet: whoever begins to takes its name out.
-    "csv-parse",
-    "pg-logical-replication",
   ],
 };
 
