@@ -22,6 +22,26 @@ function trim(text: string): string {
   return text.replace(/\.0$/, "");
 }
 
+/** `120 B`, `3.4 kB`, `12 MB`. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} B`;
+  if (bytes < 1_000_000) return `${trim((bytes / 1_000).toFixed(bytes < 10_000 ? 1 : 0))} kB`;
+  return `${trim((bytes / 1_000_000).toFixed(bytes < 10_000_000 ? 1 : 0))} MB`;
+}
+
+interface Waiting {
+  readonly events: number | null;
+  readonly bytes: number | null;
+  readonly oldest: string | null;
+}
+
+/** What waits at a source, by the best that is known of it. */
+export function formatLag({ events, bytes, oldest }: Waiting, now: number): string {
+  if (events !== null) return formatCount(events);
+  if (bytes !== null) return formatBytes(bytes);
+  return oldest === null ? "?" : formatDuration(Math.max(0, now - Date.parse(oldest)));
+}
+
 /** `0.4 ms`, `12 ms`, `1.3 s`, `2 m 5 s`. */
 export function formatDuration(milliseconds: number): string {
   if (milliseconds < 1) return milliseconds <= 0 ? "< 1 ms" : `${milliseconds.toFixed(1)} ms`;
@@ -53,7 +73,7 @@ function coarse(size: number): string {
 }
 
 /** `14:03:22.120` of the reader's own zone; with the day if it is another one. */
-export function formatClock(time: string | number, now = Date.now()): string {
+export function formatClock(time: string | number, now: number = Date.now()): string {
   const date = new Date(time);
   if (Number.isNaN(date.getTime())) return String(time);
   const clock = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, "0")}`;

@@ -33,6 +33,7 @@ export function inputHealth(row: InputRow): Health {
 /** Dead runs are a warning while they lie there, and alarming while they become more. */
 export function processHealth(row: ProcessRow, isDying: boolean): Health {
   if (row.state === "backing off") return { tone: "bad", word: "cannot be opened" };
+  if (row.state === "draining") return { tone: "busy", word: "draining" };
   if (row.state !== "running") return { tone: "idle", word: row.state };
   if (isDying) return { tone: "bad", word: "failing" };
   if ((row.runs.dead ?? 0) > 0) return { tone: "warn", word: "has dead runs" };

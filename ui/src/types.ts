@@ -47,6 +47,15 @@ export interface InputRow {
   readonly lastEventAt: string | null;
   readonly lastError: ErrorRecord | null;
   readonly silent: boolean;
+  readonly lag: Lag | null;
+}
+
+/** What waited at the source when the input last told; what it cannot tell is `null`. */
+export interface Lag {
+  readonly at: string;
+  readonly events: number | null;
+  readonly bytes: number | null;
+  readonly oldest: string | null;
 }
 
 export interface ProcessRow {

@@ -1,4 +1,4 @@
-import { formatAgo, formatCount, formatRate } from "../format.ts";
+import { formatAgo, formatCount, formatLag, formatRate } from "../format.ts";
 import { inputHealth, processHealth, type Tone } from "../health.ts";
 import { countOf, type Live } from "../live.ts";
 import { isDying, rateOf, type Series } from "../measures.ts";
@@ -48,6 +48,15 @@ function inputFace(name: string, live: Live, now: number, withSpark: boolean): F
         value: row.lastEventAt === null ? "never" : formatAgo(row.lastEventAt, now),
         look: row.lastEventAt === null ? "zero" : "",
       },
+      ...(row.lag === null
+        ? []
+        : [
+            {
+              label: "lag",
+              value: formatLag(row.lag, now),
+              look: row.lag.events === 0 ? ("zero" as const) : ("" as const),
+            },
+          ]),
     ],
     spark: withSpark ? sparkOf(series) : "",
     action: row.state === "paused" ? "resume" : "pause",

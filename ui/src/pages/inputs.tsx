@@ -1,12 +1,12 @@
 import type { VNode } from "preact";
-import { formatRate, visible } from "../format.ts";
+import { formatDuration, formatLag, formatRate, visible } from "../format.ts";
 import { nodeKey } from "../graph/layout.ts";
 import { inputHealth } from "../health.ts";
 import type { Live } from "../live.ts";
 import { rateOf } from "../measures.ts";
-import { Empty, State, Time } from "../parts/basics.tsx";
+import { Empty, State, Time, useNow } from "../parts/basics.tsx";
 import { href } from "../router.ts";
-import type { InputRow } from "../types.ts";
+import type { InputRow, Lag } from "../types.ts";
 import { steer } from "../steer.ts";
 
 /** What listens, how it fares, and how long ago it heard something. */
@@ -34,6 +34,7 @@ export function InputsPage({ live }: { live: Live }): VNode {
                   <th class="num">Rate</th>
                   <th class="num">Restarts</th>
                   <th>Last event</th>
+                  <th class="num">Lag</th>
                   <th>Last error</th>
                   <th>
                     <span class="hidden">Actions</span>
@@ -72,6 +73,9 @@ function InputLine({ row, rate }: { row: InputRow; rate: number }): VNode {
       <td class="nowrap">
         <Time at={row.lastEventAt} />
       </td>
+      <td class="num nowrap">
+        {row.lag === null ? <span class="muted">not told</span> : <LagText lag={row.lag} />}
+      </td>
       <td>
         {row.lastError === null ? (
           <span class="muted">none</span>
@@ -100,5 +104,17 @@ function InputLine({ row, rate }: { row: InputRow; rate: number }): VNode {
         </button>
       </td>
     </tr>
+  );
+}
+
+/** What waits at the source, and for how long the oldest of it has. */
+function LagText({ lag }: { lag: Lag }): VNode {
+  const now = useNow();
+  const age = lag.oldest === null ? "" : ` · ${formatDuration(Math.max(0, now - Date.parse(lag.oldest)))}`;
+  return (
+    <>
+      {formatLag(lag, now)}
+      {lag.events !== null && <span class="muted"> waiting{age}</span>}
+    </>
   );
 }

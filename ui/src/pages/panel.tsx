@@ -1,12 +1,12 @@
 import type { VNode } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get } from "../api.ts";
-import { formatCount, formatDuration, formatRate, visible } from "../format.ts";
+import { formatCount, formatDuration, formatLag, formatRate, visible } from "../format.ts";
 import { nodeKey } from "../graph/layout.ts";
 import { inputHealth, processHealth } from "../health.ts";
 import { countOf, type Live } from "../live.ts";
 import { isDying, rateOf, type Series } from "../measures.ts";
-import { ErrorBox, State, Time } from "../parts/basics.tsx";
+import { ErrorBox, State, Time, useNow } from "../parts/basics.tsx";
 import { DurationChart, RateChart } from "../parts/charts.tsx";
 import { JsonTree } from "../parts/json.tsx";
 import { href } from "../router.ts";
@@ -69,6 +69,7 @@ function Buttons({ role, name, state }: { role: string; name: string; state: str
 
 function InputPart({ row, series }: { row: InputRow; series: Series | undefined }): VNode {
   const health = inputHealth(row);
+  const now = useNow();
   return (
     <>
       <div class="row between">
@@ -76,9 +77,10 @@ function InputPart({ row, series }: { row: InputRow; series: Series | undefined 
         <Buttons role="input" name={row.name} state={row.state} />
       </div>
       <section>
-        <div class="tiles three">
+        <div class={row.lag === null ? "tiles three" : "tiles"}>
           <Tile label="Rate" value={formatRate(rateOf(series))} />
           <Tile label="Restarts" value={formatCount(row.restarts)} />
+          {row.lag !== null && <Tile label="Lag" value={formatLag(row.lag, now)} />}
           <div class="tile">
             <span>Last event</span>
             <b>
