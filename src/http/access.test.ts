@@ -16,6 +16,14 @@ beforeAll(async () => {
 });
 afterAll(() => orchestrator.stop({ grace: 0 }));
 
+test("a token of several words opens what it should", async () => {
+  const ask = callerOf(orchestrator, { token: "correct horse battery" });
+  const answerTo = async (token: string): Promise<number> =>
+    (await ask("GET", "/api/v1/inputs", undefined, { authorization: `Bearer ${token}` })).status;
+  expect(await answerTo("correct horse battery")).toBe(200);
+  expect(await answerTo("correct")).toBe(401);
+});
+
 /** Every route, with something in the place of its parameters, and a body where one is needed. */
 const everyRoute = routes.map(({ method, path, role }) => ({
   method,

@@ -66,9 +66,9 @@ export function createAccess(options: AccessOptions): Access {
     },
     grant(request) {
       if (tokens.length === 0) return "operator";
-      const [scheme, given] = (request.headers.get("authorization") ?? "").split(" ", 2);
-      const role =
-        scheme?.toLowerCase() === "bearer" && given !== undefined ? roleOf(given, tokens) : undefined;
+      // All that follows the scheme: a token of several words is one, too.
+      const given = /^bearer (.*)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+      const role = given === undefined ? undefined : roleOf(given, tokens);
       if (role !== undefined) return role;
       throw new SluiceError(
         "UNAUTHORIZED",
