@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { SluiceError } from "../model/errors.ts";
 
 /** A file to be made, with a path relative to the folder of the pipeline. */
@@ -54,7 +54,13 @@ export default async function run(event: Event, { log, run }: RunContext): Promi
 `;
 }
 
-export const FIRST_PIPELINE = `#:schema ./sluice.schema.json
+/** A pipeline that runs, named after its folder. */
+export function firstPipeline(folder: string): string {
+  const name = basename(resolve(folder)).replace(/[^a-zA-Z0-9_-]+/g, "_");
+  return FIRST_PIPELINE.replace('"first"', `"${/^[a-zA-Z]/.test(name) ? name.slice(0, 40) : "first"}"`);
+}
+
+const FIRST_PIPELINE = `#:schema ./sluice.schema.json
 name = "first"
 journal = "sqlite:.sluice/journal.db"
 

@@ -296,7 +296,7 @@ describe.skipIf(reason !== undefined)(`in Chromium${reason === undefined ? "" : 
     await page.context().close();
   });
 
-  test("draws 500 nodes within a second, and patches them without drawing them anew", async () => {
+  test("draws 500 nodes at once, and patches them without drawing them anew", async () => {
     await using large = await openLargePipeline(built.folder, 500);
     const { page } = await openTab(browser, `${large.url}/#/config`);
     await page.getByText("Open runs").waitFor(SOON);

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { hint, print, printJson } from "../output.ts";
-import { FIRST_PIPELINE, makeFiles, processModule, type NewFile } from "../scaffold.ts";
+import { firstPipeline, makeFiles, processModule, type NewFile } from "../scaffold.ts";
 import { toSafeJson } from "../text.ts";
 
 interface Options {
@@ -43,7 +43,7 @@ async function firstFiles(folder: string): Promise<readonly NewFile[]> {
     ? []
     : [{ path: ".gitignore", content: ".sluice/\nnode_modules/\n" }];
   return [
-    { path: "sluice.toml", content: FIRST_PIPELINE },
+    { path: "sluice.toml", content: firstPipeline(folder) },
     { path: "processes/greet.ts", content: processModule("greet") },
     { path: "sluice.schema.json", content: `${toSafeJson(await configSchema(registry), 2)}\n` },
     ...ignored,
