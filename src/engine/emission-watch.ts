@@ -1,9 +1,7 @@
-import type { EventRecord } from "../model/event.ts";
+import { EVERY_RECORD, PREVIOUS_ID_HEADER, type EventRecord } from "../model/event.ts";
 
 /** How long a record counts as told of, at least, beyond the read that is under way: milliseconds. */
 const KEPT = 10_000;
-/** The id of an event that stands for all records of its location. */
-export const EVERY_RECORD = "*";
 
 /** Remembers of which records an input has told lately. */
 export class EmissionWatch {
@@ -19,9 +17,9 @@ export class EmissionWatch {
   saw({ location, id, headers }: EventRecord): void {
     this.#young.add(nameOf(location, id));
     // The record has another id now; under its old one it is no more.
-    if (headers?.includes('"previousid"') !== true) return;
-    const { previousid } = JSON.parse(headers) as { readonly previousid?: string };
-    if (previousid !== undefined) this.#young.add(nameOf(location, previousid));
+    if (headers === null) return;
+    const { [PREVIOUS_ID_HEADER]: previous } = JSON.parse(headers) as Readonly<Record<string, string>>;
+    if (previous !== undefined) this.#young.add(nameOf(location, previous));
   }
 
   /**

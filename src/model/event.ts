@@ -82,6 +82,11 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** Levels of arrays and objects in a payload: far fewer than what overflows the stack of who prints it. */
 const DEPTH_LIMIT = 1_000;
 
+/** The id of an event that is about all records of its location, such as a TRUNCATE. */
+export const EVERY_RECORD = "*";
+/** The header of an update that gave its record another id: the one that it had. */
+export const PREVIOUS_ID_HEADER = "previousid";
+
 /** The key that orders an event among others. */
 export function orderingKey(record: EventRecord): string {
   return record.key ?? `${record.location}/${record.id}`;
@@ -171,10 +176,10 @@ export function checkUid(value: unknown): string {
   throw invalid("uid", value, "a UUID such as 0193c0de-0000-7000-8000-000000000000");
 }
 
-/** A journal keeps these as text, in UTF-8: half of a surrogate pair would come back as another character. */
 /** A location, id or key is a name, which stands in indexes and messages; what is longer belongs into the data. */
 const LONGEST_TEXT = 8_192;
 
+/** A journal keeps these as text, in UTF-8: half of a surrogate pair would come back as another character. */
 function checkText(value: unknown, field: string): string {
   if (typeof value !== "string") throw invalid(field, value, "a string");
   if (!value.isWellFormed()) throw invalid(field, value, "text without lone surrogates");

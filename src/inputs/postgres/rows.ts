@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { EventInit } from "../../model/event.ts";
+import { EVERY_RECORD, PREVIOUS_ID_HEADER, type EventInit } from "../../model/event.ts";
 import { parseRunId } from "../../model/run.ts";
 import { parseRow } from "./exact-json.ts";
 import type { Columns, RowData } from "./options.ts";
@@ -20,9 +20,6 @@ export const OUTBOX_COLUMNS = "seq, uid::text, relation::text, operation::text, 
 
 type Row = Record<string, unknown>;
 
-/** The id of the event that stands for a TRUNCATE: all records of the table are gone. */
-const EVERY_RECORD = "*";
-
 /** Makes the event of an outbox row. */
 export function toEventInit(row: OutboxRow, shape: Shape, wanted: RowData, columns?: Columns): EventInit {
   const [, uid, , operation, location, cause, before, after] = row;
@@ -38,7 +35,7 @@ export function toEventInit(row: OutboxRow, shape: Shape, wanted: RowData, colum
     ...common,
     operation: OPERATIONS[operation] ?? "unknown",
     ...(id !== undefined && { id }),
-    ...(oldId !== undefined && oldId !== id && { headers: { previousid: oldId } }),
+    ...(oldId !== undefined && oldId !== id && { headers: { [PREVIOUS_ID_HEADER]: oldId } }),
     ...dataOf(old, now, wanted, wanted === "key" ? shape.key : columnsOf(location, columns)),
   };
 }
