@@ -65,7 +65,9 @@ export type {
   ProcessHandle,
   ReplayFilter,
   RunOutcome,
-} from "./engine/orchestrator.ts";
+  SurveyObserver,
+  SurveyProgress,
+} from "./engine/handles.ts";
 export type { InputRow, InputState, OrchestratorState, ProcessRow } from "./engine/rows.ts";
 export type {
   AttemptEnded,

@@ -1,4 +1,4 @@
-import type { RunOutcome } from "../engine/orchestrator.ts";
+import type { RunOutcome } from "../engine/handles.ts";
 import { isSluiceError } from "../model/errors.ts";
 import type { Client } from "./client.ts";
 import { EXIT } from "./command.ts";

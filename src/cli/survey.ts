@@ -1,4 +1,4 @@
-import type { SurveyProgress } from "../engine/orchestrator.ts";
+import type { SurveyProgress } from "../engine/handles.ts";
 import { SluiceError, type ErrorCode, type ErrorRecord } from "../model/errors.ts";
 import type { Client } from "./client.ts";
 import { hint } from "./output.ts";

@@ -54,4 +54,20 @@ export interface ForgetReport {
   readonly open: number;
 }
 
+/** How far a backfill or an audit is. */
+export interface SurveyProgress {
+  /** The table, topic… that it is at. */
+  readonly location: string;
+  readonly done: number;
+  /** An estimate; `null` if there is none. */
+  readonly total: number | null;
+}
+
+/** Who asked for a backfill or an audit. */
+export interface SurveyObserver {
+  /** Ends it; what it has done is kept. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: SurveyProgress) => void;
+}
+
 export type ErrorListener = (error: SluiceError) => void;

@@ -25,7 +25,6 @@ export class Opening {
   #opening: Promise<boolean> | undefined;
   #isOpen = false;
   #isDisposed = false;
-  #isBackingOff = false;
   #lastError: ErrorRecord | null = null;
 
   constructor(options: OpeningOptions) {
@@ -38,7 +37,7 @@ export class Opening {
 
   /** Whether the last try failed: it is tried again, and no run begins until that works. */
   get isBackingOff(): boolean {
-    return this.#isBackingOff;
+    return !this.#isOpen && this.#lastError !== null;
   }
 
   get lastError(): ErrorRecord | null {
@@ -70,7 +69,6 @@ export class Opening {
         return false;
       }
       this.#isOpen = true;
-      this.#isBackingOff = false;
       return true;
     }
     return false;
@@ -80,7 +78,6 @@ export class Opening {
     const { process, errors, redact, clock, signal } = this.#options;
     this.#lastError = redactError(toErrorRecord(error), redact);
     errors.reportThrown(error, "RUN_FAILED", `process "${process.name}" could not be opened; trying again`);
-    this.#isBackingOff = true;
     await sleep(clock, backOff(AGAIN, failures), signal);
   }
 

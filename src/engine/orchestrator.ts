@@ -32,26 +32,15 @@ import type {
   ProcessHandle,
   ReplayFilter,
   RunOutcome,
+  SurveyObserver,
 } from "./handles.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { processRow } from "./process-rows.ts";
 import type { InputRow, OrchestratorState, ProcessRow } from "./rows.ts";
 import type { Plan } from "./runtime.ts";
 import { checkConcurrency } from "./settings.ts";
-import type { SurveyObserver } from "./surveys.ts";
 import { createSystemRandom, systemClock } from "./system.ts";
 import { untilSignalled } from "./termination.ts";
-
-export type { SurveyObserver, SurveyProgress } from "./surveys.ts";
-export type {
-  ErrorListener,
-  ForgetReport,
-  Hook,
-  InputHandle,
-  ProcessHandle,
-  ReplayFilter,
-  RunOutcome,
-} from "./handles.ts";
 
 export interface EngineOptions {
   /** The pipeline's name. Defaults to `pipeline`. */
@@ -274,10 +263,8 @@ export class Orchestrator implements AsyncDisposable {
     request: BackfillRequest = {},
     observer: SurveyObserver = {},
   ): Promise<BackfillReport> {
-    this.#components.expect(input, "input");
-    const registered = this.#components.inputs.get(input) as RegisteredInput;
     const { surveys } = this.#lifecycle.running();
-    return surveys.run("backfill", registered, observer, true, (one, context) =>
+    return surveys.run("backfill", this.#registered(input), observer, true, (one, context) =>
       one.backfill?.(context, request),
     );
   }
@@ -292,10 +279,9 @@ export class Orchestrator implements AsyncDisposable {
     request: AuditRequest = {},
     observer: SurveyObserver = {},
   ): Promise<AuditReport> {
-    this.#components.expect(input, "input");
-    const registered = this.#components.inputs.get(input) as RegisteredInput;
     const { surveys } = this.#lifecycle.running();
-    return surveys.run("audit", registered, observer, request.repair === true, (one, context) =>
+    const emits = request.repair === true;
+    return surveys.run("audit", this.#registered(input), observer, emits, (one, context) =>
       one.audit?.(context, request),
     );
   }
@@ -365,6 +351,11 @@ export class Orchestrator implements AsyncDisposable {
 
   onError(listener: ErrorListener): () => void {
     return this.#errors.onError(listener);
+  }
+
+  #registered(input: string): RegisteredInput {
+    this.#components.expect(input, "input");
+    return this.#components.inputs.get(input) as RegisteredInput;
   }
 
   async #expectNoOpenRuns(process: string): Promise<void> {

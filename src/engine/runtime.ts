@@ -166,7 +166,7 @@ export class Runtime {
   async stop(grace: number): Promise<void> {
     this.#stopping.abort();
     await this.#careful;
-    await Promise.all([this.surveys.stop(), this.supervisor.stop(grace), this.dispatcher.stop(grace)]);
+    await Promise.all([this.surveys.stop(grace), this.supervisor.stop(grace), this.dispatcher.stop(grace)]);
     const patience = this.#plan.clock.setTimer(SETTLE_PATIENCE, () => this.#settler.close());
     await this.#settler.drain();
     patience.cancel();

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { BackfillReport, Input, InputContext, SourceRead } from "../model/component.ts";
 import { createMemoryJournal } from "../journal/memory/journal.ts";
+import { createFakeClock } from "../testing/clock.ts";
 import { createSignal } from "../testing/signal.ts";
 import { Orchestrator } from "./orchestrator.ts";
 
@@ -93,4 +94,27 @@ test("a stop ends what is under way, and a journal that is only open takes a bac
   await begun.wait();
   await orchestrator.stop();
   await expect(cut).rejects.toMatchObject({ code: "SHUTDOWN" });
+});
+
+test("a survey that ignores its signal holds up a stop for the grace time, and no longer", async () => {
+  const clock = createFakeClock();
+  const begun = createSignal();
+  const input = sourceOf(() => {
+    begun.set();
+    return new Promise(() => undefined);
+  });
+  const orchestrator = new Orchestrator({ journal: createMemoryJournal(), clock });
+  orchestrator.addInput(input);
+  await orchestrator.start();
+  orchestrator.backfill("source").catch(() => undefined);
+  await begun.wait();
+  const stopped = orchestrator.stop({ grace: 1_000 }).then(() => "stopped");
+  const settled = async (): Promise<unknown> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    return Promise.race([stopped, Promise.resolve("going on")]);
+  };
+  await clock.advance(999);
+  expect(await settled()).toBe("going on");
+  await clock.advance(1);
+  expect(await stopped).toBe("stopped");
 });

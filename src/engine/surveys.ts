@@ -1,29 +1,15 @@
-import type { Clock } from "../model/clock.ts";
+import { waitAtMost, type Clock } from "../model/clock.ts";
 import type { Input, ReadOutcome, SourceRead, SurveyContext } from "../model/component.ts";
 import { SluiceError } from "../model/errors.ts";
+import { EVERY_RECORD } from "../model/event.ts";
 import type { Logger } from "../model/logger.ts";
 import type { Random } from "../model/uid.ts";
 import type { Operation } from "../model/operation.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { RegisteredInput } from "./components.ts";
-import { EmissionWatch, EVERY_RECORD } from "./emission-watch.ts";
+import { EmissionWatch } from "./emission-watch.ts";
 import type { Emitter } from "./emitter.ts";
-
-/** How far a survey is. */
-export interface SurveyProgress {
-  /** The table, topic… that it is at. */
-  readonly location: string;
-  readonly done: number;
-  /** An estimate; `null` if there is none. */
-  readonly total: number | null;
-}
-
-/** Who asked for a survey. */
-export interface SurveyObserver {
-  /** Ends it; what it has done is kept. */
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: SurveyProgress) => void;
-}
+import type { SurveyObserver } from "./handles.ts";
 
 export interface SurveysOptions {
   readonly pipeline: string;
@@ -91,10 +77,10 @@ export class Surveys {
     }
   }
 
-  /** Ends those that run, and waits for that. */
-  async stop(): Promise<void> {
+  /** Ends those that run; resolves when they have, or after `grace` milliseconds. */
+  async stop(grace: number): Promise<void> {
     this.#stopping.abort(new SluiceError("SHUTDOWN", "the pipeline stops; what was done is kept"));
-    await Promise.allSettled(this.#running.values());
+    await waitAtMost(this.#options.clock, grace, Promise.allSettled(this.#running.values()));
   }
 
   #context(

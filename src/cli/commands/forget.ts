@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { ForgetReport } from "../../engine/orchestrator.ts";
+import type { ForgetReport } from "../../engine/handles.ts";
 import { EXIT } from "../command.ts";
 import { withClient, withTarget } from "../connect.ts";
 import type { Target } from "../locate.ts";

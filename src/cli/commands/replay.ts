@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { RunOutcome } from "../../engine/orchestrator.ts";
+import type { RunOutcome } from "../../engine/handles.ts";
 import { SluiceError } from "../../model/errors.ts";
 import type { Client } from "../client.ts";
 import { withClient, withTarget } from "../connect.ts";

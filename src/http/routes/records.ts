@@ -1,7 +1,7 @@
 import { SluiceError } from "../../model/errors.ts";
 import { isUid } from "../../model/event.ts";
 import { parseRunId, type RunRow } from "../../model/run.ts";
-import type { ReplayFilter, RunOutcome } from "../../engine/orchestrator.ts";
+import type { ReplayFilter, RunOutcome } from "../../engine/handles.ts";
 import { readObject, readOptionalObject, refuseUnknownKeys } from "../body.ts";
 import { badRequest } from "../problem.ts";
 import { readEventQuery, readPageQuery, readRunQuery, readUid, refuseQuery } from "../query.ts";

@@ -1,4 +1,4 @@
-import type { SurveyObserver, SurveyProgress } from "../../engine/orchestrator.ts";
+import type { SurveyObserver, SurveyProgress } from "../../engine/handles.ts";
 import { SluiceError, toErrorRecord } from "../../model/errors.ts";
 import { readOptionalObject, refuseUnknownKeys, type JsonObject } from "../body.ts";
 import { badRequest } from "../problem.ts";
