@@ -1,12 +1,8 @@
 import { testJournal } from "../../testing/journal/index.ts";
-import { createMemoryJournal } from "./journal.ts";
+import { createMemoryPlace } from "./place.test-helper.ts";
 
 testJournal({
   name: "memory:",
   capabilities: { durable: false, shared: false },
-  createPlace: async () => ({
-    driver: () => createMemoryJournal(),
-    crash: () => Promise.reject(new Error("nothing is left of it")),
-    remove: async () => undefined,
-  }),
+  createPlace: createMemoryPlace,
 });

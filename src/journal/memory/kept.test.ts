@@ -1,0 +1,31 @@
+import { expect, test } from "vitest";
+import { DEAD, JournalTests } from "../../testing/journal/tester.ts";
+import { createMemoryPlace } from "./place.test-helper.ts";
+
+const tests = new JournalTests({
+  name: "memory:",
+  capabilities: { durable: false, shared: false },
+  createPlace: createMemoryPlace,
+});
+
+test("the last 1,000 events that ended well are remembered, however many came before", async () => {
+  const t = await tests.open();
+  const uids = await t.emitMany(1_001);
+  for (const claim of await t.takeAll()) await t.settle(claim);
+  expect(await t.journal.history.event(uids[0] as string)).toBeUndefined();
+  expect(await t.journal.history.event(uids[1] as string)).toBeDefined();
+  expect((await t.journal.history.counters()).runs["work"]).toEqual({ succeeded: 1_000 });
+});
+
+test("a dead run outlives 1,000 that end well after it, and the 10,001st that does not", async () => {
+  const t = await tests.open();
+  const [first, second] = await t.emitMany(10_000);
+  for (const claim of await t.takeAll()) await t.settle(claim, DEAD);
+  await t.emitMany(1_001);
+  for (const claim of await t.takeAll()) await t.settle(claim);
+  expect(await t.journal.history.event(first as string)).toBeDefined();
+  await t.emit();
+  for (const claim of await t.takeAll()) await t.settle(claim, DEAD);
+  expect(await t.journal.history.event(first as string)).toBeUndefined();
+  expect(await t.journal.history.event(second as string)).toBeDefined();
+});
