@@ -8,6 +8,7 @@ import { openTopic, startKafkaInput } from "../../../test/support/kafka-input.ts
 import { kafkaForTests } from "../../../test/support/kafka.ts";
 import { eventually } from "../../../test/support/postgres-input.ts";
 import { SluiceError } from "../../model/errors.ts";
+import type { Event } from "../../model/event.ts";
 import { systemClock } from "../../engine/system.ts";
 import { createSignal } from "../../testing/signal.ts";
 import { inputConformance, type InputSubject } from "../../testing/inputs/conformance.ts";
@@ -156,6 +157,21 @@ describe.skipIf(kafka === undefined)(`a kafka input ${reason ?? ""}`, () => {
     expect(input.lines.filter((line) => line.includes("waits for the journal"))).toHaveLength(1);
   });
 
+  test("waits for the journal with a message that makes no event, too", async () => {
+    await using topic = await openTopic(broker);
+    let refusals = 2;
+    const beforeEmit = ({ headers }: Event): void => {
+      if ("sluice-undecodable" in headers && refusals-- > 0) {
+        throw new SluiceError("JOURNAL_BACKLOG", "too much is waiting");
+      }
+    };
+    await using input = await startKafkaInput(broker, topic.name, { context: { beforeEmit } });
+    await topic.send({ value: "1" }, { value: `${"[".repeat(2_000)}${"]".repeat(2_000)}` }, { value: "2" });
+    await input.context.waitFor(3);
+    expect(input.context.emitted.map(({ id }) => id)).toEqual(["0/0", "0/1", "0/2"]);
+    expect(refusals).toBe(-1);
+  });
+
   test("fetches no more while the journal takes nothing", async () => {
     await using topic = await openTopic(broker);
     const kept = createSignal();
@@ -169,6 +185,29 @@ describe.skipIf(kafka === undefined)(`a kafka input ${reason ?? ""}`, () => {
     expect(input.context.emissions).toBeLessThanOrEqual(10);
     kept.set();
     await input.context.waitFor(180);
+  });
+
+  test("goes on at what is left when messages are deleted before it read them, and says how many were lost", async () => {
+    await using topic = await openTopic(broker);
+    const kept = createSignal();
+    await using input = await startKafkaInput(broker, topic.name, {
+      context: { beforeEmit: () => kept.wait() },
+      batchSize: 1,
+    });
+    await topic.send({ value: "0" }, { value: "1" }, { value: "2" });
+    await eventually(
+      () => input.context.emissions,
+      (count) => count === 1,
+    );
+    await topic.send({ value: "3" }, { value: "4" }, { value: "5" });
+    const partitions = [{ partition: 0, offset: 5n }];
+    await topic.admin.deleteRecords({ topics: [{ name: topic.name, partitions }] });
+    kept.set();
+    await input.context.waitFor(4);
+    expect(input.context.emitted.map(({ data }) => data)).toEqual([0, 1, 2, 5]);
+    expect(input.lines.filter((line) => line.startsWith("error: "))).toEqual([
+      "error: 2 messages were deleted from the topic before they were read; keep them longer, or read faster",
+    ]);
   });
 
   test("says how far it is behind, in all and by partition", async () => {

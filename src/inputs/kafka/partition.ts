@@ -99,25 +99,16 @@ async function emitChunk(
   emitting: Emitting,
   uidOf: MessageUid,
 ): Promise<boolean> {
-  if (messages.length === 0) return true;
-  const { context, decoder, stop } = emitting;
+  const [first] = messages;
+  if (first === undefined) return true;
+  const { context, decoder } = emitting;
   const events = messages.map((message) => decoder.event(message, uidOf));
-  let isTold = false;
-  while (!stop.aborted) {
-    try {
-      await context.emitAll(events);
-      return true;
-    } catch (error) {
-      if (isNoEvent(error)) return emitEach(messages, emitting, uidOf);
-      if (!isSluiceError(error, "JOURNAL_BACKLOG")) throw error;
-      const { topic, partition } = messages[0] as Message;
-      const text = `the partition waits for the journal: ${error.message}`;
-      if (!isTold) context.log.warn({ input: context.name, code: error.code, topic, partition }, text);
-      isTold = true;
-      await sleep(context.clock, PAUSE, stop);
-    }
+  try {
+    return await untilRoom(first, emitting, () => context.emitAll(events));
+  } catch (error) {
+    if (isNoEvent(error)) return emitEach(messages, emitting, uidOf);
+    throw error;
   }
-  return false;
 }
 
 /** One of them makes no event: the others are kept as they are, that one as bytes. */
@@ -126,19 +117,43 @@ async function emitEach(
   emitting: Emitting,
   uidOf: MessageUid,
 ): Promise<boolean> {
-  const { context, decoder, stop } = emitting;
   for (const message of messages) {
-    if (stop.aborted) return false;
-    try {
-      await context.emit(decoder.event(message, uidOf));
-    } catch (error) {
-      if (!isNoEvent(error)) throw error;
-      const event = decoder.refused(message, uidOf, error.message);
-      context.log.warn({ input: context.name, code: error.code }, `${nameOf(message)}: ${error.message}`);
-      await context.emit(event);
-    }
+    const isKept = await untilRoom(message, emitting, () => emitOne(message, emitting, uidOf));
+    if (!isKept) return false;
   }
   return true;
+}
+
+async function emitOne(message: Message, { context, decoder }: Emitting, uidOf: MessageUid): Promise<void> {
+  try {
+    await context.emit(decoder.event(message, uidOf));
+  } catch (error) {
+    if (!isNoEvent(error)) throw error;
+    await context.emit(decoder.refused(message, uidOf, error.message));
+    context.log.warn({ input: context.name, code: error.code }, `${nameOf(message)}: ${error.message}`);
+  }
+}
+
+/** Emits again and again until the journal has room. @returns whether it had before the input was stopped */
+async function untilRoom(
+  { topic, partition }: Message,
+  { context, stop }: Emitting,
+  emit: () => Promise<unknown>,
+): Promise<boolean> {
+  let isTold = false;
+  while (!stop.aborted) {
+    try {
+      await emit();
+      return true;
+    } catch (error) {
+      if (!isSluiceError(error, "JOURNAL_BACKLOG")) throw error;
+      const text = `the partition waits for the journal: ${error.message}`;
+      if (!isTold) context.log.warn({ input: context.name, code: error.code, topic, partition }, text);
+      isTold = true;
+      await sleep(context.clock, PAUSE, stop);
+    }
+  }
+  return false;
 }
 
 function isNoEvent(error: unknown): error is Error & { code: string } {

@@ -1,5 +1,6 @@
 import type { FetchedPartition, KafkaConsumer } from "../../kafka/driver.ts";
 import { kafkaErrorNames } from "../../kafka/errors.ts";
+import { untilAborted } from "../../model/clock.ts";
 import { createGate, type Gate } from "./gate.ts";
 import { chunksOf } from "./batches.ts";
 import { createPartition, type Emitting, type Partition } from "./partition.ts";
@@ -24,7 +25,7 @@ export interface Reading {
   readonly partitions: readonly Partition[];
   /**
    * Resolves once `stop` has aborted, nothing is being emitted any more and no answer is on its way; or if an offset is
-   * out of its partition's range, which is for a new assignment to mend. Rejects with what went wrong.
+   * out of its partition's range, which is for a new start to mend. Rejects with what went wrong.
    */
   readonly ended: Promise<void>;
 }
@@ -55,12 +56,17 @@ export function startReading(options: ReadingOptions): Reading {
   const fetches = [...byLeader].map(([node, led]) => fetchFrom(node, led, options, over, gate).catch(fail));
 
   async function untilEnded(): Promise<void> {
+    // A member that was dealt nothing waits for its turn to end, as others do.
+    if (fetches.length === 0) await untilAborted(stop);
     await Promise.all(fetches);
     failure.abort();
     await Promise.all(partitions.map((partition) => partition.settled()));
     if (error !== undefined && !isOutOfRange(error)) throw error as Error;
   }
-  return { partitions, ended: untilEnded() };
+  const ended = untilEnded();
+  // It may fail before anyone waits for it.
+  ended.catch(() => undefined);
+  return { partitions, ended };
 }
 
 async function fetchFrom(

@@ -97,15 +97,17 @@ async function run(session: Session): Promise<void> {
   discovering.catch(session.fail);
   while (!over.aborted) {
     const stop = turns.begin();
-    if (group.isActive()) await takeTurn(session, stop);
-    await turns.next();
+    const isMember = group.isActive();
+    if (isMember) await takeTurn(session, stop);
+    // A turn that ended by itself has lost its place in a partition: the next one looks where to go on.
+    if (!isMember || stop.aborted) await turns.next();
   }
   await discovering;
   context.log.debug({ input: context.name }, "no longer a member of the group");
 }
 
 interface Turns {
-  /** A turn ends when the group is dealt out anew. */
+  /** A turn ends when the group is dealt out anew, and when the next one begins. */
   begin(): AbortSignal;
   /** Resolves when partitions were dealt out since the turn began. */
   next(): Promise<void>;
@@ -122,6 +124,7 @@ function watchTurns(group: KafkaConsumer, over: AbortSignal): Turns {
   return {
     begin() {
       gate.close();
+      turn.abort();
       turn = new AbortController();
       return AbortSignal.any([over, turn.signal]);
     },
@@ -129,7 +132,7 @@ function watchTurns(group: KafkaConsumer, over: AbortSignal): Turns {
   };
 }
 
-/** Reads what this member was dealt, until that changes. */
+/** Reads what this member was dealt, until that changes, or an offset of it is out of range. */
 async function takeTurn(session: Session, stop: AbortSignal): Promise<void> {
   const { context, options, group, reader, decoder, done, fail } = session;
   const assigned = (group.assignments ?? []).filter(({ partitions }) => partitions.length > 0);
@@ -160,14 +163,14 @@ async function takeTurn(session: Session, stop: AbortSignal): Promise<void> {
     },
   });
   const committer = createCommitter(group, reading.partitions, context.clock, fail);
-  // Where a group begins is committed, too: `latest` must not be another place after a crash.
-  await committer.flush();
-  await noteStarted(session);
-  context.ready();
-  context.report({ lag: lagOf(reading.partitions) });
-  void watchEnds(context, reader, reading.partitions, stop);
-  context.log.info({ input: context.name, partitions: starts.length }, "reading its partitions");
   try {
+    // Where a group begins is committed, too: `latest` must not be another place after a crash.
+    await committer.flush();
+    await noteStarted(session);
+    context.ready();
+    context.report({ lag: lagOf(reading.partitions) });
+    void watchEnds(context, reader, reading.partitions, stop);
+    context.log.info({ input: context.name, partitions: starts.length }, "reading its partitions");
     await reading.ended;
   } finally {
     for (const { start, done: reached } of reading.partitions) {
