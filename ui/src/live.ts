@@ -2,7 +2,7 @@ import { ApiError, get } from "./api.ts";
 import { measure, resetMeasures, tick, type Series, type Stats } from "./measures.ts";
 import { createStore, type Store } from "./store.ts";
 import { openStream, type Message } from "./stream.ts";
-import type { Graph, InputRow, Page, PipelineInfo, ProcessRow, RunState } from "./types.ts";
+import type { Graph, Hello, InputRow, Page, PipelineInfo, ProcessRow, Rows, RunState } from "./types.ts";
 
 /** The pipeline as the page knows it now. */
 export interface Live {
@@ -92,13 +92,6 @@ function byName<Row extends { readonly name: string }>(rows: readonly Row[]): Re
   return new Map(rows.map((row) => [row.name, row]));
 }
 
-interface Rows {
-  readonly state: string;
-  readonly openRuns: number;
-  readonly inputs: readonly InputRow[];
-  readonly processes: readonly ProcessRow[];
-}
-
 type Listener = (message: Message) => void;
 const listeners = new Set<Listener>();
 
@@ -109,7 +102,7 @@ export function onMessage(listener: Listener): () => void {
 }
 
 function receive(message: Message): void {
-  if (message.type === "hello" && !(message.data as { resumed: boolean }).resumed) void refresh();
+  if (message.type === "hello" && !(message.data as Hello).resumed) void refresh();
   if (message.type === "stats") measure(message.data as Stats);
   if (message.type === "rows") takeRows(message.data as Rows);
   for (const listener of listeners) listener(message);

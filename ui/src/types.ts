@@ -1,4 +1,4 @@
-/** What the page reads of the API's answers (docs/reference/http.md). */
+/** What the page reads of the API's answers (docs/reference/http.md). test/types holds it against the server's rows. */
 import type { ErrorRecord } from "../../src/model/errors.ts";
 import type { AttemptRow, LogRow, RunRow, RunState } from "../../src/model/run.ts";
 
@@ -96,6 +96,20 @@ export interface DeadLetterGroup {
   readonly firstSeen: string;
   readonly lastSeen: string;
   readonly newest: RunRow;
+}
+
+/** The first message of the stream. */
+export interface Hello {
+  /** Whether it goes on where the last one ended. */
+  readonly resumed: boolean;
+}
+
+/** The message that brings the rows anew. */
+export interface Rows {
+  readonly state: string;
+  readonly openRuns: number;
+  readonly inputs: readonly InputRow[];
+  readonly processes: readonly ProcessRow[];
 }
 
 export const RUN_STATES: readonly RunState[] = [

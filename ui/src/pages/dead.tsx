@@ -47,7 +47,7 @@ export function DeadPage(): VNode {
         <div class="card">
           {groups.map((group) => (
             <Group
-              key={keyOf(group)}
+              key={group.fingerprint}
               group={group}
               onReplay={() =>
                 setAsked({ title: `Replay this group of ${group.process}`, filter: filterOf(group) })
@@ -69,12 +69,8 @@ export function DeadPage(): VNode {
   );
 }
 
-function keyOf({ fingerprint, process, error }: DeadLetterGroup): string {
-  return fingerprint ?? `${process} ${error.code}`;
-}
-
 function filterOf({ process, fingerprint }: DeadLetterGroup): Filter {
-  return { state: "dead", process, ...(fingerprint !== undefined && { fingerprint }) };
+  return { state: "dead", process, fingerprint };
 }
 
 function Group({ group, onReplay }: { group: DeadLetterGroup; onReplay: () => void }): VNode {
@@ -93,8 +89,7 @@ function Group({ group, onReplay }: { group: DeadLetterGroup; onReplay: () => vo
           </h2>
           <p class="message">{visible(error.message)}</p>
           <p class="muted">
-            last <Time at={lastSeen ?? newest.finishedAt} />, first{" "}
-            <Time at={firstSeen ?? newest.finishedAt} />
+            last <Time at={lastSeen} />, first <Time at={firstSeen} />
           </p>
         </div>
         <div class="row">
@@ -117,7 +112,7 @@ function Group({ group, onReplay }: { group: DeadLetterGroup; onReplay: () => vo
 function GroupRuns({ group }: { group: DeadLetterGroup }): VNode {
   const { value, error } = useLoaded(
     (signal) => get<Page<RunRow>>("/runs", { ...filterOf(group), limit: 20 }, signal),
-    [keyOf(group), group.count],
+    [group.fingerprint, group.count],
   );
   return (
     <div class="sub">
