@@ -56,32 +56,33 @@ export interface OutputLimits {
   readonly characters: number;
 }
 
-/** Passes on so many lines and characters and no more; then says once that the rest was cut, and answers `false`. */
+/** Passes on so many lines and characters and no more; then says once that the rest was cut. */
 export function limitOutput<Rest extends unknown[]>(
   limits: OutputLimits,
   write: (line: string, ...rest: Rest) => void,
-): (line: string, ...rest: Rest) => boolean {
+): (line: string, ...rest: Rest) => void {
   let { lines, characters } = limits;
   let isCut = false;
   return (line, ...rest) => {
-    if (isCut) return false;
+    if (isCut) return;
     lines -= 1;
     characters -= line.length;
-    if (lines >= 0 && characters >= 0) {
-      write(line, ...rest);
-      return true;
-    }
+    if (lines >= 0 && characters >= 0) return write(line, ...rest);
     isCut = true;
     write(
       `… the rest of the output was cut (past ${limits.lines} lines or ${limits.characters} characters)`,
       ...rest,
     );
-    return false;
   };
 }
 
 /** Keeps the last lines that it is given. */
-export function createTail(length: number): { push(line: string): void; readonly lines: readonly string[] } {
+export interface Tail {
+  push(line: string): void;
+  readonly lines: readonly string[];
+}
+
+export function createTail(length: number): Tail {
   const lines: string[] = [];
   return {
     push(line) {

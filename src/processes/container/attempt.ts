@@ -1,18 +1,26 @@
-import { parseEventLine } from "../../child/event-line.ts";
-import { createTail, limitOutput } from "../../child/lines.ts";
+import { createTail, limitOutput, type Tail } from "../../child/lines.ts";
 import { untilAborted, waitAtMost } from "../../model/clock.ts";
 import type { RunContext } from "../../model/component.ts";
 import { parseDuration } from "../../model/duration.ts";
 import { isSluiceError, PermanentError, SluiceError } from "../../model/errors.ts";
 import { formatEvent, type Event } from "../../model/event.ts";
-import { createMask, type Redact } from "../../model/mask.ts";
+import { createMask } from "../../model/mask.ts";
 import type { LogStream } from "../../model/run.ts";
-import { containerName, createOptions, FOLDER, keptName, type ContainerIdentity } from "./create.ts";
-import { reasonOf, statusOf, unlessMissing, withEngine, type Container, type Docker } from "./driver.ts";
+import { conclude } from "./conclude.ts";
+import { containerName, createOptions, FOLDER, type ContainerIdentity } from "./create.ts";
+import {
+  reasonOf,
+  removeContainer,
+  statusOf,
+  unlessMissing,
+  withEngine,
+  type Container,
+  type Docker,
+} from "./driver.ts";
 import type { ImageStore } from "./image.ts";
 import { createLogReader } from "./logs.ts";
-import { TRY_AGAIN, type Options } from "./options.ts";
-import { packTar, unpackFirst } from "./tar.ts";
+import type { Options } from "./options.ts";
+import { packTar } from "./tar.ts";
 
 const LONGEST_LINE = 7_500;
 /** Last lines of standard error that an error tells. */
@@ -21,8 +29,6 @@ const TAIL = 5;
 const DRAIN = 5_000;
 /** Longest time between SIGTERM and SIGKILL when the whole pipeline is stopping. */
 const HURRY = 1_000;
-/** What a run may emit by its file, in bytes. */
-const LARGEST_OUTPUT = 16 * 1024 * 1024;
 
 export interface AttemptWorld {
   readonly docker: Docker;
@@ -40,27 +46,35 @@ export async function runContainer(
   event: Event,
   context: RunContext,
 ): Promise<void> {
-  const { signal } = context;
-  const mask = createMask(Object.values(options.env));
   const container =
     (await adopt(world.docker, identity, context)) ?? (await start(world, identity, options, event, context));
   const tail = createTail(TAIL);
-  const follower = follow(container, options, mask, tail, context);
-  const code = withEngine("wait for the container", async () => (await container.wait()).StatusCode);
-  code.catch(() => undefined);
-  await Promise.race([code, untilAborted(signal)]);
-  if (signal.aborted) {
-    await end(container, options, signal);
-    follower.stop();
-    throw signal.reason;
-  }
-  const exitCode = await code.catch((error: unknown) => {
-    follower.stop();
-    throw error;
-  });
-  await waitAtMost(context.clock, DRAIN, follower.ended, signal);
-  follower.stop();
+  const exitCode = await followToEnd(container, options, tail, context);
   await conclude(container, exitCode, options, tail.lines, context);
+}
+
+/** Hands on the output until the container has ended, or the attempt must: then it ends the container. */
+async function followToEnd(
+  container: Container,
+  options: Options,
+  tail: Tail,
+  context: RunContext,
+): Promise<number> {
+  const { signal, clock } = context;
+  const follower = follow(container, options, tail, context);
+  try {
+    const ended = withEngine("wait for the container", () => container.wait());
+    await Promise.race([ended, untilAborted(signal)]);
+    if (signal.aborted) {
+      await end(container, options, signal);
+      throw signal.reason;
+    }
+    const { StatusCode } = await ended;
+    await waitAtMost(clock, DRAIN, follower.ended, signal);
+    return StatusCode;
+  } finally {
+    follower.stop();
+  }
 }
 
 /** The container that this run has already, left by an owner that died or by an attempt that lost the engine. */
@@ -95,7 +109,6 @@ async function start(
     else context.log(text);
   });
   await Promise.race([pulled, untilAborted(signal)]);
-  pulled.catch(() => undefined);
   signal.throwIfAborted();
   const text = formatEvent(event);
   const stdin = options.stdin && !isPodman;
@@ -160,13 +173,8 @@ interface Follower {
 }
 
 /** Hands on the output as it comes, from the container's beginning. What goes wrong with it costs the run nothing. */
-function follow(
-  container: Container,
-  options: Options,
-  mask: Redact,
-  tail: { push(line: string): void },
-  context: RunContext,
-): Follower {
+function follow(container: Container, options: Options, tail: Tail, context: RunContext): Follower {
+  const mask = createMask(Object.values(options.env));
   let stopped = false;
   let output: { destroy(): void } | undefined;
   const limits = { lines: options.maxLines, characters: options.maxCharacters };
@@ -201,97 +209,4 @@ async function end(container: Container, options: Options, signal: AbortSignal):
   // 304: it has ended by itself meanwhile; 404: it is gone.
   await container.stop({ t: Math.ceil(patience / 1000) }).catch(() => undefined);
   await removeContainer(container);
-}
-
-export async function removeContainer(container: Container): Promise<void> {
-  try {
-    await container.remove({ force: true, v: true });
-  } catch (error) {
-    // 409: somebody removes it already.
-    if (statusOf(error) !== 404 && statusOf(error) !== 409) throw error;
-  }
-}
-
-/** Emits what the container left and removes it, or keeps it and throws what its end means for the run. */
-async function conclude(
-  container: Container,
-  exitCode: number,
-  options: Options,
-  tail: readonly string[],
-  context: RunContext,
-): Promise<void> {
-  try {
-    if (exitCode !== 0) await fail(container, exitCode, options, tail);
-    await emitOutput(container, context);
-  } catch (error) {
-    if (!isSluiceError(error, "SOURCE_UNAVAILABLE")) await keep(container, options);
-    throw error;
-  }
-  await removeContainer(container).catch((error: unknown) => {
-    context.log(`the container could not be removed: ${reasonOf(error)}`);
-  });
-}
-
-async function fail(
-  container: Container,
-  exitCode: number,
-  { image, memory, permanentExitCodes }: Options,
-  tail: readonly string[],
-): Promise<never> {
-  const { State } = await withEngine("look at the container", () => container.inspect());
-  const details = { exitCode, container: container.id };
-  if (State.OOMKilled) {
-    const message = [`the container of ${image} was ended at its memory limit (${memory})`, ...tail].join(
-      "\n",
-    );
-    throw new SluiceError("OUT_OF_MEMORY", message, { details });
-  }
-  const message = [`the container of ${image} ended with exit code ${exitCode}`, ...tail].join("\n");
-  if (exitCode !== TRY_AGAIN && permanentExitCodes.includes(exitCode)) {
-    throw new PermanentError(message, { code: "PROCESS_EXIT" });
-  }
-  throw new SluiceError("PROCESS_EXIT", message, { details });
-}
-
-/** For a look at it, under another name: the run's own is for its next attempt. */
-async function keep(container: Container, options: Options): Promise<void> {
-  if (parseDuration(options.keep) === 0) return removeContainer(container);
-  const details = await unlessMissing(container.inspect());
-  if (details === undefined) return;
-  const attempt = details.Config.Labels?.["sluice.attempt"] ?? "0";
-  await container.rename({ name: keptName(details.Name.replace(/^\//, ""), attempt, details.Id) });
-}
-
-async function emitOutput(container: Container, context: RunContext): Promise<void> {
-  const archive = await withEngine("read what the container emits", async () => {
-    const stream = await unlessMissing(container.getArchive({ path: `${FOLDER}/out.ndjson` }));
-    return stream === undefined ? undefined : readAll(stream);
-  });
-  const content = archive === undefined ? undefined : unpackFirst(archive);
-  const lines = content?.toString("utf8").split("\n") ?? [];
-  lines.forEach((line, index) => {
-    if (line.trim() === "") return;
-    try {
-      context.emit(parseEventLine(line));
-    } catch (cause) {
-      const message = `line ${index + 1} of ${FOLDER}/out.ndjson is no event: ${(cause as Error).message}`;
-      throw new PermanentError(message, { cause, code: "INVALID_EVENT" });
-    }
-  });
-}
-
-async function readAll(stream: NodeJS.ReadableStream & { destroy(): void }): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of stream) {
-    size += (chunk as Buffer).length;
-    if (size > LARGEST_OUTPUT) {
-      stream.destroy();
-      throw new PermanentError(`${FOLDER}/out.ndjson is larger than ${LARGEST_OUTPUT} bytes`, {
-        code: "INVALID_EVENT",
-      });
-    }
-    chunks.push(chunk as Buffer);
-  }
-  return Buffer.concat(chunks);
 }

@@ -121,3 +121,13 @@ export async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined>
     throw error;
   }
 }
+
+/** With its volumes, whether it still runs or is gone already. */
+export async function removeContainer(container: Container): Promise<void> {
+  try {
+    await container.remove({ force: true, v: true });
+  } catch (error) {
+    // 409: somebody removes it already.
+    if (statusOf(error) !== 404 && statusOf(error) !== 409) throw error;
+  }
+}

@@ -31,7 +31,7 @@ export function createDemultiplexer(onBytes: OnBytes): (chunk: Buffer) => void {
   };
 }
 
-/** Turns what an engine sends into lines of either stream. `onLine` answers whether it takes more. */
+/** Turns what an engine sends into lines of either stream. */
 export function createLogReader(
   longestLine: number,
   onLine: (line: string, stream: "stdout" | "stderr") => void,

@@ -1,9 +1,8 @@
 import { hostname } from "node:os";
 import { isMarkOfAnother, ownMark } from "../../child/proc.ts";
 import { EPHEMERAL_JOURNAL } from "../../model/component.ts";
-import { removeContainer } from "./attempt.ts";
 import { isKeptName } from "./create.ts";
-import { unlessMissing, withEngine, type ContainerRow, type Docker } from "./driver.ts";
+import { removeContainer, unlessMissing, withEngine, type ContainerRow, type Docker } from "./driver.ts";
 
 /** How long a container that ended may wait for its run, which may itself be waiting or gone. */
 const UNCLAIMED = 7 * 24 * 3_600_000;

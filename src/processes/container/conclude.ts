@@ -1,0 +1,95 @@
+import { parseEventLine } from "../../child/event-line.ts";
+import type { RunContext } from "../../model/component.ts";
+import { parseDuration } from "../../model/duration.ts";
+import { isSluiceError, PermanentError, SluiceError } from "../../model/errors.ts";
+import { FOLDER, keptName } from "./create.ts";
+import { reasonOf, removeContainer, unlessMissing, withEngine, type Container } from "./driver.ts";
+import { TRY_AGAIN, type Options } from "./options.ts";
+import { unpackFirst } from "./tar.ts";
+
+/** What a run may emit by its file, in bytes. */
+const LARGEST_OUTPUT = 16 * 1024 * 1024;
+
+/** Emits what the container left and removes it, or keeps it and throws what its end means for the run. */
+export async function conclude(
+  container: Container,
+  exitCode: number,
+  options: Options,
+  tail: readonly string[],
+  context: RunContext,
+): Promise<void> {
+  try {
+    if (exitCode !== 0) await fail(container, exitCode, options, tail);
+    await emitOutput(container, context);
+  } catch (error) {
+    if (!isSluiceError(error, "SOURCE_UNAVAILABLE")) await keep(container, options);
+    throw error;
+  }
+  await removeContainer(container).catch((error: unknown) => {
+    context.log(`the container could not be removed: ${reasonOf(error)}`);
+  });
+}
+
+async function fail(
+  container: Container,
+  exitCode: number,
+  { image, memory, permanentExitCodes }: Options,
+  tail: readonly string[],
+): Promise<never> {
+  const { State } = await withEngine("look at the container", () => container.inspect());
+  const details = { exitCode, container: container.id };
+  if (State.OOMKilled) {
+    const message = [`the container of ${image} was ended at its memory limit (${memory})`, ...tail].join(
+      "\n",
+    );
+    throw new SluiceError("OUT_OF_MEMORY", message, { details });
+  }
+  const message = [`the container of ${image} ended with exit code ${exitCode}`, ...tail].join("\n");
+  if (exitCode !== TRY_AGAIN && permanentExitCodes.includes(exitCode)) {
+    throw new PermanentError(message, { code: "PROCESS_EXIT" });
+  }
+  throw new SluiceError("PROCESS_EXIT", message, { details });
+}
+
+/** For a look at it, under another name: the run's own is for its next attempt. */
+async function keep(container: Container, options: Options): Promise<void> {
+  if (parseDuration(options.keep) === 0) return removeContainer(container);
+  const details = await unlessMissing(container.inspect());
+  if (details === undefined) return;
+  const attempt = details.Config.Labels?.["sluice.attempt"] ?? "0";
+  await container.rename({ name: keptName(details.Name.replace(/^\//, ""), attempt, details.Id) });
+}
+
+async function emitOutput(container: Container, context: RunContext): Promise<void> {
+  const archive = await withEngine("read what the container emits", async () => {
+    const stream = await unlessMissing(container.getArchive({ path: `${FOLDER}/out.ndjson` }));
+    return stream === undefined ? undefined : readAll(stream);
+  });
+  const content = archive === undefined ? undefined : unpackFirst(archive);
+  const lines = content?.toString("utf8").split("\n") ?? [];
+  lines.forEach((line, index) => {
+    if (line.trim() === "") return;
+    try {
+      context.emit(parseEventLine(line));
+    } catch (cause) {
+      const message = `line ${index + 1} of ${FOLDER}/out.ndjson is no event: ${(cause as Error).message}`;
+      throw new PermanentError(message, { cause, code: "INVALID_EVENT" });
+    }
+  });
+}
+
+async function readAll(stream: NodeJS.ReadableStream & { destroy(): void }): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    size += (chunk as Buffer).length;
+    if (size > LARGEST_OUTPUT) {
+      stream.destroy();
+      throw new PermanentError(`${FOLDER}/out.ndjson is larger than ${LARGEST_OUTPUT} bytes`, {
+        code: "INVALID_EVENT",
+      });
+    }
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks);
+}
