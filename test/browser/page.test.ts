@@ -164,7 +164,7 @@ describe.skipIf(reason !== undefined)(`in Chromium${reason === undefined ? "" : 
     await keepPicture(page, "dead-letters");
     await group.getByRole("button", { name: "Replay group…" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Replay 3 runs" }).click();
-    await page.getByText("3 runs are replayed").waitFor(SOON);
+    await page.getByText("3 runs replayed").waitFor(SOON);
     await page.context().close();
   });
 

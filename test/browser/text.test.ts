@@ -1,7 +1,17 @@
 import { describe, expect, test } from "vitest";
+import { isFinal, RUN_STATES, TRANSITIONS } from "../../src/model/run.ts";
 import { parseAnsi } from "../../ui/src/ansi.ts";
-import { formatAgo, formatCount, formatDuration, formatRate, shorten, visible } from "../../ui/src/format.ts";
+import {
+  formatAgo,
+  formatCount,
+  formatDuration,
+  formatRate,
+  formatRuns,
+  shorten,
+  visible,
+} from "../../ui/src/format.ts";
 import { measure, rateOf, resetMeasures, tick } from "../../ui/src/measures.ts";
+import * as states from "../../ui/src/run-states.ts";
 
 describe("a log line", () => {
   test("keeps its colours as tones of ours, and loses what would move a cursor or set a title", () => {
@@ -62,6 +72,7 @@ test("figures are short, and never claim more than there was", () => {
     "2 m 5 s",
     "1 h 0 m",
   ]);
+  expect([0, 1, 1_200].map(formatRuns)).toEqual(["0 runs", "1 run", "1200 runs"]);
   const now = Date.parse("2026-01-01T00:01:00Z");
   expect(formatAgo("2026-01-01T00:00:30Z", now)).toBe("30 s ago");
   expect(formatAgo("2026-01-01T00:04:00Z", now)).toBe("in 3 m");
@@ -96,4 +107,12 @@ describe("rates", () => {
     for (let second = 1; second < 300; second++) last = tick(Date.now() + second * 1_000);
     expect(last.get("source")?.samples).toHaveLength(120);
   });
+});
+
+test("what can be done to a run in which state is what the model says", () => {
+  expect(states.RUN_STATES).toEqual(RUN_STATES);
+  expect(RUN_STATES.filter((state) => states.ACTS_ON.cancel.has(state))).toEqual(
+    RUN_STATES.filter((state) => TRANSITIONS[state].includes("cancelled")),
+  );
+  expect(RUN_STATES.filter(states.isSettled)).toEqual(RUN_STATES.filter(isFinal));
 });

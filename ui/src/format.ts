@@ -18,6 +18,11 @@ export function formatCount(count: number): string {
   return `${trim((Math.floor(count / 100_000) / 10).toFixed(1))}M`;
 }
 
+/** `1 run`, `12 runs`. */
+export function formatRuns(count: number): string {
+  return count === 1 ? "1 run" : `${count} runs`;
+}
+
 function trim(text: string): string {
   return text.replace(/\.0$/, "");
 }

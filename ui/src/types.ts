@@ -111,13 +111,3 @@ export interface Rows {
   readonly inputs: readonly InputRow[];
   readonly processes: readonly ProcessRow[];
 }
-
-export const RUN_STATES: readonly RunState[] = [
-  "queued",
-  "waiting",
-  "running",
-  "retrying",
-  "succeeded",
-  "dead",
-  "cancelled",
-];

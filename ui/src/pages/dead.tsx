@@ -1,14 +1,14 @@
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
-import { get, post } from "../api.ts";
+import { get } from "../api.ts";
 import { formatCount, visible } from "../format.ts";
-import { act, Dialog, Empty, Time, Trouble } from "../parts/basics.tsx";
+import { Empty, Time, Trouble } from "../parts/basics.tsx";
+import { Bulk } from "../parts/bulk.tsx";
 import { RunsTable } from "../parts/runs-table.tsx";
 import { useLoaded, useStream } from "../parts/use.ts";
 import { href } from "../router.ts";
+import type { RunFilter } from "../run-filter.ts";
 import type { DeadLetterGroup, Page, RunRow } from "../types.ts";
-
-type Filter = Readonly<Record<string, string>>;
 
 /** What failed for good, grouped by process and error. */
 export function DeadPage(): VNode {
@@ -17,7 +17,11 @@ export function DeadPage(): VNode {
     [],
   );
   useStream(["runs", "hello"], reload);
-  const [asked, setAsked] = useState<{ title: string; filter: Filter } | undefined>(undefined);
+  const [asked, setAsked] = useState<{ title: string; filter: RunFilter } | undefined>(undefined);
+  const close = (): void => {
+    setAsked(undefined);
+    reload();
+  };
   const groups = value?.items ?? [];
   const total = groups.reduce((sum, { count }) => sum + count, 0);
   return (
@@ -57,19 +61,19 @@ export function DeadPage(): VNode {
         </div>
       )}
       {asked !== undefined && (
-        <ReplayDialog
+        <Bulk
           {...asked}
-          onClose={() => {
-            setAsked(undefined);
-            reload();
-          }}
+          about="They will begin again under their ids, with the payload that they had."
+          action="replay"
+          onClose={close}
+          onDone={close}
         />
       )}
     </div>
   );
 }
 
-function filterOf({ process, fingerprint }: DeadLetterGroup): Filter {
+function filterOf({ process, fingerprint }: DeadLetterGroup): RunFilter {
   return { state: "dead", process, fingerprint };
 }
 
@@ -122,40 +126,5 @@ function GroupRuns({ group }: { group: DeadLetterGroup }): VNode {
         <a href={href("runs", "", filterOf(group))}>All of them among the runs</a>
       </div>
     </div>
-  );
-}
-
-/** Shows how many before it does it. */
-function ReplayDialog({
-  title,
-  filter,
-  onClose,
-}: {
-  title: string;
-  filter: Filter;
-  onClose: () => void;
-}): VNode {
-  const { value, error } = useLoaded(
-    () => post<{ matched: number }>("/runs/replay", { filter, dryRun: true }),
-    [],
-  );
-  const count = value?.matched;
-  return (
-    <Dialog
-      title={title}
-      verb={count === undefined ? "Replay" : `Replay ${count} ${count === 1 ? "run" : "runs"}`}
-      disabled={count === undefined || count === 0}
-      onClose={onClose}
-      onDone={async () => {
-        if (await act(`${count} runs are replayed`, () => post("/runs/replay", { filter }))) onClose();
-      }}
-    >
-      {error !== undefined && <Trouble error={error} />}
-      <p>
-        {count === undefined
-          ? "Counting…"
-          : `${count} ${count === 1 ? "run" : "runs"} will begin again under their ids, with the payload that they had.`}
-      </p>
-    </Dialog>
   );
 }

@@ -9,7 +9,8 @@ import { Logs } from "../parts/logs.tsx";
 import { Timeline, type Lane } from "../parts/timeline.tsx";
 import { useLoaded, useStream } from "../parts/use.ts";
 import { go, href } from "../router.ts";
-import type { AttemptRow, EventRow, Journey, Page, RunRow, RunState } from "../types.ts";
+import { ACTS_ON, isSettled } from "../run-states.ts";
+import type { AttemptRow, EventRow, Journey, Page, RunRow } from "../types.ts";
 
 /** One run: what became of it, attempt by attempt, what it logged, and what it was given. */
 export function RunPage({ id }: { id: string }): VNode {
@@ -63,10 +64,6 @@ export function RunPage({ id }: { id: string }): VNode {
       </section>
     </div>
   );
-}
-
-function isSettled(state: RunState): boolean {
-  return state === "succeeded" || state === "dead" || state === "cancelled";
 }
 
 function Facts({ row }: { row: RunRow }): VNode {
@@ -155,15 +152,12 @@ export function EventFacts({ event }: { event: EventRow }): VNode {
   );
 }
 
-const CANCELLABLE: ReadonlySet<RunState> = new Set(["queued", "waiting", "running", "retrying", "dead"]);
-const REPLAYABLE: ReadonlySet<RunState> = new Set(["succeeded", "dead", "cancelled"]);
-
 function Actions({ row, data, onDone }: { row: RunRow; data: unknown; onDone: () => void }): VNode {
   const [isEditing, setEditing] = useState(false);
   const path = `/runs/${segment(row.id)}`;
   return (
     <div class="row">
-      {CANCELLABLE.has(row.state) && (
+      {ACTS_ON.cancel.has(row.state) && (
         <button
           class="btn risk"
           type="button"
@@ -172,7 +166,7 @@ function Actions({ row, data, onDone }: { row: RunRow; data: unknown; onDone: ()
           {row.state === "dead" ? "Give up" : "Cancel"}
         </button>
       )}
-      {REPLAYABLE.has(row.state) && (
+      {ACTS_ON.replay.has(row.state) && (
         <>
           <button class="btn" type="button" onClick={() => setEditing(true)}>
             Edit and replay…

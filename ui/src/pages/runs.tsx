@@ -1,20 +1,17 @@
 import type { VNode } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { get, post, segment } from "../api.ts";
 import { visible } from "../format.ts";
 import type { Live } from "../live.ts";
-import { act, Dialog, Empty, toRecord, Trouble } from "../parts/basics.tsx";
+import { act, Empty, Trouble } from "../parts/basics.tsx";
+import { Bulk } from "../parts/bulk.tsx";
 import { RunsTable } from "../parts/runs-table.tsx";
 import { useLoaded, useStream } from "../parts/use.ts";
 import { replaceQuery, type Place } from "../router.ts";
-import { RUN_STATES, type Page, type RunRow } from "../types.ts";
+import { readFilter, readRuns, type FilterKey, type RunFilter } from "../run-filter.ts";
+import { RUN_STATES, type RunAction } from "../run-states.ts";
+import type { RunRow } from "../types.ts";
 
-const KEYS = ["state", "process", "input", "text", "since", "until", "fingerprint", "event"] as const;
-type Key = (typeof KEYS)[number];
-type Filter = Readonly<Partial<Record<Key, string>>>;
 const PAGE_SIZE = 50;
-/** A page that holds nothing though more follows is passed over this often before the reader is asked. */
-const EMPTY_PAGES = 20;
 
 /** Runs by filter, which stands in the URL; the first page is live. */
 export function RunsPage({ live, place }: { live: Live; place: Place }): VNode {
@@ -22,8 +19,8 @@ export function RunsPage({ live, place }: { live: Live; place: Place }): VNode {
   const spelled = JSON.stringify(filter);
   const [isLive, setLive] = useState(true);
   const [more, setMore] = useState<{ of: string; rows: readonly RunRow[]; next: string | null }>();
-  const [bulk, setBulk] = useState<"replay" | "cancel" | undefined>(undefined);
-  const first = useLoaded((signal) => readSome(filter, undefined, signal), [spelled]);
+  const [bulk, setBulk] = useState<RunAction | undefined>(undefined);
+  const first = useLoaded((signal) => readRuns(filter, { limit: PAGE_SIZE, signal }), [spelled]);
   const seen = useRef<ReadonlySet<string> | undefined>(undefined);
   useEffect(() => {
     seen.current = undefined;
@@ -34,7 +31,7 @@ export function RunsPage({ live, place }: { live: Live; place: Place }): VNode {
   const extra = more?.of === spelled ? more : undefined;
   useStream(["runs", "hello"], first.reload, isLive && extra === undefined);
 
-  const change = (key: Key, value: string): void => {
+  const change = (key: FilterKey, value: string): void => {
     replaceQuery("runs", "", { ...filter, [key]: value });
   };
   const rows = [...(first.value?.items ?? []), ...(extra?.rows ?? [])];
@@ -42,7 +39,7 @@ export function RunsPage({ live, place }: { live: Live; place: Place }): VNode {
   const loadMore = async (): Promise<void> => {
     if (next === null) return;
     await act("", async () => {
-      const page = await readSome(filter, next);
+      const page = await readRuns(filter, { limit: PAGE_SIZE, cursor: next });
       setMore({ of: spelled, rows: [...(extra?.rows ?? []), ...page.items], next: page.next });
     });
   };
@@ -83,6 +80,8 @@ export function RunsPage({ live, place }: { live: Live; place: Place }): VNode {
       </div>
       {bulk !== undefined && (
         <Bulk
+          title={bulk === "replay" ? "Replay by filter" : "Cancel by filter"}
+          about={describe(filter)}
           action={bulk}
           filter={filter}
           onClose={() => setBulk(undefined)}
@@ -105,40 +104,14 @@ function quietly(
   return fresh > rows.length / 4 ? undefined : seen;
 }
 
-function readFilter(query: URLSearchParams): Filter {
-  return Object.fromEntries(
-    KEYS.flatMap((key) => {
-      const value = query.get(key);
-      return value === null || value === "" ? [] : [[key, value]];
-    }),
-  );
-}
-
-/** A page may be empty because so much was looked at in one go: goes on until something was found. */
-async function readSome(filter: Filter, cursor?: string, signal?: AbortSignal): Promise<Page<RunRow>> {
-  const query = { ...filter, since: toIso(filter.since), until: toIso(filter.until), limit: PAGE_SIZE };
-  let page = await get<Page<RunRow>>("/runs", { ...query, cursor }, signal);
-  for (let passed = 0; page.items.length === 0 && page.next !== null && passed < EMPTY_PAGES; passed++) {
-    page = await get<Page<RunRow>>("/runs", { ...query, cursor: page.next }, signal);
-  }
-  return page;
-}
-
-/** The URL keeps the reader's own time; the API wants UTC. */
-function toIso(local: string | undefined): string | undefined {
-  if (local === undefined) return undefined;
-  const time = new Date(local);
-  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
-}
-
 function Filters({
   filter,
   live,
   onChange,
 }: {
-  filter: Filter;
+  filter: RunFilter;
   live: Live;
-  onChange: (key: Key, value: string) => void;
+  onChange: (key: FilterKey, value: string) => void;
 }): VNode {
   return (
     <form class="card pad" role="search" aria-label="Filters" onSubmit={(event) => event.preventDefault()}>
@@ -226,119 +199,7 @@ function Choice({ label, value = "", all, options, onChange }: ChoiceProps): VNo
   );
 }
 
-/** What the server's bulk replay understands; with anything else the page goes through the matching runs itself. */
-const SERVER_KEYS: ReadonlySet<string> = new Set(["state", "process", "event", "fingerprint"]);
-const MOST = 1_000;
-const ACTS_ON: Readonly<Record<"replay" | "cancel", ReadonlySet<string>>> = {
-  replay: new Set(["dead", "cancelled", "succeeded"]),
-  cancel: new Set(["queued", "waiting", "running", "retrying", "dead"]),
-};
-
-interface Preview {
-  readonly count: number;
-  readonly isMore: boolean;
-  readonly go: () => Promise<string>;
-}
-
-/** A bulk action is never done before its count was shown. */
-function Bulk({
-  action,
-  filter,
-  onClose,
-  onDone,
-}: {
-  action: "replay" | "cancel";
-  filter: Filter;
-  onClose: () => void;
-  onDone: () => void;
-}): VNode {
-  const preview = useLoaded(
-    () => (action === "replay" ? previewReplay(filter) : previewEach(action, filter)),
-    [],
-  );
-  const { value, error } = preview;
-  const verb = action === "replay" ? "Replay" : "Cancel";
-  return (
-    <Dialog
-      title={`${verb} by filter`}
-      verb={value === undefined ? verb : `${verb} ${value.count} ${value.count === 1 ? "run" : "runs"}`}
-      risk={action === "cancel"}
-      disabled={value === undefined || value.count === 0}
-      onClose={onClose}
-      onDone={async () => {
-        if (value === undefined) return;
-        let answer = "";
-        const isDone = await act(`${verb} was asked for`, async () => {
-          answer = await value.go();
-        });
-        if (isDone && answer !== "") onDone();
-      }}
-    >
-      <p class="prose">{describe(filter)}</p>
-      {value === undefined && error === undefined && <p class="muted">Counting…</p>}
-      {error !== undefined && <Trouble error={error} />}
-      {value !== undefined && (
-        <p>
-          <strong>
-            {value.count} {value.count === 1 ? "run matches" : "runs match"}
-          </strong>
-          {value.isMore
-            ? `; these are the newest, more will be left. Narrow the filter or do it again.`
-            : "."}
-        </p>
-      )}
-    </Dialog>
-  );
-}
-
-function describe(filter: Filter): string {
+function describe(filter: RunFilter): string {
   const parts = Object.entries(filter).map(([key, value]) => `${key} is ${visible(value)}`);
   return parts.length === 0 ? "No filter is set: this is every run." : `Where ${parts.join(", ")}.`;
-}
-
-async function previewReplay(filter: Filter): Promise<Preview> {
-  const isForServer =
-    Object.keys(filter).length > 0 &&
-    Object.keys(filter).every((key) => SERVER_KEYS.has(key)) &&
-    (filter.state === undefined || ACTS_ON.replay.has(filter.state));
-  if (!isForServer) return previewEach("replay", filter);
-  const { matched } = await post<{ matched: number }>("/runs/replay", { filter, dryRun: true });
-  return {
-    count: matched,
-    isMore: false,
-    go: async () => {
-      const answer = await post<{ replayed: number }>("/runs/replay", { filter });
-      return `${answer.replayed} replayed`;
-    },
-  };
-}
-
-async function previewEach(action: "replay" | "cancel", filter: Filter): Promise<Preview> {
-  const ids: string[] = [];
-  let cursor: string | undefined;
-  do {
-    const page: Page<RunRow> = await readSome(filter, cursor);
-    ids.push(...page.items.filter(({ state }) => ACTS_ON[action].has(state)).map(({ id }) => id));
-    cursor = page.next ?? undefined;
-  } while (cursor !== undefined && ids.length < MOST);
-  const chosen = ids.slice(0, MOST);
-  return {
-    count: chosen.length,
-    isMore: cursor !== undefined || ids.length > MOST,
-    go: () => forEach(action, chosen),
-  };
-}
-
-/** One after another: a run that changed meanwhile is passed over, anything else ends it. */
-async function forEach(action: "replay" | "cancel", ids: readonly string[]): Promise<string> {
-  let done = 0;
-  for (const id of ids) {
-    try {
-      await post(`/runs/${segment(id)}/${action}`);
-      done++;
-    } catch (error) {
-      if (toRecord(error).code !== "RUN_STATE") throw error;
-    }
-  }
-  return `${done} done`;
 }

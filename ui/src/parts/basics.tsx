@@ -77,7 +77,7 @@ interface Toast {
 const toasts = createStore<readonly Toast[]>([]);
 let toastId = 0;
 
-export function toast(text: string, bad = false): void {
+function toast(text: string, bad = false): void {
   const id = ++toastId;
   toasts.set([...toasts.get().slice(-2), { id, text, bad }]);
   setTimeout(() => toasts.set(toasts.get().filter((toast) => toast.id !== id)), bad ? 8_000 : 4_000);
@@ -96,11 +96,15 @@ export function Toasts(): VNode {
   );
 }
 
-/** Does something for the reader and says how it ended. */
-export async function act(done: string, action: () => Promise<unknown>): Promise<boolean> {
+/** Does something for the reader and says how it ended: `done` may be made of its answer, and empty to say nothing. */
+export async function act<Answer>(
+  done: string | ((answer: Answer) => string),
+  action: () => Promise<Answer>,
+): Promise<boolean> {
   try {
-    await action();
-    toast(done);
+    const answer = await action();
+    const text = typeof done === "string" ? done : done(answer);
+    if (text !== "") toast(text);
     return true;
   } catch (error) {
     const { code, message } = toRecord(error);
