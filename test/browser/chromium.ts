@@ -5,6 +5,9 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from "p
 
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"] as const;
 
+/** How long anything on the page may take, on a machine that others share. */
+export const SOON = { timeout: 15_000 } as const;
+
 /** Where there is a Chromium, or `undefined`. SLUICE_CHROMIUM names another. */
 function findChromium(): string | undefined {
   return [process.env["SLUICE_CHROMIUM"] ?? "", ...PLACES].find((path) => path !== "" && existsSync(path));

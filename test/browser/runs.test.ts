@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { keepPicture, SOON, whyNoChromium } from "./chromium.ts";
+import { openHouse, runOf, type House } from "./house.ts";
+
+const reason = whyNoChromium();
+
+describe.skipIf(reason !== undefined)(
+  `runs and events in Chromium${reason === undefined ? "" : ` (${reason})`}`,
+  () => {
+    let house: House;
+    beforeAll(async () => {
+      house = await openHouse();
+    }, 60_000);
+    afterAll(() => house?.[Symbol.asyncDispose]());
+
+    test("shows a dead run with its attempts, and replays it with a payload that was put right", async () => {
+      const uid = await house.shop.order({ id: "typo", fail: "order typo has no customer" });
+      const id = await runOf(house.shop, uid, "enrich", "dead");
+      const { page, problems } = await house.open(`run/${encodeURIComponent(id)}`);
+      await page.getByText("order typo has no customer").first().waitFor(SOON);
+      await page.getByText("Attempt 2").first().waitFor(SOON);
+      await keepPicture(page, "run");
+      await page.getByRole("button", { name: "Edit and replay…" }).click();
+      const editor = page.getByRole("textbox", { name: "Data (JSON)" });
+      await editor.fill("{ not json");
+      expect(await page.getByRole("dialog").getByRole("button", { name: "Replay" }).isDisabled()).toBe(true);
+      await editor.fill('{"id":"typo","total":10}');
+      await page.getByRole("dialog").getByRole("button", { name: "Replay" }).click();
+      await page.getByText("Replay of").waitFor(SOON);
+      await page.locator("dd .state", { hasText: "succeeded" }).waitFor(SOON);
+      expect(problems).toEqual([]);
+      await page.context().close();
+    });
+
+    test("cancels a run that goes on and on", async () => {
+      const uid = await house.shop.order({ id: "endless", wait: true });
+      const id = await runOf(house.shop, uid, "enrich", "running");
+      const { page } = await house.open(`run/${encodeURIComponent(id)}`);
+      await page.getByRole("button", { name: "Cancel" }).click();
+      await page.locator("dd .state", { hasText: "cancelled" }).waitFor(SOON);
+      await page.context().close();
+    });
+
+    test("groups dead letters, and says how many it will replay before it does", async () => {
+      for (const id of [701, 702, 703])
+        await runOf(house.shop, await house.shop.order({ id, fail: `no stock for ${id}` }), "enrich", "dead");
+      const { page } = await house.open("dead");
+      const group = page.locator("section.group", { hasText: "no stock for" });
+      await group.waitFor(SOON);
+      expect(await group.locator(".count").textContent()).toContain("3");
+      await keepPicture(page, "dead-letters");
+      await group.getByRole("button", { name: "Replay group…" }).click();
+      await page.getByRole("dialog").getByRole("button", { name: "Replay 3 runs" }).click();
+      await page.getByText("3 runs replayed").waitFor(SOON);
+      await page.context().close();
+    });
+
+    test("keeps the filters of the runs in the URL, and finds them there again", async () => {
+      await runOf(
+        house.shop,
+        await house.shop.order({ id: 801, fail: "needle in the hay" }),
+        "enrich",
+        "dead",
+      );
+      const { page } = await house.open("runs");
+      await page.getByLabel("State").selectOption("dead");
+      await page.getByLabel("Text in id or error").fill("NEEDLE");
+      const rows = page.locator("tbody tr");
+      await expect.poll(() => rows.count(), SOON).toBe(1);
+      expect(new URL(page.url()).hash).toBe("#/runs?state=dead&text=NEEDLE");
+      await page.reload();
+      await expect.poll(() => rows.count(), SOON).toBe(1);
+      expect(await page.getByLabel("State").inputValue()).toBe("dead");
+      await page.getByRole("button", { name: "Replay these…" }).click();
+      await page.getByText("1 run matches").waitFor(SOON);
+      await keepPicture(page, "runs");
+      await page.context().close();
+    });
+
+    test("replays all that a filter shows, in whatever state, and says how many they were", async () => {
+      const uid = await house.shop.order({ id: 811, total: 10 });
+      await runOf(house.shop, uid, "enrich", "succeeded");
+      const { page } = await house.open(`runs?event=${uid}`);
+      await page.getByRole("button", { name: "Replay these…" }).click();
+      await page.getByRole("dialog").getByRole("button", { name: "Replay 1 run" }).click();
+      await page.getByText("1 run replayed").waitFor(SOON);
+      await page.getByText("· replay").waitFor(SOON);
+      await page.context().close();
+    });
+
+    test("cancels all that a filter shows", async () => {
+      const uid = await house.shop.order({ id: 821, wait: true });
+      const id = await runOf(house.shop, uid, "enrich", "running");
+      const { page } = await house.open(`runs?event=${id.split("/")[0]}`);
+      await page.getByRole("button", { name: "Cancel these…" }).click();
+      await page.getByRole("dialog").getByRole("button", { name: "Cancel 1 run" }).click();
+      await page.getByText("1 run cancelled").waitFor(SOON);
+      await page.locator("tbody .state", { hasText: "cancelled" }).waitFor(SOON);
+      await page.context().close();
+    });
+
+    test("goes on to older runs, without a word about it", async () => {
+      const uids = await Promise.all(Array.from({ length: 60 }, (_, id) => house.shop.order({ id })));
+      await Promise.all(uids.map((uid) => runOf(house.shop, uid, "enrich", "succeeded")));
+      const { page } = await house.open("runs?process=land");
+      const rows = page.locator("tbody tr");
+      await expect.poll(() => rows.count(), SOON).toBe(50);
+      await page.getByRole("button", { name: "Older runs" }).click();
+      await expect.poll(() => rows.count(), SOON).toBeGreaterThanOrEqual(60);
+      expect(await page.locator(".toast").count()).toBe(0);
+      await page.context().close();
+    });
+
+    test("follows an event from where it began to all that it caused", async () => {
+      const uid = await house.shop.order({ id: 901, total: 10 });
+      const journey = await settledJourney(uid);
+      const { page } = await house.open(`event/${journey}`);
+      const picture = page.getByRole("group", { name: "Journey of this event" });
+      await expect.poll(() => picture.locator("a").count(), SOON).toBe(6);
+      await keepPicture(page, "event");
+      await page.context().close();
+    });
+
+    /** Waits until an order has reached the report; answers the uid of the event in the middle of its way. */
+    async function settledJourney(uid: string): Promise<string> {
+      const id = await runOf(house.shop, uid, "enrich", "succeeded");
+      const middle = id.split("/")[0] as string;
+      await expect
+        .poll(async () => {
+          const last = (await house.shop.orchestrator.history.journey(middle))?.caused[0];
+          return last && (await house.shop.orchestrator.history.journey(last.uid))?.runs[0]?.state;
+        }, SOON)
+        .toBe("succeeded");
+      return middle;
+    }
+  },
+);
