@@ -1,12 +1,18 @@
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ProcessSettings } from "../../src/model/component.ts";
 import type { EventInit } from "../../src/model/event.ts";
 import { SluiceError } from "../../src/model/errors.ts";
+import { checkOptions } from "../../src/model/kind.ts";
 import { silentLogger } from "../../src/model/logger.ts";
 import { containerProcess, type ContainerProcessOptions } from "../../src/processes/container/index.ts";
 import { createRunContext, type TestRunContext } from "../../src/testing/context.ts";
 import { processConformance } from "../../src/testing/processes/conformance.ts";
 import { realClock } from "../../src/testing/real-clock.ts";
 import { dockerForTests } from "../support/docker.ts";
+import { startRegistry } from "../support/registry.ts";
 
 const { engine, reason } = await dockerForTests();
 afterAll(() => engine?.close());
@@ -20,7 +26,10 @@ function contextOf(event: EventInit = { id: "1" }): TestRunContext {
   return createRunContext({ event, clock: realClock });
 }
 
-async function run(options: ContainerProcessOptions, context = contextOf()): Promise<string[]> {
+async function run(
+  options: ContainerProcessOptions & ProcessSettings,
+  context = contextOf(),
+): Promise<string[]> {
   const address = engine?.address;
   await containerProcess({ name: "work", engine: address, killAfter: 1, ...options }).run(
     context.event,
@@ -79,6 +88,73 @@ describe.skipIf(engine === undefined)(
       expect(lines.join()).toContain("Read-only file system");
     });
 
+    test("has what its options give it: a user, a folder, no input, files to write to", async () => {
+      const script = `id -u; pwd; cat; grep CapBnd /proc/self/status; touch /x && echo ok; head -c 2000000 /dev/zero > /tmp/x || echo full`;
+      const lines = await run({
+        ...sh(script),
+        user: "0:0",
+        workdir: "/bin",
+        stdin: false,
+        readOnly: false,
+        capabilities: ["CHOWN"],
+        tmp: "1MiB",
+      });
+      const out = lines.flatMap((line) =>
+        line.startsWith("stdout: ") ? [line.slice("stdout: ".length)] : [],
+      );
+      expect(out).toEqual(["0", "/bin", expect.stringMatching(/^CapBnd:\W0{15}1$/), "ok", "full"]);
+      expect(await run({ ...sh("id -u; id -g"), user: "65534:100" })).toEqual([
+        "stdout: 65534",
+        "stdout: 100",
+      ]);
+    });
+
+    test("sees a mount at its target, and writes to it only if it may", async () => {
+      const folder = await mkdtemp(join(tmpdir(), "sluice-mount-"));
+      try {
+        await writeFile(join(folder, "in"), "of the host");
+        await symlink("/etc", join(folder, "link"));
+        const script = `cat /host/in; echo; touch /host/x || echo refused; touch /volume/x && echo volume; touch /memory/x && echo memory`;
+        const mounts = [
+          { source: folder, target: "/host" },
+          { source: "of-a-test", target: "/volume", writable: true },
+          { target: "/memory" },
+        ];
+        const lines = await run({ ...sh(script), mounts });
+        expect(lines.filter((line) => line.startsWith("stdout"))).toEqual(
+          ["of the host", "refused", "volume", "memory"].map((text) => `stdout: ${text}`),
+        );
+        const leading = [{ source: join(folder, "link"), target: "/host" }];
+        await expect(run({ ...sh("true"), mounts: leading })).rejects.toMatchObject({
+          name: "PermanentError",
+          code: "INVALID_OPTIONS",
+          message: expect.stringContaining("leads to /etc"),
+        });
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    });
+
+    test("is limited and labelled as its options say", async () => {
+      await clear();
+      const labels = { team: "gold" };
+      await expect(run({ ...sh("exit 1"), cpus: 0.25, labels })).rejects.toMatchObject({
+        code: "PROCESS_EXIT",
+      });
+      const format = `{{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}} {{.Config.Labels.team}}`;
+      expect(await engine?.docker("inspect", "--format", format, (await names()).trim())).toBe(
+        "250000000 256 gold\n",
+      );
+    });
+
+    test("has no more of its output kept than its options say", async () => {
+      expect(await run({ ...sh("echo 1; echo 2; echo 3; echo 4"), maxLines: 2 })).toEqual([
+        "stdout: 1",
+        "stdout: 2",
+        expect.stringMatching(/the rest of the output was cut/),
+      ]);
+    });
+
     test("emits what it writes to its file, and fails for good on what is no event", async () => {
       const context = contextOf();
       await run(sh(`echo '{"id":"a","operation":"create","data":{"n":1}}' >> /sluice/out.ndjson`), context);
@@ -88,6 +164,11 @@ describe.skipIf(engine === undefined)(
       ).rejects.toMatchObject({
         name: "PermanentError",
         code: "INVALID_EVENT",
+      });
+      const large = sh("yes | head -c 17000000 >> /sluice/out.ndjson");
+      await expect(run({ ...large, keep: 0 })).rejects.toMatchObject({
+        name: "PermanentError",
+        message: expect.stringContaining("is larger than 16777216 bytes"),
       });
     });
 
@@ -112,7 +193,8 @@ describe.skipIf(engine === undefined)(
     });
 
     test("that reaches its memory limit is told apart", async () => {
-      const script = sh("dd if=/dev/zero of=/tmp/x bs=1M count=60");
+      // The engine watches a container's memory from a moment after its start.
+      const script = sh("sleep 0.5; dd if=/dev/zero of=/tmp/x bs=1M count=60");
       await expect(run({ ...script, memory: "16MiB", keep: 0 })).rejects.toMatchObject({
         code: "OUT_OF_MEMORY",
       });
@@ -143,6 +225,59 @@ describe.skipIf(engine === undefined)(
       await expect(run({ image: "busybox:local", command: ["nothing"] })).rejects.toMatchObject({
         name: "PermanentError",
         code: "COMMAND_NOT_FOUND",
+      });
+    });
+
+    test("pulls its image if that is missing, or each time; what the registry does not have is final", async () => {
+      const registry = await startRegistry();
+      const { image } = registry;
+      const options = { image, command: ["/busybox", "echo", "pulled"] };
+      const asks = async (pull: "missing" | "always"): Promise<number> => {
+        const before = registry.asked;
+        expect(await run({ ...options, pull })).toContain("stdout: pulled");
+        return registry.asked - before;
+      };
+      try {
+        expect(await asks("missing")).toBeGreaterThan(0);
+        expect(await asks("missing")).toBe(0);
+        expect(await asks("always")).toBeGreaterThan(0);
+        await expect(run({ ...options, image: `${image}:none` })).rejects.toMatchObject({
+          name: "PermanentError",
+          code: "IMAGE_UNAVAILABLE",
+        });
+      } finally {
+        await registry.close();
+      }
+      await expect(run({ ...options, pull: "always" })).rejects.toMatchObject({
+        name: "SluiceError",
+        code: "SOURCE_UNAVAILABLE",
+        message: expect.stringMatching(/could not be pulled: [^(]*connection refused$/),
+      });
+      expect(await asks("missing")).toBe(0);
+    });
+
+    test("that the engine refuses says why, and whether another try may help", async () => {
+      await expect(run({ ...sh("true"), memory: "1MiB" })).rejects.toMatchObject({
+        name: "PermanentError",
+        code: "INVALID_OPTIONS",
+      });
+      await expect(run({ ...sh("true"), network: "nowhere" })).rejects.toMatchObject({
+        name: "SluiceError",
+        code: "SOURCE_UNAVAILABLE",
+        message: expect.stringContaining("network nowhere not found"),
+      });
+      await expect(run({ ...sh("true"), engine: "unix:///nowhere.sock" })).rejects.toMatchObject({
+        code: "SOURCE_UNAVAILABLE",
+        message: expect.stringContaining("cannot be reached"),
+      });
+      const surroundings = { directory: tmpdir() };
+      const check = async (options: ContainerProcessOptions): Promise<void> =>
+        containerProcess.check?.(checkOptions(containerProcess, options, "c"), surroundings);
+      await expect(check({ ...sh("true"), engine: engine?.address, pull: "never" })).resolves.toBeUndefined();
+      await expect(
+        check({ image: "none:such", engine: engine?.address, pull: "never" }),
+      ).rejects.toMatchObject({
+        code: "IMAGE_UNAVAILABLE",
       });
     });
 

@@ -94,7 +94,9 @@ export function statusOf(error: unknown): number | undefined {
 /** What the engine said, without dockerode's preamble. */
 export function reasonOf(error: unknown): string {
   const { json, message } = (error ?? {}) as { json?: { message?: unknown } | null; message?: unknown };
-  return String(json?.message ?? message ?? error);
+  return String(json?.message ?? message ?? error)
+    .replace(/^\(HTTP code \d+\) .*? - /, "")
+    .trim();
 }
 
 /** Does what needs the engine; what fails there becomes an error of ours. */
