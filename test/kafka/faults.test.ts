@@ -1,4 +1,3 @@
-import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { Orchestrator } from "../../src/index.ts";
 import { kafkaInput } from "../../src/inputs/kafka/index.ts";
+import { endHost, startHost } from "../support/host.ts";
 import { openTopic, startKafkaInput, type RunningInput, type Topic } from "../support/kafka-input.ts";
 import { kafkaForTests } from "../support/kafka.ts";
 import { eventually } from "../support/postgres-input.ts";
@@ -121,7 +121,7 @@ describe.skipIf(kafka === undefined)(`a topic that is read through faults ${reas
       const ledger = join(folder, "ledger");
       const producing = produce(topic);
       try {
-        let host = await startHost(topic.name, journal, ledger);
+        let host = await startHost(HOST, [broker, topic.name, journal, ledger]);
         for (let kill = 0; kill < 3; kill += 1) {
           const before = lines(ledger).length;
           await eventually(
@@ -137,7 +137,7 @@ describe.skipIf(kafka === undefined)(`a topic that is read through faults ${reas
               contiguous(kept.get(partition) ?? new Set()),
             );
           }
-          host = await startHost(topic.name, journal, ledger);
+          host = await startHost(HOST, [broker, topic.name, journal, ledger]);
         }
         const sent = await producing.end();
         await eventually(
@@ -278,22 +278,4 @@ function lines(path: string): readonly string[] {
 
 function wait(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
-function startHost(topic: string, journal: string, ledger: string): Promise<ChildProcess> {
-  const host = spawn(process.execPath, [HOST, broker, topic, journal, ledger], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  return new Promise((resolve, reject) => {
-    host.stdout?.once("data", () => resolve(host));
-    host.once("exit", (code) => reject(new Error(`the host ended with ${code}`)));
-  });
-}
-
-function endHost(host: ChildProcess, signal: "SIGKILL" | "SIGTERM"): Promise<void> {
-  return new Promise((resolve) => {
-    if (host.exitCode !== null || host.signalCode !== null) resolve();
-    host.once("exit", () => resolve());
-    host.kill(signal);
-  });
 }

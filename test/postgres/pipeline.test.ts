@@ -1,4 +1,3 @@
-import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +9,7 @@ import { postgresInput } from "../../src/inputs/postgres/index.ts";
 import type { EventRow } from "../../src/journal/history.ts";
 import { withTransaction } from "../../src/postgres/index.ts";
 import { sqlProcess } from "../../src/processes/sql/index.ts";
+import { endHost, startHost } from "../support/host.ts";
 import { eventually, openClient } from "../support/postgres-input.ts";
 import { postgresForTests } from "../support/postgres.ts";
 
@@ -179,7 +179,7 @@ describe.skipIf(server === undefined)(`a pipeline through PostgreSQL ${reason ??
         create table target.totals (orders int, amount numeric);
         insert into target.totals values (0, 0)`);
       const journal = join(directory, "journal.db");
-      let host = await startHost(url, journal);
+      let host = await startHost(HOST, [url, journal]);
       await eventually(
         async () => (await client.query("select 1 from pg_trigger where not tgisinternal")).rowCount,
         (count) => count === 8,
@@ -196,7 +196,7 @@ describe.skipIf(server === undefined)(`a pipeline through PostgreSQL ${reason ??
       for (let kill = 0; kill < KILLS; kill += 1) {
         await new Promise((resolve) => setTimeout(resolve, 300 + Math.random() * 700));
         await endHost(host, "SIGKILL");
-        host = await startHost(url, journal);
+        host = await startHost(HOST, [url, journal]);
       }
       isOver = true;
       await writer;
@@ -217,21 +217,3 @@ describe.skipIf(server === undefined)(`a pipeline through PostgreSQL ${reason ??
     },
   );
 });
-
-function startHost(url: string, journal: string): Promise<ChildProcess> {
-  const host = spawn(process.execPath, [HOST, url, journal], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  return new Promise((resolve, reject) => {
-    host.stdout?.once("data", () => resolve(host));
-    host.once("exit", (code) => reject(new Error(`the host ended with ${code}`)));
-  });
-}
-
-function endHost(host: ChildProcess, signal: "SIGKILL" | "SIGTERM"): Promise<void> {
-  return new Promise((resolve) => {
-    if (host.exitCode !== null || host.signalCode !== null) resolve();
-    host.once("exit", () => resolve());
-    host.kill(signal);
-  });
-}

@@ -1,0 +1,17 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+
+/** Starts a program that says a word once it is up, to be killed. */
+export async function startHost(file: string, argv: readonly string[]): Promise<ChildProcess> {
+  const host = spawn(process.execPath, [file, ...argv], { stdio: ["ignore", "pipe", "inherit"] });
+  const exit = once(host, "exit").then(([code]) => Promise.reject(new Error(`the host ended with ${code}`)));
+  exit.catch(() => undefined);
+  await Promise.race([once(host.stdout, "data"), exit]);
+  return host;
+}
+
+export async function endHost(host: ChildProcess, signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+  if (host.exitCode !== null || host.signalCode !== null) return;
+  host.kill(signal);
+  await once(host, "exit");
+}
