@@ -1,6 +1,8 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { keepPicture, SOON, whyNoChromium } from "./chromium.ts";
 import { openHouse, runOf, type House } from "./house.ts";
+import { openDoors } from "./shop.ts";
 
 const reason = whyNoChromium();
 
@@ -118,6 +120,24 @@ describe.skipIf(reason !== undefined)(
       const picture = page.getByRole("group", { name: "Journey of this event" });
       await expect.poll(() => picture.locator("a").count(), SOON).toBe(6);
       await keepPicture(page, "event");
+      await page.context().close();
+    });
+
+    test("an event's page comes though it takes longer to read than the stream is silent", async () => {
+      const uid = await house.shop.order({ id: 902, total: 10 });
+      const journey = await settledJourney(uid);
+      const { page } = await house.open("config");
+      await page.route("**/api/v1/events/**", async (route) => {
+        await delay(400);
+        await route.continue();
+      });
+      const doors = openDoors(house.shop, 20);
+      try {
+        await page.evaluate(`location.hash = "#/event/${journey}"`);
+        await page.getByRole("group", { name: "Journey of this event" }).waitFor(SOON);
+      } finally {
+        doors[Symbol.dispose]();
+      }
       await page.context().close();
     });
 

@@ -1,5 +1,5 @@
 import type { VNode } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { get } from "../api.ts";
 import { formatCount, formatDuration, formatLag, formatRate, visible } from "../format.ts";
 import { nodeKey } from "../graph/layout.ts";
@@ -9,6 +9,7 @@ import { isDying, rateOf, type Series } from "../measures.ts";
 import { ErrorBox, State, Time, useNow } from "../parts/basics.tsx";
 import { DurationChart, RateChart } from "../parts/charts.tsx";
 import { JsonTree } from "../parts/json.tsx";
+import { useLoaded, useStream } from "../parts/use.ts";
 import { href } from "../router.ts";
 import type { EventRow, GraphNode, InputRow, Page, ProcessRow, RunRow } from "../types.ts";
 import { steer } from "../steer.ts";
@@ -154,24 +155,7 @@ function Tile({ label, value }: { label: string; value: string }): VNode {
 }
 
 function LastErrors({ process, dead }: { process: string; dead: number }): VNode {
-  const [runs, setRuns] = useState<readonly RunRow[]>([]);
-  useEffect(() => {
-    const ending = new AbortController();
-    const states = ["dead", "retrying"] as const;
-    Promise.all(
-      states.map((state) => get<Page<RunRow>>("/runs", { process, state, limit: 3 }, ending.signal)),
-    ).then(
-      (pages) =>
-        setRuns(
-          pages
-            .flatMap(({ items }) => items)
-            .filter(({ error }) => error !== null)
-            .slice(0, 4),
-        ),
-      () => undefined,
-    );
-    return () => ending.abort();
-  }, [process, dead]);
+  const { value: runs = [] } = useLoaded((signal) => readFailed(process, signal), [process, dead]);
   return (
     <section>
       <h3>Last errors</h3>
@@ -192,22 +176,22 @@ function LastErrors({ process, dead }: { process: string; dead: number }): VNode
   );
 }
 
+async function readFailed(process: string, signal: AbortSignal): Promise<readonly RunRow[]> {
+  const states = ["dead", "retrying"] as const;
+  const pages = await Promise.all(
+    states.map((state) => get<Page<RunRow>>("/runs", { process, state, limit: 3 }, signal)),
+  );
+  const runs = pages.flatMap(({ items }) => items);
+  return runs.filter(({ error }) => error !== null).slice(0, 4);
+}
+
 function LastEvents({ trigger }: { trigger: string }): VNode {
-  const [events, setEvents] = useState<readonly EventRow[]>([]);
-  useEffect(() => {
-    const ending = new AbortController();
-    const load = (): void =>
-      void get<Page<EventRow>>("/events", { trigger, limit: 5 }, ending.signal).then(
-        ({ items }) => setEvents(items),
-        () => undefined,
-      );
-    load();
-    const timer = setInterval(load, 2_000);
-    return () => {
-      clearInterval(timer);
-      ending.abort();
-    };
-  }, [trigger]);
+  const { value, reload } = useLoaded(
+    (signal) => get<Page<EventRow>>("/events", { trigger, limit: 5 }, signal),
+    [trigger],
+  );
+  useStream(["events", "hello"], reload);
+  const events = value?.items ?? [];
   return (
     <section>
       <h3>Last events</h3>

@@ -1,11 +1,11 @@
 import type { VNode } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { parseAnsi } from "../ansi.ts";
 import { get, segment } from "../api.ts";
 import { formatClock } from "../format.ts";
 import type { LogRow, Page } from "../types.ts";
 import { Trouble } from "./basics.tsx";
-import { useStream } from "./use.ts";
+import { useLoaded, useStream } from "./use.ts";
 
 const PAGE_SIZE = 500;
 /** So many lines are drawn; more are read on request. */
@@ -13,34 +13,17 @@ const MOST = 5_000;
 
 interface Read {
   readonly lines: readonly LogRow[];
-  readonly next: string | null;
+  /** Whether there are more. */
+  readonly isCut: boolean;
 }
+
+const NONE: Read = { lines: [], isCut: false };
 
 /** What a run logged, oldest first; goes on while it runs. */
 export function Logs({ run, isLive, state }: { run: string; isLive: boolean; state: string }): VNode {
-  const [read, setRead] = useState<Read>({ lines: [], next: null });
-  const [error, setError] = useState<unknown>(undefined);
   const list = useRef<HTMLOListElement>(null);
-  const load = async (): Promise<void> => {
-    try {
-      let cursor: string | undefined;
-      const lines: LogRow[] = [];
-      do {
-        const page: Page<LogRow> = await get<Page<LogRow>>(`/runs/${segment(run)}/logs`, {
-          limit: PAGE_SIZE,
-          cursor,
-        });
-        lines.push(...page.items);
-        cursor = page.next ?? undefined;
-      } while (cursor !== undefined && lines.length < MOST);
-      setRead({ lines, next: cursor ?? null });
-      setError(undefined);
-    } catch (caught) {
-      setError(caught);
-    }
-  };
-  useEffect(() => void load(), [run, state]);
-  useStream(["runs", "stats", "progress"], () => void load(), isLive);
+  const { value: read = NONE, error, reload } = useLoaded((signal) => readLines(run, signal), [run, state]);
+  useStream(["runs", "stats", "progress"], reload, isLive);
   useEffect(() => {
     const element = list.current;
     if (element === null || !isLive) return;
@@ -72,9 +55,21 @@ export function Logs({ run, isLive, state }: { run: string; isLive: boolean; sta
           </li>
         ))}
       </ol>
-      {read.next !== null && (
+      {read.isCut && (
         <p class="muted">Only the first {read.lines.length} lines are shown; `sluice logs` prints all.</p>
       )}
     </>
   );
+}
+
+async function readLines(run: string, signal: AbortSignal): Promise<Read> {
+  const path = `/runs/${segment(run)}/logs`;
+  const lines: LogRow[] = [];
+  let cursor: string | undefined;
+  do {
+    const page: Page<LogRow> = await get<Page<LogRow>>(path, { limit: PAGE_SIZE, cursor }, signal);
+    lines.push(...page.items);
+    cursor = page.next ?? undefined;
+  } while (cursor !== undefined && lines.length < MOST);
+  return { lines, isCut: cursor !== undefined };
 }

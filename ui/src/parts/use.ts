@@ -7,7 +7,10 @@ export interface Loaded<Value> {
   readonly reload: () => void;
 }
 
-/** Loads, and loads again when `inputs` change; what comes too late is dropped. */
+/**
+ * Loads, and loads again when `inputs` change; what comes too late is dropped. A reload waits for the load under way:
+ * were that given up, one that takes longer than the stream is silent would never end.
+ */
 export function useLoaded<Value>(
   load: (signal: AbortSignal) => Promise<Value>,
   inputs: readonly unknown[],
@@ -16,20 +19,31 @@ export function useLoaded<Value>(
     value: undefined,
     error: undefined,
   });
-  const [round, setRound] = useState(0);
+  const latest = useRef(load);
+  latest.current = load;
+  const again = useRef<() => void>(() => undefined);
   useEffect(() => {
     const ending = new AbortController();
-    void (async () => {
+    let isLoading = false;
+    let isStale = false;
+    const run = async (): Promise<void> => {
+      isStale = isLoading;
+      if (isLoading) return;
+      isLoading = true;
       try {
-        const value = await load(ending.signal);
+        const value = await latest.current(ending.signal);
         if (!ending.signal.aborted) setState({ value, error: undefined });
       } catch (error) {
         if (!ending.signal.aborted) setState(({ value }) => ({ value, error }));
       }
-    })();
+      isLoading = false;
+      if (isStale && !ending.signal.aborted) await run();
+    };
+    again.current = () => void run();
+    void run();
     return () => ending.abort();
-  }, [...inputs, round]);
-  const reload = useCallback(() => setRound((count) => count + 1), []);
+  }, inputs);
+  const reload = useCallback(() => again.current(), []);
   return { ...state, reload };
 }
 
