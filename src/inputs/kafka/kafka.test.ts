@@ -10,9 +10,10 @@ import { eventually } from "../../../test/support/postgres-input.ts";
 import { SluiceError } from "../../model/errors.ts";
 import type { Event } from "../../model/event.ts";
 import { systemClock } from "../../engine/system.ts";
+import { checkOptions } from "../../model/kind.ts";
 import { createSignal } from "../../testing/signal.ts";
 import { inputConformance, type InputSubject } from "../../testing/inputs/conformance.ts";
-import { kafkaInput } from "./index.ts";
+import { kafkaInput, type KafkaInputOptions } from "./index.ts";
 
 const certificates = await mkdtemp(join(tmpdir(), "sluice-certificates-"));
 const tls = selfSigned(certificates);
@@ -295,6 +296,29 @@ describe.skipIf(kafka === undefined)(`a kafka input ${reason ?? ""}`, () => {
     await input.context.waitFor(1);
     const distrusting = startKafkaInput(kafka?.tlsBroker ?? "", topic.name, { tls: true });
     await expect(distrusting).rejects.toThrow(/self-signed certificate/);
+  });
+
+  test("whose certificate cannot be read fails, and says which file", async () => {
+    await expect(startKafkaInput(broker, "t", { tls: { ca: "none.pem" } })).rejects.toMatchObject({
+      code: "INVALID_OPTIONS",
+      message: "tls.ca: none.pem cannot be read",
+    });
+  });
+
+  test("its check finds its topics or says what is not there, and where", async () => {
+    await using topic = await openTopic(broker);
+    const check = async (topics: KafkaInputOptions["topics"], brokers = [broker]): Promise<void> => {
+      const options = checkOptions(kafkaInput, { brokers, topics, group: "g" }, "in");
+      await kafkaInput.check?.(options, { directory: "." });
+    };
+    await expect(check([topic.name])).resolves.toBeUndefined();
+    await expect(check({ pattern: "topic-.*" })).resolves.toBeUndefined();
+    await expect(check([topic.name, "nowhere"])).rejects.toMatchObject({
+      code: "SOURCE_UNAVAILABLE",
+      message: expect.stringContaining("there is no topic nowhere at Kafka"),
+    });
+    await expect(check({ pattern: "nowhere" })).rejects.toThrow("no topic matches the pattern");
+    await expect(check([topic.name], ["127.0.0.1:9"])).rejects.toMatchObject({ code: "SOURCE_UNAVAILABLE" });
   });
 
   test("a source that is not there fails it, and says where it was sought", async () => {

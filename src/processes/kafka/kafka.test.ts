@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { openTopic, startKafkaInput } from "../../../test/support/kafka-input.ts";
 import { kafkaForTests } from "../../../test/support/kafka.ts";
 import type { EventInit } from "../../model/event.ts";
+import { checkOptions } from "../../model/kind.ts";
 import { createRunContext } from "../../testing/context.ts";
 import { processConformance } from "../../testing/processes/conformance.ts";
 import { kafkaProcess, type KafkaProcessOptions } from "./index.ts";
@@ -106,6 +107,31 @@ describe.skipIf(kafka === undefined)(`a kafka process ${reason ?? ""}`, () => {
     const { errors } = await produce("t", [{ data: {} }], { value: "/data/order" });
     expect(errors[0]?.name).toBe("PermanentError");
     expect(errors[0]?.message).toMatch(/has nothing at \/data\/order/);
+  });
+
+  test.each([
+    ["its partition", { partition: "/data/n" }, { n: 1.5 }, "the number of a partition, not 1.5"],
+    ["its text", { value: "/data/n", encode: "string" }, { n: 7 }, "text, not 7"],
+    ["its bytes", { value: "/data/n", encode: "bytes" }, { n: "?" }, 'base64, not "?"'],
+    ["its key", { messageKey: "/data/n" }, { n: null }, "has nothing at /data/n"],
+  ] as const)("what is not fit to be %s is permanent, and says so", async (_, options, data, message) => {
+    const { errors } = await produce("t", [{ data }], options);
+    expect(errors[0]?.name).toBe("PermanentError");
+    expect(errors[0]?.message).toContain(message);
+  });
+
+  test("its check finds a topic or says which one is not there, and where", async () => {
+    await using topic = await openTopic(broker);
+    const check = async (name: string, brokers = [broker]): Promise<void> => {
+      const options = checkOptions(kafkaProcess, { brokers, topic: name }, "send");
+      await kafkaProcess.check?.(options, { directory: "." });
+    };
+    await expect(check(topic.name)).resolves.toBeUndefined();
+    await expect(check("nowhere")).rejects.toMatchObject({
+      code: "SOURCE_UNAVAILABLE",
+      message: `there is no topic nowhere at Kafka ${broker}; make it, or mend its name`,
+    });
+    await expect(check(topic.name, ["127.0.0.1:9"])).rejects.toMatchObject({ code: "SOURCE_UNAVAILABLE" });
   });
 
   test("a broker that is not there is worth another try", async () => {
