@@ -1,25 +1,13 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { guideBlocks } from "../support/guide.ts";
 import { openTopic, startKafkaInput } from "../support/kafka-input.ts";
 import { kafkaForTests } from "../support/kafka.ts";
 import { workspace } from "../support/cli.ts";
 
-const GUIDE = join(import.meta.dirname, "../../docs/guides/kafka.md");
-
+const block = guideBlocks("kafka.md");
 const { kafka, reason } = await kafkaForTests();
 afterAll(() => kafka?.stop());
 const broker = kafka?.broker ?? "";
-
-/** The block of the guide that begins with a comment naming this file. */
-async function block(file: string): Promise<string> {
-  const text = await readFile(GUIDE, "utf8");
-  const found = [...text.matchAll(/^```\w+\n(.*?)^```$/gms)].find(
-    ([, body]) => body?.slice(0, body.indexOf("\n")).includes(file) === true,
-  );
-  if (found?.[1] === undefined) throw new Error(`the guide has no block of ${file}`);
-  return found[1];
-}
 
 describe.skipIf(kafka === undefined)(`the guide "Kafka" ${reason ?? ""}`, () => {
   test(
@@ -28,9 +16,9 @@ describe.skipIf(kafka === undefined)(`the guide "Kafka" ${reason ?? ""}`, () => 
     async () => {
       await using orders = await openTopic(broker, { name: "orders" });
       await using checked = await openTopic(broker, { name: "checked-orders" });
-      const space = workspace(await block("sluice.toml"));
+      const space = workspace(block("sluice.toml"));
       try {
-        space.write("check.ts", await block("check.ts"));
+        space.write("check.ts", block("check.ts"));
         const running = await space.run({ env: { KAFKA_BROKER: broker } });
         await orders.send({ key: "o-1", value: '{"id":"o-1","action":"create","country":"DE"}' });
         await using told = await startKafkaInput(broker, checked.name);
