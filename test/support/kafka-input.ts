@@ -3,12 +3,12 @@ import { Admin, Producer } from "@platformatic/kafka";
 import { systemClock } from "../../src/engine/system.ts";
 import { kafkaInput, type KafkaInputOptions } from "../../src/inputs/kafka/index.ts";
 import type { InputSettings } from "../../src/model/component.ts";
-import type { Logger } from "../../src/model/logger.ts";
 import {
   createInputContext,
   type InputContextOptions,
   type TestInputContext,
 } from "../../src/testing/context.ts";
+import { createKeepingLogger } from "./logger.ts";
 
 export interface Sent {
   readonly key?: string | Buffer;
@@ -86,17 +86,7 @@ export async function startKafkaInput(
   topic: string,
   { context: own, name = "in", ...options }: StartOptions = {},
 ): Promise<RunningInput> {
-  const lines: string[] = [];
-  const write =
-    (level: string) =>
-    (_fields: object, message: string): void =>
-      void lines.push(`${level}: ${message}`);
-  const logger: Logger = {
-    debug: write("debug"),
-    info: write("info"),
-    warn: write("warn"),
-    error: write("error"),
-  };
+  const { logger, lines } = createKeepingLogger();
   const context = createInputContext({ clock: systemClock, logger, name, ...own });
   const input = kafkaInput({
     name,

@@ -2,12 +2,12 @@ import pg from "pg";
 import { systemClock } from "../../src/engine/system.ts";
 import { postgresInput, type PostgresInputOptions } from "../../src/inputs/postgres/index.ts";
 import type { InputContext, InputSettings } from "../../src/model/component.ts";
-import type { Logger } from "../../src/model/logger.ts";
 import {
   createInputContext,
   type InputContextOptions,
   type TestInputContext,
 } from "../../src/testing/context.ts";
+import { createKeepingLogger } from "./logger.ts";
 
 export interface RunningInput {
   readonly context: TestInputContext;
@@ -29,18 +29,7 @@ export function startInput(
   { context: own, override, ...options }: StartOptions,
 ): RunningInput {
   const name = own?.name ?? "capture";
-  const lines: string[] = [];
-  const write =
-    (level: string) =>
-    (_fields: object, message: string): void => {
-      lines.push(`${level}: ${message}`);
-    };
-  const logger: Logger = {
-    debug: write("debug"),
-    info: write("info"),
-    warn: write("warn"),
-    error: write("error"),
-  };
+  const { logger, lines } = createKeepingLogger();
   const context = createInputContext({ clock: systemClock, logger, name, ...own });
   const input = postgresInput({ name, connectionString, ...options });
   const ended = input.handle(
