@@ -14,7 +14,7 @@ export class ApiError extends Error {
 }
 
 const TOKEN = "sluice.token";
-const BASE = "/api/v1";
+export const BASE = "/api/v1";
 
 type Listener = () => void;
 const refusals = new Set<Listener>();

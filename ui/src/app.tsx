@@ -12,8 +12,9 @@ import {
   trouble,
   type Live,
 } from "./live.ts";
-import { Empty, Toasts, Trouble } from "./parts/basics.tsx";
+import { Empty, Toasts } from "./parts/basics.tsx";
 import { Brand } from "./parts/brand.tsx";
+import { Pending } from "./parts/sheet.tsx";
 import { ConfigPage } from "./pages/config.tsx";
 import { DeadPage } from "./pages/dead.tsx";
 import { EventPage, EventsPage } from "./pages/event.tsx";
@@ -107,13 +108,7 @@ function Frame(): VNode {
         </div>
       )}
       <main ref={main} id="main" tabIndex={-1}>
-        {live === undefined ? (
-          <div class="sheet">
-            {error === undefined ? <Empty title="Loading…" /> : <Trouble error={error} />}
-          </div>
-        ) : (
-          <Content live={live} place={place} />
-        )}
+        {live === undefined ? <Pending error={error} /> : <Content live={live} place={place} />}
       </main>
       <Toasts />
     </>

@@ -60,10 +60,10 @@ export function formatDuration(milliseconds: number): string {
 }
 
 /** `now`, `12 s ago`, `in 3 m`. */
-export function formatAgo(time: string | null | undefined, now: number): string {
+export function formatAgo(time: string | number | null | undefined, now: number): string {
   if (time === null || time === undefined) return "never";
-  const distance = now - Date.parse(time);
-  if (!Number.isFinite(distance)) return time;
+  const distance = now - new Date(time).getTime();
+  if (!Number.isFinite(distance)) return String(time);
   const size = Math.abs(distance);
   if (size < 1_500) return "now";
   const text = coarse(size);

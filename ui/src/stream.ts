@@ -1,4 +1,4 @@
-import { ApiError, authorization, getToken, refused } from "./api.ts";
+import { ApiError, authorization, BASE, getToken, refused } from "./api.ts";
 
 export interface Message {
   readonly type: string;
@@ -20,7 +20,7 @@ export function openStream({ onMessage, onState }: StreamHandlers): () => void {
 
   async function once(): Promise<void> {
     const token = getToken();
-    const response = await fetch("/api/v1/stream", {
+    const response = await fetch(`${BASE}/stream`, {
       headers: {
         accept: "text/event-stream",
         ...authorization(),

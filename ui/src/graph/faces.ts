@@ -24,6 +24,8 @@ export interface Face {
 const SPARK_WIDTH = 60;
 const SPARK_HEIGHT = 20;
 
+const BLANK: Face = { tone: "idle", word: "", fresh: "", figures: [], spark: "", action: undefined };
+
 export function faceOf(node: GraphNode, live: Live, now: number, withSpark: boolean): Face {
   if (node.role === "input") return inputFace(node.name, live, now, withSpark);
   if (node.role === "process") return processFace(node.name, live, now, withSpark);
@@ -34,7 +36,7 @@ function inputFace(name: string, live: Live, now: number, withSpark: boolean): F
   const row = live.inputs.get(name);
   const series = live.series.get(name);
   const rate = rateOf(series);
-  if (row === undefined) return blank();
+  if (row === undefined) return BLANK;
   const { tone, word } = inputHealth(row);
   return {
     tone,
@@ -45,7 +47,7 @@ function inputFace(name: string, live: Live, now: number, withSpark: boolean): F
       { label: "restarts", ...countFigure(row.restarts, "warn") },
       {
         label: "last event",
-        value: row.lastEventAt === null ? "never" : formatAgo(row.lastEventAt, now),
+        value: formatAgo(row.lastEventAt, now),
         look: row.lastEventAt === null ? "zero" : "",
       },
       ...(row.lag === null
@@ -67,12 +69,12 @@ function processFace(name: string, live: Live, now: number, withSpark: boolean):
   const row = live.processes.get(name);
   const series = live.series.get(name);
   const rate = rateOf(series);
-  if (row === undefined) return blank();
+  if (row === undefined) return BLANK;
   const { tone, word } = processHealth(row, isDying(series));
   return {
     tone,
     word,
-    fresh: freshness(series, now),
+    fresh: series?.movedAt === undefined ? "" : formatAgo(series.movedAt, now),
     figures: [
       { label: "rate", value: formatRate(rate), look: rate === 0 ? "zero" : "" },
       { label: "queued", ...countFigure(countOf(row, "queued", "waiting", "retrying"), "") },
@@ -89,28 +91,9 @@ function storeFace(node: GraphNode, live: Live, now: number): Face {
   let movedAt = 0;
   for (const edge of live.graph.edges) {
     if (edge.kind !== "writes" || edge.to !== node.id) continue;
-    const series = live.series.get(edge.from);
-    movedAt = Math.max(movedAt, series?.movedAt ?? 0);
+    movedAt = Math.max(movedAt, live.series.get(edge.from)?.movedAt ?? 0);
   }
-  return {
-    ...blank(),
-    fresh: movedAt === 0 ? "" : formatAgo(new Date(movedAt).toISOString(), now),
-  };
-}
-
-function freshness(series: Series | undefined, now: number): string {
-  return series?.movedAt === undefined ? "" : formatAgo(new Date(series.movedAt).toISOString(), now);
-}
-
-function blank(): Face {
-  return {
-    tone: "idle",
-    word: "",
-    fresh: "",
-    figures: [],
-    spark: "",
-    action: undefined,
-  };
+  return { ...BLANK, fresh: movedAt === 0 ? "" : formatAgo(movedAt, now) };
 }
 
 function countFigure(count: number, look: "" | "warn" | "bad"): { value: string; look: Figure["look"] } {

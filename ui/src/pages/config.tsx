@@ -2,18 +2,16 @@ import type { VNode } from "preact";
 import type { Live } from "../live.ts";
 import { Empty } from "../parts/basics.tsx";
 import { JsonTree } from "../parts/json.tsx";
+import { Sheet } from "../parts/sheet.tsx";
 
 /** The file as the pipeline took it, with what is secret masked by the server. */
 export function ConfigPage({ live }: { live: Live }): VNode {
   const { config, journal, state, openRuns } = live.info;
   return (
-    <div class="sheet">
-      <div class="head">
-        <div>
-          <h1>Configuration</h1>
-          <p>As it was read; secrets never leave the server. To change it, change the file.</p>
-        </div>
-      </div>
+    <Sheet
+      title="Configuration"
+      about="As it was read; secrets never leave the server. To change it, change the file."
+    >
       <section class="card pad">
         <h2>Now</h2>
         <dl class="dl">
@@ -35,6 +33,6 @@ export function ConfigPage({ live }: { live: Live }): VNode {
           <JsonTree value={config} />
         )}
       </section>
-    </div>
+    </Sheet>
   );
 }

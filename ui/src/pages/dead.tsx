@@ -5,6 +5,7 @@ import { formatCount, visible } from "../format.ts";
 import { Empty, Time, Trouble } from "../parts/basics.tsx";
 import { Bulk } from "../parts/bulk.tsx";
 import { RunsTable } from "../parts/runs-table.tsx";
+import { Sheet } from "../parts/sheet.tsx";
 import { useLoaded, useStream } from "../parts/use.ts";
 import { href } from "../router.ts";
 import type { RunFilter } from "../run-filter.ts";
@@ -25,13 +26,11 @@ export function DeadPage(): VNode {
   const groups = value?.items ?? [];
   const total = groups.reduce((sum, { count }) => sum + count, 0);
   return (
-    <div class="sheet">
-      <div class="head">
-        <div>
-          <h1>Dead letters</h1>
-          <p>Runs that are out of attempts. Each is kept until it is replayed or given up.</p>
-        </div>
-        {total > 0 && (
+    <Sheet
+      title="Dead letters"
+      about="Runs that are out of attempts. Each is kept until it is replayed or given up."
+      actions={
+        total > 0 && (
           <button
             class="btn main"
             type="button"
@@ -39,8 +38,9 @@ export function DeadPage(): VNode {
           >
             Replay all…
           </button>
-        )}
-      </div>
+        )
+      }
+    >
       {error !== undefined && <Trouble error={error} />}
       {value !== undefined && groups.length === 0 && (
         <div class="card">
@@ -69,7 +69,7 @@ export function DeadPage(): VNode {
           onDone={close}
         />
       )}
-    </div>
+    </Sheet>
   );
 }
 

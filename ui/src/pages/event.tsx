@@ -4,39 +4,31 @@ import { formatClock, formatDuration, visible } from "../format.ts";
 import { RUN_TONES } from "../health.ts";
 import { readJourney, type Step } from "../journey.ts";
 import { Empty, Trouble } from "../parts/basics.tsx";
-import { JsonTree } from "../parts/json.tsx";
+import { EventData, EventFacts } from "../parts/event.tsx";
 import { RunsTable } from "../parts/runs-table.tsx";
+import { Pending, Sheet } from "../parts/sheet.tsx";
+import { Table } from "../parts/table.tsx";
 import { Timeline, type Lane } from "../parts/timeline.tsx";
 import { useLoaded, useStream } from "../parts/use.ts";
 import { href } from "../router.ts";
 import type { EventRow, Page } from "../types.ts";
-import { EventFacts } from "./run.tsx";
 
 /** One event's journey: from what set it off to the last thing that it caused, with times. */
 export function EventPage({ uid }: { uid: string }): VNode {
   const { value, error, reload } = useLoaded((signal) => readJourney(uid, signal), [uid]);
   const isOpen = value?.steps.some((step) => step.kind === "run" && step.run.finishedAt === null) ?? true;
   useStream(["runs", "events", "hello"], reload, isOpen);
-  if (value === undefined) {
-    return (
-      <div class="sheet">{error === undefined ? <Empty title="Loading…" /> : <Trouble error={error} />}</div>
-    );
-  }
+  if (value === undefined) return <Pending error={error} />;
   const own = value.steps.find((step) => step.kind === "event" && step.event.uid === uid);
   const event = own?.kind === "event" ? own.event : undefined;
   const runs = value.steps.flatMap((step) =>
     step.kind === "run" && step.run.event === uid ? [step.run] : [],
   );
   return (
-    <div class="sheet">
-      <div class="head">
-        <div>
-          <h1 class="wrap">
-            {event === undefined ? "Event" : visible(`${event.operation} ${event.location}/${event.id}`)}
-          </h1>
-          <p class="mono wrap">{visible(uid)}</p>
-        </div>
-      </div>
+    <Sheet
+      title={event === undefined ? "Event" : visible(`${event.operation} ${event.location}/${event.id}`)}
+      about={<code>{visible(uid)}</code>}
+    >
       <section class="card pad">
         <h2>Journey</h2>
         <Timeline
@@ -54,7 +46,7 @@ export function EventPage({ uid }: { uid: string }): VNode {
         </section>
         <section class="card pad">
           <h2>Data</h2>
-          {event?.data === undefined ? <p class="muted">No payload.</p> : <JsonTree value={event.data} />}
+          <EventData data={event?.data} />
         </section>
       </div>
       <section class="card">
@@ -64,7 +56,7 @@ export function EventPage({ uid }: { uid: string }): VNode {
           <RunsTable runs={runs} />
         )}
       </section>
-    </div>
+    </Sheet>
   );
 }
 
@@ -114,13 +106,7 @@ export function EventsPage(): VNode {
   useStream(["events", "hello"], reload);
   const rows = value?.items ?? [];
   return (
-    <div class="sheet">
-      <div class="head">
-        <div>
-          <h1>Events</h1>
-          <p>What the inputs saw, newest first. Open one to follow it.</p>
-        </div>
-      </div>
+    <Sheet title="Events" about="What the inputs saw, newest first. Open one to follow it.">
       {error !== undefined && <Trouble error={error} />}
       <div class="card">
         {value !== undefined && rows.length === 0 ? (
@@ -129,45 +115,32 @@ export function EventsPage(): VNode {
           <EventTable rows={rows} />
         )}
       </div>
-    </div>
+    </Sheet>
   );
 }
 
+const COLUMNS = { Event: "", Operation: "", From: "", "Caused by": "", Time: "" } as const;
+
 function EventTable({ rows }: { rows: readonly EventRow[] }): VNode {
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="Events">
-      <table>
-        <thead>
-          <tr>
-            <th>Event</th>
-            <th>Operation</th>
-            <th>From</th>
-            <th>Caused by</th>
-            <th>Time</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(({ uid, operation, location, id, trigger, time, cause }) => (
-            <tr key={uid}>
-              <td>
-                <a class="cut" href={href("event", uid)}>
-                  {visible(`${location}/${id}`)}
-                </a>
-              </td>
-              <td>{visible(operation)}</td>
-              <td>{visible(trigger)}</td>
-              <td>
-                {cause?.runs[0] !== undefined && (
-                  <a href={href("run", cause.runs[0])}>
-                    {visible(cause.runs[0].split("/")[1] ?? cause.runs[0])}
-                  </a>
-                )}
-              </td>
-              <td class="muted nowrap">{formatClock(time)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table label="Events" columns={COLUMNS}>
+      {rows.map(({ uid, operation, location, id, trigger, time, cause }) => (
+        <tr key={uid}>
+          <td>
+            <a class="cut" href={href("event", uid)}>
+              {visible(`${location}/${id}`)}
+            </a>
+          </td>
+          <td>{visible(operation)}</td>
+          <td>{visible(trigger)}</td>
+          <td>
+            {cause?.runs[0] !== undefined && (
+              <a href={href("run", cause.runs[0])}>{visible(cause.runs[0].split("/")[1] ?? cause.runs[0])}</a>
+            )}
+          </td>
+          <td class="muted nowrap">{formatClock(time)}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }

@@ -5,52 +5,41 @@ import { inputHealth } from "../health.ts";
 import type { Live } from "../live.ts";
 import { rateOf } from "../measures.ts";
 import { Empty, State, Time, useNow } from "../parts/basics.tsx";
+import { Sheet } from "../parts/sheet.tsx";
+import { Table } from "../parts/table.tsx";
 import { href } from "../router.ts";
 import type { InputRow, Lag } from "../types.ts";
 import { steer } from "../steer.ts";
+
+const COLUMNS = {
+  Name: "",
+  Kind: "",
+  State: "",
+  Rate: "num",
+  Restarts: "num",
+  "Last event": "",
+  Lag: "num",
+  "Last error": "",
+  Actions: "hidden",
+} as const;
 
 /** What listens, how it fares, and how long ago it heard something. */
 export function InputsPage({ live }: { live: Live }): VNode {
   const rows = [...live.inputs.values()];
   return (
-    <div class="sheet">
-      <div class="head">
-        <div>
-          <h1>Inputs</h1>
-          <p>What listens for events. One that throws is started again with back-off.</p>
-        </div>
-      </div>
+    <Sheet title="Inputs" about="What listens for events. One that throws is started again with back-off.">
       <div class="card">
         {rows.length === 0 ? (
           <Empty title="No inputs" />
         ) : (
-          <div class="scroll" tabIndex={0} role="region" aria-label="Inputs">
-            <table>
-              <thead>
-                <tr>
-                  <th>Name</th>
-                  <th>Kind</th>
-                  <th>State</th>
-                  <th class="num">Rate</th>
-                  <th class="num">Restarts</th>
-                  <th>Last event</th>
-                  <th class="num">Lag</th>
-                  <th>Last error</th>
-                  <th>
-                    <span class="hidden">Actions</span>
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {rows.map((row) => (
-                  <InputLine key={row.name} row={row} rate={rateOf(live.series.get(row.name))} />
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table label="Inputs" columns={COLUMNS}>
+            {rows.map((row) => (
+              <InputLine key={row.name} row={row} rate={rateOf(live.series.get(row.name))} />
+            ))}
+          </Table>
         )}
       </div>
-    </div>
+    </Sheet>
   );
 }
 

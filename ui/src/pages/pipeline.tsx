@@ -8,6 +8,7 @@ import { inputHealth, processHealth } from "../health.ts";
 import { countOf, type Live } from "../live.ts";
 import { isDying, rateOf } from "../measures.ts";
 import { State, useNow } from "../parts/basics.tsx";
+import { Table } from "../parts/table.tsx";
 import { href, replaceQuery, type Place } from "../router.ts";
 import { steer } from "../steer.ts";
 import { Panel } from "./panel.tsx";
@@ -106,6 +107,17 @@ function Figures({ live }: { live: Live }): VNode {
   );
 }
 
+const COLUMNS = {
+  Name: "",
+  Kind: "",
+  State: "",
+  Rate: "num",
+  Queued: "num",
+  Running: "num",
+  Dead: "num",
+  "Last activity": "",
+} as const;
+
 /** The same as a table: for a screen reader, a small screen, or a sorted look at many. */
 function ComponentTable({
   live,
@@ -122,69 +134,45 @@ function ComponentTable({
     ({ role, name }) => role !== "dataset" && name.toLowerCase().includes(needle),
   );
   return (
-    <div class="canvas scroll" tabIndex={0} role="region" aria-label="Components">
-      <table>
-        <thead>
-          <tr>
-            <th>Name</th>
-            <th>Kind</th>
-            <th>State</th>
-            <th class="num">Rate</th>
-            <th class="num">Queued</th>
-            <th class="num">Running</th>
-            <th class="num">Dead</th>
-            <th>Last activity</th>
+    <Table label="Components" columns={COLUMNS} isFilling>
+      {rows.map((node) => {
+        const input = live.inputs.get(node.name);
+        const process = node.role === "process" ? live.processes.get(node.name) : undefined;
+        const series = live.series.get(node.name);
+        const health =
+          process !== undefined
+            ? processHealth(process, isDying(series))
+            : input !== undefined
+              ? inputHealth(input)
+              : undefined;
+        const last = process === undefined ? input?.lastEventAt : series?.movedAt;
+        return (
+          <tr key={nodeKey(node)}>
+            <td>
+              <a
+                href={href("pipeline", "", { node: nodeKey(node), view: "table" })}
+                onClick={(event) => {
+                  event.preventDefault();
+                  onOpen(nodeKey(node));
+                }}
+              >
+                {visible(node.name)}
+              </a>
+            </td>
+            <td class="muted">
+              {node.role} · {visible(node.type)}
+            </td>
+            <td>{health !== undefined && <State tone={health.tone}>{health.word}</State>}</td>
+            <td class="num">{formatRate(rateOf(series))}</td>
+            <td class="num">
+              {process === undefined ? "" : formatCount(countOf(process, "queued", "waiting", "retrying"))}
+            </td>
+            <td class="num">{process === undefined ? "" : `${process.running} / ${process.concurrency}`}</td>
+            <td class="num">{process === undefined ? "" : formatCount(process.runs.dead ?? 0)}</td>
+            <td class="muted">{last === null || last === undefined ? "" : formatAgo(last, now)}</td>
           </tr>
-        </thead>
-        <tbody>
-          {rows.map((node) => {
-            const input = live.inputs.get(node.name);
-            const process = node.role === "process" ? live.processes.get(node.name) : undefined;
-            const series = live.series.get(node.name);
-            const health =
-              process !== undefined
-                ? processHealth(process, isDying(series))
-                : input !== undefined
-                  ? inputHealth(input)
-                  : undefined;
-            const last = process === undefined ? input?.lastEventAt : isoOrNull(series?.movedAt);
-            return (
-              <tr key={nodeKey(node)}>
-                <td>
-                  <a
-                    href={href("pipeline", "", { node: nodeKey(node), view: "table" })}
-                    onClick={(event) => {
-                      event.preventDefault();
-                      onOpen(nodeKey(node));
-                    }}
-                  >
-                    {visible(node.name)}
-                  </a>
-                </td>
-                <td class="muted">
-                  {node.role} · {visible(node.type)}
-                </td>
-                <td>{health !== undefined && <State tone={health.tone}>{health.word}</State>}</td>
-                <td class="num">{formatRate(rateOf(series))}</td>
-                <td class="num">
-                  {process === undefined
-                    ? ""
-                    : formatCount(countOf(process, "queued", "waiting", "retrying"))}
-                </td>
-                <td class="num">
-                  {process === undefined ? "" : `${process.running} / ${process.concurrency}`}
-                </td>
-                <td class="num">{process === undefined ? "" : formatCount(process.runs.dead ?? 0)}</td>
-                <td class="muted">{last === null || last === undefined ? "" : formatAgo(last, now)}</td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-    </div>
+        );
+      })}
+    </Table>
   );
-}
-
-function isoOrNull(time: number | undefined): string | null {
-  return time === undefined ? null : new Date(time).toISOString();
 }

@@ -1,11 +1,12 @@
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import { get, post, segment } from "../api.ts";
-import { formatDuration, shortUid, visible } from "../format.ts";
+import { formatDuration, visible } from "../format.ts";
 import { RUN_TONES } from "../health.ts";
-import { act, Dialog, Empty, ErrorBox, State, Time, Trouble } from "../parts/basics.tsx";
-import { JsonTree } from "../parts/json.tsx";
+import { act, Dialog, ErrorBox, State, Time } from "../parts/basics.tsx";
+import { EventData, EventFacts } from "../parts/event.tsx";
 import { Logs } from "../parts/logs.tsx";
+import { Pending, Sheet } from "../parts/sheet.tsx";
 import { Timeline, type Lane } from "../parts/timeline.tsx";
 import { useLoaded, useStream } from "../parts/use.ts";
 import { go, href } from "../router.ts";
@@ -28,22 +29,13 @@ export function RunPage({ id }: { id: string }): VNode {
     attempts.reload();
   };
   useStream(["runs", "progress", "hello"], reload, row === undefined || !isSettled(row.state));
-  if (row === undefined) {
-    return (
-      <div class="sheet">
-        {run.error === undefined ? <Empty title="Loading…" /> : <Trouble error={run.error} />}
-      </div>
-    );
-  }
+  if (row === undefined) return <Pending error={run.error} />;
   return (
-    <div class="sheet">
-      <div class="head">
-        <div>
-          <h1 class="wrap">{visible(row.process)}</h1>
-          <p class="mono wrap">{visible(row.id)}</p>
-        </div>
-        <Actions row={row} data={event.value?.event.data} onDone={reload} />
-      </div>
+    <Sheet
+      title={visible(row.process)}
+      about={<code>{visible(row.id)}</code>}
+      actions={<Actions row={row} data={event.value?.event.data} onDone={reload} />}
+    >
       <div class="two">
         <div class="stack">
           <section class="card pad">
@@ -62,7 +54,7 @@ export function RunPage({ id }: { id: string }): VNode {
         <h2>Logs</h2>
         <Logs run={row.id} isLive={!isSettled(row.state)} state={row.state} />
       </section>
-    </div>
+    </Sheet>
   );
 }
 
@@ -111,44 +103,10 @@ function EventCard({ event }: { event: EventRow | undefined }): VNode {
         <>
           <EventFacts event={event} />
           <h3>Data</h3>
-          {event.data === undefined ? <p class="muted">No payload.</p> : <JsonTree value={event.data} />}
+          <EventData data={event.data} />
         </>
       )}
     </section>
-  );
-}
-
-export function EventFacts({ event }: { event: EventRow }): VNode {
-  return (
-    <dl class="dl">
-      <dt>Event</dt>
-      <dd>
-        <a class="mono" href={href("event", event.uid)}>
-          {shortUid(event.uid)}
-        </a>{" "}
-        <span class="muted">
-          <Time at={event.time} />
-        </span>
-      </dd>
-      <dt>What</dt>
-      <dd>{visible(`${event.operation} ${event.location}`)}</dd>
-      <dt>Record</dt>
-      <dd>{visible(event.id)}</dd>
-      <dt>From</dt>
-      <dd>{visible(event.trigger)}</dd>
-      {event.key !== undefined && (
-        <>
-          <dt>Key</dt>
-          <dd>{visible(event.key)}</dd>
-        </>
-      )}
-      {Object.entries(event.headers ?? {}).map(([name, value]) => (
-        <>
-          <dt>{visible(name)}</dt>
-          <dd>{visible(value)}</dd>
-        </>
-      ))}
-    </dl>
   );
 }
 

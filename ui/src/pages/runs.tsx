@@ -5,6 +5,7 @@ import type { Live } from "../live.ts";
 import { act, Empty, Trouble } from "../parts/basics.tsx";
 import { Bulk } from "../parts/bulk.tsx";
 import { RunsTable } from "../parts/runs-table.tsx";
+import { Sheet } from "../parts/sheet.tsx";
 import { useLoaded, useStream } from "../parts/use.ts";
 import { replaceQuery, type Place } from "../router.ts";
 import { readFilter, readRuns, type FilterKey, type RunFilter } from "../run-filter.ts";
@@ -44,12 +45,10 @@ export function RunsPage({ live, place }: { live: Live; place: Place }): VNode {
     });
   };
   return (
-    <div class="sheet">
-      <div class="head">
-        <div>
-          <h1>Runs</h1>
-          <p>One event, one process; newest first.</p>
-        </div>
+    <Sheet
+      title="Runs"
+      about="One event, one process; newest first."
+      actions={
         <div class="row">
           <button class="btn" type="button" aria-pressed={isLive} onClick={() => setLive(!isLive)}>
             {isLive ? "Live: on" : "Live: off"}
@@ -61,7 +60,8 @@ export function RunsPage({ live, place }: { live: Live; place: Place }): VNode {
             Replay these…
           </button>
         </div>
-      </div>
+      }
+    >
       <Filters filter={filter} live={live} onChange={change} />
       {first.error !== undefined && <Trouble error={first.error} />}
       <div class="card">
@@ -91,7 +91,7 @@ export function RunsPage({ live, place }: { live: Live; place: Place }): VNode {
           }}
         />
       )}
-    </div>
+    </Sheet>
   );
 }
 
