@@ -18,8 +18,11 @@ interface Waiting {
 
 /** Sends messages: what came while one batch was on its way goes into the next, without a timer. */
 export interface Batcher {
-  /** Resolves when every replica in sync has it. */
-  send(message: ProducedMessage): Promise<void>;
+  /**
+   * Resolves when every replica in sync has it. Once the signal aborts it rejects with its reason: what waits is not sent
+   * any more, what is on its way cannot be called back.
+   */
+  send(message: ProducedMessage, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -64,11 +67,23 @@ export function createBatcher(open: () => Promise<KafkaProducer>): Batcher {
   }
 
   return {
-    send(message) {
-      return new Promise((resolve, reject) => {
-        waiting.push({ message, size: sizeOf(message), resolve, reject });
-        running ??= sendAll();
-      });
+    async send(message, signal) {
+      signal.throwIfAborted();
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const entry: Waiting = { message, size: sizeOf(message), resolve, reject };
+      const abort = (): void => {
+        const index = waiting.indexOf(entry);
+        if (index !== -1) waiting.splice(index, 1);
+        reject(signal.reason);
+      };
+      signal.addEventListener("abort", abort, { once: true });
+      waiting.push(entry);
+      running ??= sendAll();
+      try {
+        await promise;
+      } finally {
+        signal.removeEventListener("abort", abort);
+      }
     },
     async close() {
       await running;

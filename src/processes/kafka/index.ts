@@ -53,9 +53,9 @@ function createKafkaProcess(name: string, options: ResolvedOptions, { directory 
     settings: { timeout: TIMEOUT },
     async run(event, context) {
       batcher ??= createBatcher(openProducer);
-      const sending = batcher.send(makeMessage(event, context));
+      const message = makeMessage(event, context);
       try {
-        await unlessAborted(sending, context.signal);
+        await batcher.send(message, context.signal);
       } catch (error) {
         throw context.signal.aborted ? error : toProcessError(error, where);
       }
@@ -66,19 +66,6 @@ function createKafkaProcess(name: string, options: ResolvedOptions, { directory 
       await open?.close();
     },
   };
-}
-
-/** What is on its way cannot be called back; but nobody waits for it any more. */
-async function unlessAborted(sending: Promise<void>, signal: AbortSignal): Promise<void> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason as Error);
-  if (signal.aborted) abort();
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    await Promise.race([sending, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }
 
 function toProcessError(error: unknown, where: string): Error {
