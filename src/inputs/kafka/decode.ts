@@ -3,10 +3,9 @@ import type { KafkaRecord } from "../../kafka/driver.ts";
 import { HOPS_HEADER, RUN_HEADER, readSendingRun } from "../../model/cause-headers.ts";
 import { SluiceError, isSluiceError } from "../../model/errors.ts";
 import type { Cause, EventInit } from "../../model/event.ts";
-import { parseOperation } from "../../model/operation.ts";
 import { isTraceparent } from "../../model/traceparent.ts";
 import { readBinary, readStructured, type CloudEvent } from "../../net/cloudevents.ts";
-import { compilePointer, type Pointer } from "../../net/pointer.ts";
+import { compilePicks } from "../../net/pick.ts";
 import type { ResolvedOptions } from "./options.ts";
 
 /** Set on an event whose value could not be read: it says why. The data is then the value in base64. */
@@ -47,9 +46,7 @@ type Fields = Pick<EventInit, "location" | "operation" | "id" | "key" | "time" |
 export function createDecoder(
   options: Pick<ResolvedOptions, "decode" | "id" | "pick" | "onUndecodable">,
 ): Decoder {
-  const pointers = Object.entries(options.pick ?? {}).flatMap(([field, pointer]) =>
-    pointer === undefined ? [] : [[field as PickedField, compilePointer(pointer)] as const],
-  );
+  const picked = compilePicks(options.pick);
 
   function fieldsOf(
     message: Message,
@@ -62,7 +59,7 @@ export function createDecoder(
     if (options.decode === "string") return { data: text };
     if (options.decode === "cloudevents") return cloudEventFields(headers, value, text);
     const data = parseJson(text);
-    return pointers.length === 0 ? { data } : picked(pointers, data);
+    return picked === undefined ? { data } : picked(data);
   }
 
   function event(message: Message, uidOf: MessageUid): EventInit {
@@ -223,28 +220,6 @@ function objectIn(text: string): Readonly<Record<string, unknown>> {
   if (typeof value === "object" && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>;
   throw undecodable("the value is no JSON object");
-}
-
-type PickedField = "operation" | "id" | "key" | "data";
-
-/** What a pointer does not find gets its default; without a pointer for it, `data` is the whole value. */
-function picked(pointers: readonly (readonly [PickedField, Pointer])[], value: unknown): Fields {
-  const fields: Record<string, unknown> = { data: value };
-  for (const [field, pointer] of pointers) {
-    const found = pointer(value);
-    if (field === "data") fields["data"] = found ?? null;
-    else if (found === undefined || found === null) continue;
-    else if (field === "operation") fields["operation"] = parseOperation(found);
-    else fields[field] = exactText(field, found);
-  }
-  return fields;
-}
-
-/** Numbers beyond 2^53 have lost digits by now: two records would share an id. */
-function exactText(field: string, value: unknown): string {
-  if (typeof value === "string") return value;
-  if (typeof value === "number" && Math.abs(value) <= Number.MAX_SAFE_INTEGER) return String(value);
-  throw undecodable(`the ${field} in the value is neither text nor an exact number`);
 }
 
 function parseJson(text: string): unknown {

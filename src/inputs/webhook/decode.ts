@@ -1,20 +1,16 @@
 import { SluiceError } from "../../model/errors.ts";
 import { readSendingRun } from "../../model/cause-headers.ts";
 import type { Cause, EventInit } from "../../model/event.ts";
-import { parseOperation } from "../../model/operation.ts";
 import { parseRunId } from "../../model/run.ts";
 import { isTraceparent } from "../../model/traceparent.ts";
 import { readBinary, readStructured } from "../../net/cloudevents.ts";
 import { parseJson } from "./body.ts";
-import { compilePointer, type Pointer } from "../../net/pointer.ts";
-
-/** Fields of an event that a JSON Pointer can pick out of a body. */
-export type Field = "location" | "operation" | "id" | "key" | "time" | "data";
+import { compilePicks, exactId, type Picks } from "../../net/pick.ts";
 
 export interface DecoderOptions {
   /** Where an event is said to have been seen if the body does not say. */
   readonly location: string;
-  readonly pick: { readonly [Name in Field]?: string | undefined } | undefined;
+  readonly pick: Picks | undefined;
   /** Names of request headers that are kept in the event's headers. */
   readonly keepHeaders: readonly string[];
 }
@@ -55,9 +51,7 @@ const TELLING_KEYS = ["operation", "id", "trigger", "data"];
  * The decoder throws SluiceError BAD_REQUEST, UNSUPPORTED_MEDIA_TYPE, INVALID_EVENT or INVALID_OPERATION.
  */
 export function createDecoder(options: DecoderOptions): Decoder {
-  const pointers = Object.entries(options.pick ?? {}).flatMap(([field, pointer]) =>
-    pointer === undefined ? [] : [[field as Field, compilePointer(pointer)] as const],
-  );
+  const picked = compilePicks(options.pick);
 
   function read(headers: Headers, body: Uint8Array): Decoded & { readonly traceparent?: string | undefined } {
     const type = mediaType(headers);
@@ -67,7 +61,7 @@ export function createDecoder(options: DecoderOptions): Decoder {
       return readBinary(cloudEventHeaders(headers), body.length === 0 ? undefined : parseJson(body));
     }
     const object = objectIn(body);
-    if (pointers.length > 0) return { event: picked(pointers, object) };
+    if (picked !== undefined) return { event: picked(object) };
     return { event: isEventJson(object) ? readEventJson(object) : { data: object } };
   }
 
@@ -139,36 +133,6 @@ function readEventJson(object: JsonObject): EventInit {
   if ("cause" in event) event["cause"] = checkCause(event["cause"]);
   // Whoever keeps an event checks the types of its other fields.
   return event;
-}
-
-/** What a pointer does not find gets its default; without a pointer for it, `data` is the whole body. */
-function picked(pointers: readonly (readonly [Field, Pointer])[], object: JsonObject): EventInit {
-  const event: Record<string, unknown> = { data: object };
-  for (const [field, pointer] of pointers) {
-    const value = pointer(object);
-    if (field === "data") event["data"] = value ?? null;
-    else if (value !== undefined && value !== null) event[field] = pickedField(field, value);
-  }
-  return event;
-}
-
-function pickedField(field: Field, value: unknown): unknown {
-  if (field === "operation") return parseOperation(value);
-  if (field === "id") return exactId(value);
-  if (typeof value === "string") return value;
-  if (field !== "time" && typeof value === "number") return String(exactId(value));
-  throw new SluiceError(
-    "INVALID_EVENT",
-    `what pick.${field} finds in the body must be text, not ${typeof value}`,
-  );
-}
-
-/** JSON numbers beyond 2^53 have lost digits by now: two records would share an id. */
-function exactId(id: unknown): string | number {
-  if (typeof id === "string" || Number.isSafeInteger(id)) return id as string | number;
-  if (typeof id === "number" && Math.abs(id) < Number.MAX_SAFE_INTEGER) return id;
-  const shown = typeof id === "number" ? "a number beyond 2^53" : id === null ? "null" : typeof id;
-  throw new SluiceError("INVALID_EVENT", `the event's id must be text or an exact number, not ${shown}`);
 }
 
 function keptHeaders(headers: Headers, names: readonly string[]): Record<string, string> | undefined {
