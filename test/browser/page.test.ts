@@ -71,6 +71,23 @@ describe.skipIf(reason !== undefined)(
       await page.context().close();
     });
 
+    test("says that what it shows may be old while nobody answers, and comes back by itself", async () => {
+      const gone = await openShop(house.folder);
+      const { page } = await openTab(house.browser, `${gone.url}/`);
+      await page.getByText("Live").waitFor(SOON);
+      await gone[Symbol.asyncDispose]();
+      await page.getByText("Reconnecting").waitFor(SOON);
+      await page.getByText("What is shown may be old.").waitFor(SOON);
+      await page.locator(".node").first().waitFor(SOON);
+      // Another process has taken its place.
+      await page.route(`${gone.url}/**`, (route) =>
+        route.continue({ url: route.request().url().replace(gone.url, house.shop.url) }),
+      );
+      await page.getByText("Live").waitFor(SOON);
+      await page.getByText("What is shown may be old.").waitFor({ state: "detached", ...SOON });
+      await page.context().close();
+    });
+
     test("shows the masked configuration", async () => {
       const { page } = await house.open("config");
       await page.locator(".secret").first().waitFor(SOON);

@@ -100,6 +100,12 @@ describe("rates", () => {
     expect(last.get("source")?.to.size).toBe(0);
   });
 
+  test("take a cancelled attempt for one that ended: its time is among the times", () => {
+    resetMeasures();
+    measure({ components: { sink: { succeeded: 1, cancelled: 1, duration: 300 } } });
+    expect(tick(Date.now()).get("sink")?.samples.at(-1)).toMatchObject({ duration: 150 });
+  });
+
   test("keep two minutes of samples and no more", () => {
     resetMeasures();
     measure({ components: { source: { accepted: 1 } } });

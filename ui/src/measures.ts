@@ -10,6 +10,7 @@ interface Counts {
   readonly succeeded?: number;
   readonly failed?: number;
   readonly dead?: number;
+  readonly cancelled?: number;
   readonly duration?: number;
 }
 
@@ -70,7 +71,7 @@ export function measure({ components }: Stats): void {
     sum.emitted += counts.accepted ?? 0;
     sum.failed += failed;
     sum.dead += counts.dead ?? 0;
-    sum.ended += succeeded + failed;
+    sum.ended += succeeded + failed + (counts.cancelled ?? 0);
     sum.duration += counts.duration ?? 0;
     for (const [process, count] of Object.entries(counts.to ?? {})) {
       sum.to.set(process, (sum.to.get(process) ?? 0) + count);
