@@ -8,7 +8,7 @@ import type { Counters } from "../journal/history.ts";
 import type { Journal } from "../journal/journal.ts";
 import { journalFrom } from "../journal/open.ts";
 import { openHistory } from "../journal/sqlite/open-history.ts";
-import { SluiceError } from "../model/errors.ts";
+import { SluiceError, toErrorRecord, type ErrorCode } from "../model/errors.ts";
 import { silentLogger } from "../model/logger.ts";
 import type { Place, PlacedComponent } from "./locate.ts";
 
@@ -109,13 +109,18 @@ async function withOpened<T>(
     );
   }
   const { load } = await import("./load.ts");
-  const orchestrator = assemble(await load(file), {
+  const pipeline = await load(file);
+  const orchestrator = assemble(pipeline, {
     create: (settings) =>
       new Orchestrator({ ...settings, journal: journalFrom(`sqlite:${path}`, settings.retention) }),
   });
   await orchestrator.open();
   try {
     return await work(orchestrator);
+  } catch (error) {
+    // The API in front of us has no config file, and so knows no secrets.
+    const { code, message } = toErrorRecord(error);
+    throw new SluiceError(code as ErrorCode, pipeline.redact(message), { cause: error });
   } finally {
     await orchestrator.stop();
   }

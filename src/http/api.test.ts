@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callerOf, startPipeline, type CallApi } from "../../test/support/api.ts";
 import { Orchestrator } from "../engine/orchestrator.ts";
 import { journalFrom } from "../journal/open.ts";
+import { SluiceError } from "../model/errors.ts";
 
 let orchestrator: Orchestrator;
 let call: CallApi;
@@ -422,20 +423,29 @@ test("the pipeline cannot be changed through the API", async () => {
   expect((await call("POST", "/api/v1/pipeline/plan", {})).status).toBe(403);
 });
 
+/** A pipeline that fails inside at whatever it is asked. */
+function failingWith(error: Error): Orchestrator {
+  const fail = (): never => {
+    throw error;
+  };
+  return Object.create(orchestrator, { journal: { value: { health: fail } } }) as Orchestrator;
+}
+
 test("what goes wrong inside is reported, and not told to the caller", async () => {
   const reported: unknown[] = [];
-  const broken = Object.create(orchestrator, {
-    inputs: {
-      value: () => {
-        throw new Error("the password is 123");
-      },
-    },
-  }) as Orchestrator;
-  const answer = await callerOf(broken, { onError: (error) => reported.push(error) })(
-    "GET",
-    "/api/v1/inputs",
-  );
+  const error = new Error("the password is 123");
+  const callBroken = callerOf(failingWith(error), { onError: (reason) => reported.push(reason) });
+  const answer = await callBroken("GET", "/api/v1/inputs");
   expect(answer).toMatchObject({ status: 500, body: { code: "INTERNAL" } });
   expect(JSON.stringify(answer.body)).not.toContain("123");
-  expect(reported).toHaveLength(1);
+  expect(reported).toEqual([error]);
+});
+
+test("what fails inside with a message of ours is told without secrets, and what a caller wrote as it is", async () => {
+  const error = new SluiceError("JOURNAL_IO", "hunter2 has no space left");
+  const callBroken = callerOf(failingWith(error), { redact: (text) => text.replaceAll("hunter2", "***") });
+  const failed = await callBroken("GET", "/api/v1/inputs");
+  expect(failed).toMatchObject({ status: 503, body: { detail: "*** has no space left" } });
+  const guessed = await callBroken("GET", "/hunter2");
+  expect(guessed).toMatchObject({ status: 404, body: { detail: expect.stringContaining("hunter2") } });
 });

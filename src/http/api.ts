@@ -23,7 +23,7 @@ export interface ApiOptions extends AccessOptions {
   readonly config?: unknown;
   /** Told of what went wrong inside, which answers do not say. Defaults to nothing. */
   readonly onError?: (error: unknown) => void;
-  /** Takes secrets out of what the stream tells. Defaults to leaving it as it is. */
+  /** Takes secrets out of what the stream and failures inside tell. Defaults to leaving it as it is. */
   readonly redact?: (text: string) => string;
   /** What `/metrics` answers. Defaults to 404. */
   readonly metrics?: MetricsSource;
@@ -60,10 +60,10 @@ export function createApi(pipeline: ApiPipeline, options: ApiOptions = {}): Api 
   const access = options.owner === true ? ownerAccess : createAccess(options);
   const report = options.onError ?? (() => undefined);
   const app = new Hono();
-  const { config, metrics, page } = options;
-  const stream = new StreamHub(pipeline, options.redact === undefined ? {} : { redact: options.redact });
+  const { config, metrics, page, redact = (text) => text } = options;
+  const stream = new StreamHub(pipeline, { redact });
   const isOwner = options.owner === true;
-  const surroundings = { pipeline, isOwner, config, metrics, stream, openapi: () => describeApi(routes) };
+  const surroundings = { pipeline, isOwner, config, redact, metrics, stream, openapi };
 
   app.use(async (context, next) => {
     access.checkSite(context.req.raw);
@@ -84,7 +84,7 @@ export function createApi(pipeline: ApiPipeline, options: ApiOptions = {}): Api 
   app.all("*", requireRole(access, "viewer"), (context) => {
     throw notFound(`there is nothing at ${JSON.stringify(context.req.path)}`);
   });
-  app.onError((error) => problemOf(error, report));
+  app.onError((error) => problemOf(error, report, redact));
 
   return {
     async fetch(request) {
@@ -96,6 +96,10 @@ export function createApi(pipeline: ApiPipeline, options: ApiOptions = {}): Api 
     },
     close: () => stream.close(),
   };
+}
+
+function openapi(): unknown {
+  return describeApi(routes);
 }
 
 function byPath(all: readonly Route[]): ReadonlyMap<string, readonly Route[]> {

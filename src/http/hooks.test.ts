@@ -13,7 +13,7 @@ const hooks = [
     name: "full",
     path: "/full",
     fetch: async () => {
-      throw new SluiceError("JOURNAL_FULL", "no space");
+      throw new SluiceError("JOURNAL_FULL", "no space for hunter2");
     },
   },
   {
@@ -29,7 +29,7 @@ const hooks = [
     fetch: async () => new Response("stolen"),
   })),
 ];
-const handler = hooksHandler({ hooks: () => hooks });
+const handler = hooksHandler({ hooks: () => hooks }, { redact: (text) => text.replaceAll("hunter2", "***") });
 
 function post(path: string, body = "{}"): Promise<Response> {
   return Promise.resolve(handler(new Request(`http://anything.example${path}`, { method: "POST", body })));
@@ -66,7 +66,7 @@ describe("hooks", () => {
   test("what a hook throws is answered as a problem that tells no secret", async () => {
     const full = await post("/full");
     expect(full.status).toBe(503);
-    expect(await full.json()).toMatchObject({ code: "JOURNAL_FULL" });
+    expect(await full.json()).toMatchObject({ code: "JOURNAL_FULL", detail: "no space for ***" });
     const broken = await post("/broken");
     expect(broken.status).toBe(500);
     expect(await broken.text()).not.toContain("secret");

@@ -14,9 +14,11 @@ export function hooksHandler(
     /** What answers at every other path. Defaults to 404. */
     readonly otherwise?: FetchHandler;
     readonly onError?: (error: unknown) => void;
+    /** Takes secrets out of what failed inside. Defaults to leaving it as it is. */
+    readonly redact?: (text: string) => string;
   } = {},
 ): FetchHandler {
-  const { otherwise = nothingHere, onError = () => undefined } = options;
+  const { otherwise = nothingHere, onError = () => undefined, redact = (text) => text } = options;
   return async (request) => {
     const path = pathOf(request.url);
     const hook = isReservedPath(path)
@@ -26,7 +28,7 @@ export function hooksHandler(
     try {
       return await hook.fetch(request);
     } catch (error) {
-      return problemOf(error, onError);
+      return problemOf(error, onError, redact);
     }
   };
 }

@@ -36,16 +36,22 @@ const STATUSES: Readonly<Partial<Record<ErrorCode, number>>> = {
 
 /**
  * The answer to a request that threw. What is not a SluiceError is our mistake: it is told to `report`,
- * and nothing of it leaves the house.
+ * and nothing of it leaves the house. What failed inside is redacted; what is wrong with a request is told as it
+ * was written, lest a mask confirm to who guesses at a secret that it was right.
  */
-export function problemOf(error: unknown, report: (error: unknown) => void): Response {
+export function problemOf(
+  error: unknown,
+  report: (error: unknown) => void,
+  redact: (text: string) => string,
+): Response {
   if (isSluiceError(error)) {
     const status = STATUSES[error.code] ?? 500;
     if (status === 500) report(error);
     const headers: Record<string, string> = {};
     if (status === 401) headers["www-authenticate"] = "Bearer";
     if (status === 503) headers["retry-after"] = "1";
-    return problem(status, error.code, error.message, headers);
+    const detail = status < 500 ? error.message : redact(error.message);
+    return problem(status, error.code, detail, headers);
   }
   report(error);
   return problem(500, "INTERNAL", "the request failed inside; the pipeline's log says why");

@@ -15,6 +15,8 @@ export interface Call {
   readonly param: (name: string) => string;
   /** The masked configuration, if there is one. */
   readonly config: unknown;
+  /** Takes secrets out of what is told of a failure inside. */
+  readonly redact: (text: string) => string;
   readonly stream: StreamHub;
   /** What Prometheus scrapes; `undefined` if nobody measures. */
   readonly metrics: MetricsSource | undefined;

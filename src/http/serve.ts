@@ -17,7 +17,7 @@ export interface ServeOptions {
   /** The configuration as it may be shown, secrets masked. */
   readonly config?: unknown;
   readonly onError?: (error: unknown) => void;
-  /** Takes secrets out of what the stream tells. Defaults to leaving it as it is. */
+  /** Takes secrets out of what the stream and failures inside tell. Defaults to leaving it as it is. */
   readonly redact?: (text: string) => string;
   /** What `/metrics` answers. Defaults to 404. */
   readonly metrics?: MetricsSource;
@@ -51,7 +51,7 @@ export interface Servers {
  */
 export async function serve(orchestrator: Orchestrator, options: ServeOptions): Promise<Servers> {
   const { http, hooks, onError, redact, metrics, config } = options;
-  const reporting = onError === undefined ? {} : { onError };
+  const reporting = { ...(onError && { onError }), ...(redact && { redact }) };
   const listeners: Listener[] = [];
   let api: Api | undefined;
   const close = async (grace?: number): Promise<void> => {
@@ -64,7 +64,6 @@ export async function serve(orchestrator: Orchestrator, options: ServeOptions): 
       api = createApi(orchestrator, {
         ...apiAccess(http),
         ...reporting,
-        ...(redact && { redact }),
         ...(metrics && { metrics }),
         ...(page && { page }),
         config,

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { AuditReport, BackfillReport } from "../../src/model/component.ts";
 import { until, workspace, type Workspace } from "../support/cli.ts";
 import { openClient } from "../support/postgres-input.ts";
@@ -108,4 +108,14 @@ describe.skipIf(server === undefined)(`sluice backfill and audit ${reason ?? ""}
     expect(report.tables[0]?.emitted).toBeLessThan(1_000);
     await running.stop();
   });
+});
+
+test("what a survey of a stopped pipeline fails with is told without its secrets", async () => {
+  const shop = workspace(PIPELINE("postgres://sluice:hunter22@127.0.0.1:1/shop"));
+  onTestFinished(() => shop.remove());
+  await (await shop.run()).stop();
+  const failed = await shop.sluice(["backfill", "orders", "--rate", "hunter22"]);
+  expect(failed.code).not.toBe(0);
+  expect(failed.stderr).toContain("***");
+  expect(failed.stderr).not.toContain("hunter22");
 });

@@ -3,7 +3,7 @@ import { SluiceError, toErrorRecord } from "../../model/errors.ts";
 import { readOptionalObject, refuseUnknownKeys, type JsonObject } from "../body.ts";
 import { badRequest } from "../problem.ts";
 import { refuseQuery } from "../query.ts";
-import { findByName, requireOpen, type Route } from "../route.ts";
+import { findByName, requireOpen, type Call, type Route } from "../route.ts";
 
 /** Milliseconds between lines at least, and at most: what is silent for long is taken for dead. */
 const SHORTEST = 250;
@@ -30,7 +30,7 @@ function survey(what: "backfill" | "audit"): Route["handle"] {
     }
     requireOpen(call.pipeline);
     const { name } = findByName(call.pipeline.inputs(), call.param("name"), "input");
-    return streamLines(call.request.signal, (observer) => call.pipeline[what](name, request, observer));
+    return streamLines(call, (observer) => call.pipeline[what](name, request, observer));
   };
 }
 
@@ -44,7 +44,10 @@ function checkRequest(body: JsonObject, what: "backfill" | "audit"): JsonObject 
   return body;
 }
 
-function streamLines(gone: AbortSignal, work: (observer: SurveyObserver) => Promise<unknown>): Response {
+function streamLines(
+  { request, redact }: Call,
+  work: (observer: SurveyObserver) => Promise<unknown>,
+): Response {
   const left = new AbortController();
   const encoder = new TextEncoder();
   let progress: SurveyProgress | null = null;
@@ -62,14 +65,15 @@ function streamLines(gone: AbortSignal, work: (observer: SurveyObserver) => Prom
         toldAt = performance.now();
         write({ progress });
       };
-      const signal = AbortSignal.any([left.signal, gone]);
+      const signal = AbortSignal.any([left.signal, request.signal]);
       void (async () => {
         try {
           const report = await work({ signal, onProgress });
           write({ progress });
           write({ report });
         } catch (error) {
-          write({ error: toErrorRecord(error) });
+          const { code, message } = toErrorRecord(error);
+          write({ error: { code, message: redact(message) } });
         } finally {
           clearInterval(heartbeat);
           if (!left.signal.aborted) controller.close();
