@@ -1,12 +1,14 @@
 import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ProcessSettings } from "../../src/model/component.ts";
+import { ownMark } from "../../src/child/proc.ts";
+import { EPHEMERAL_JOURNAL, type ProcessSettings } from "../../src/model/component.ts";
 import type { EventInit } from "../../src/model/event.ts";
 import { SluiceError } from "../../src/model/errors.ts";
 import { checkOptions } from "../../src/model/kind.ts";
 import { silentLogger } from "../../src/model/logger.ts";
+import { containerName } from "../../src/processes/container/create.ts";
 import { containerProcess, type ContainerProcessOptions } from "../../src/processes/container/index.ts";
 import { createRunContext, type TestRunContext } from "../../src/testing/context.ts";
 import { processConformance } from "../../src/testing/processes/conformance.ts";
@@ -302,6 +304,32 @@ describe.skipIf(engine === undefined)(
       await expect(run(options, context)).rejects.toMatchObject({ code: "PROCESS_EXIT" });
       const owner = { pipeline: "test", journalId: context.journalId ?? "", epoch: 2, log: silentLogger };
       await containerProcess(options).open?.(owner);
+      expect(await names()).toBe("");
+    });
+
+    test("left behind by an owner in memory that died is removed when its process opens; a living one's stays", async () => {
+      await clear();
+      const leave = async (called: string, owner: string): Promise<void> => {
+        const labels = { journal: EPHEMERAL_JOURNAL, process: "work", host: hostname(), owner };
+        const args = Object.entries(labels).flatMap(([label, value]) => [
+          "--label",
+          `sluice.${label}=${value}`,
+        ]);
+        await engine?.docker("create", "--net=none", "--name", called, ...args, "busybox:local", "true");
+      };
+      await leave("of-the-dead", `${process.pid}:0`);
+      await leave("of-the-living", ownMark() ?? "");
+      const owner = { pipeline: "test", journalId: EPHEMERAL_JOURNAL, epoch: 1, log: silentLogger };
+      await containerProcess({ name: "work", engine: engine?.address, ...sh("true") }).open?.(owner);
+      expect(await names()).toBe("of-the-living\n");
+    });
+
+    test("that never began, since its owner died before, makes room for one that does", async () => {
+      await clear();
+      const context = contextOf();
+      const name = containerName({ journal: context.journalId ?? "", run: context.run.id });
+      await engine?.docker("create", "--net=none", "--name", name, "busybox:local", "true");
+      expect(await run(sh("echo begun"), context)).toEqual(["stdout: begun"]);
       expect(await names()).toBe("");
     });
 
