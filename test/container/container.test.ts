@@ -70,6 +70,28 @@ describe.skipIf(engine === undefined)(
       expect(await names()).toBe("");
     });
 
+    test("knows its run, its attempt and its event by variables, and has nothing of the host's own", async () => {
+      const context = contextOf();
+      const lines = await run({ ...sh("env"), env: { COLOUR: "blue-green" } }, context);
+      const variables = new Map(
+        lines.map((line) => {
+          const [name = "", ...value] = line.slice("stdout: ".length).split("=");
+          return [name, value.join("=")];
+        }),
+      );
+      expect(Object.fromEntries(variables)).toMatchObject({
+        COLOUR: "***",
+        SLUICE_RUN: context.run.id,
+        SLUICE_ATTEMPT: "1",
+        SLUICE_FENCE: "1",
+        SLUICE_EVENT_UID: context.event.uid,
+        SLUICE_EVENT_FILE: "/sluice/event.json",
+        TRACEPARENT: context.traceparent,
+      });
+      const own = /^(COLOUR|SLUICE_|TRACEPARENT$|PIPELINE_EVENT$|(HOME|HOSTNAME|PATH|PWD|SHLVL)$)/;
+      expect([...variables.keys()].filter((name) => !own.test(name))).toEqual([]);
+    });
+
     test("takes an event of two megabytes, which is a file and no variable", async () => {
       const context = contextOf({ id: "1", data: "x".repeat(2_000_000) });
       const [size, none] = await run(
