@@ -56,7 +56,7 @@ describe.skipIf(reason !== undefined)(
       await page.context().close();
     });
 
-    test("is steered by keyboard alone: to a node by arrows, its details by Enter, a pause by P", async () => {
+    test("is steered by keyboard alone: to a node by arrows, its details by Enter, a pause by P, a restart by R", async () => {
       const { page } = await house.open("pipeline");
       await page.locator(".node").first().waitFor(SOON);
       await page.keyboard.press("Tab");
@@ -76,6 +76,22 @@ describe.skipIf(reason !== undefined)(
       await page.keyboard.press("p");
       await page.getByRole("button", { name: "pause land" }).waitFor({ state: "attached", ...SOON });
       expect(await stateOf("land")).toBe("running");
+      await page.locator('[data-key="component:orders"]').focus();
+      await page.keyboard.press("r");
+      await page.getByText("orders is restarted").waitFor(SOON);
+      await page.context().close();
+    });
+
+    test("finds a node by its name, in the picture and in the table, which stands in the URL", async () => {
+      const { page } = await house.open("pipeline");
+      await page.locator(".node").first().waitFor(SOON);
+      await page.getByRole("searchbox", { name: "Find a node" }).fill("REPORT");
+      await expect.poll(() => page.locator(".node:not(.dim)").count(), SOON).toBe(2);
+      await page.getByRole("button", { name: "Table" }).click();
+      await expect.poll(() => page.locator("tbody tr").count(), SOON).toBe(1);
+      await page.getByRole("link", { name: "report" }).click();
+      await page.getByRole("complementary", { name: "Details of report" }).waitFor(SOON);
+      expect(new URL(page.url()).hash).toBe("#/pipeline?node=component%3Areport&view=table");
       await page.context().close();
     });
 

@@ -5,6 +5,7 @@ import {
   formatAgo,
   formatCount,
   formatDuration,
+  formatLag,
   formatRate,
   formatRuns,
   shorten,
@@ -77,6 +78,19 @@ test("figures are short, and never claim more than there was", () => {
   expect(formatAgo("2026-01-01T00:00:30Z", now)).toBe("30 s ago");
   expect(formatAgo("2026-01-01T00:04:00Z", now)).toBe("in 3 m");
   expect(formatAgo(null, now)).toBe("never");
+});
+
+test("what waits at a source is told by its number, else by its size, else by its age", () => {
+  const now = Date.parse("2026-01-01T00:01:00Z");
+  const oldest = "2026-01-01T00:00:30Z";
+  expect(formatLag({ events: 1_250, bytes: 9, oldest }, now)).toBe("1.2k");
+  expect([120, 3_400, 12_000_000].map((bytes) => formatLag({ events: null, bytes, oldest }, now))).toEqual([
+    "120 B",
+    "3.4 kB",
+    "12 MB",
+  ]);
+  expect(formatLag({ events: null, bytes: null, oldest }, now)).toBe("30 s");
+  expect(formatLag({ events: null, bytes: null, oldest: null }, now)).toBe("?");
 });
 
 describe("rates", () => {
