@@ -1,7 +1,7 @@
-import { createServer, connect as connectTcp, type AddressInfo, type Socket } from "node:net";
 import { afterAll, describe, expect, test } from "vitest";
 import { eventually, openClient, startInput } from "../../../test/support/postgres-input.ts";
 import { postgresForTests } from "../../../test/support/postgres.ts";
+import { startSilentProxy } from "../../../test/support/silent-proxy.ts";
 import { systemClock } from "../../engine/system.ts";
 import { checkOptions } from "../../model/kind.ts";
 import { createInputContext } from "../../testing/context.ts";
@@ -123,32 +123,19 @@ describe.skipIf(server === undefined)(`an outbox whose server fails ${reason ?? 
   });
 
   test("a connection that falls silent is noticed at the next heartbeat", async () => {
-    const direct = new URL((await server?.createDatabase()) as string);
-    const sockets: Socket[] = [];
-    let isSilent = false;
-    const proxy = createServer((near) => {
-      const far = connectTcp(Number(direct.port), "127.0.0.1");
-      sockets.push(near, far);
-      near.on("data", (chunk) => !isSilent && far.write(chunk)).on("error", () => undefined);
-      far.on("data", (chunk) => !isSilent && near.write(chunk)).on("error", () => undefined);
-    });
-    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
-    const through = new URL(direct);
-    through.port = String((proxy.address() as AddressInfo).port);
-
+    const proxy = await startSilentProxy((await server?.createDatabase()) as string);
     const context = createInputContext({ clock: systemClock });
     const options = checkOptions(
       postgresInput,
-      { connectionString: through.href, tables: ["t"], pollInterval: "200ms" },
+      { connectionString: proxy.url, tables: ["t"], pollInterval: "200ms" },
       "in",
     );
     const ended = capture(context, options, ["insert"], 500);
     await context.isReady.wait();
-    isSilent = true;
+    proxy.silence();
     const from = performance.now();
     await expect(ended).rejects.toMatchObject({ code: "SOURCE_UNAVAILABLE" });
     expect(performance.now() - from).toBeLessThan(5_000);
-    for (const socket of sockets) socket.destroy();
     proxy.close();
   });
 });

@@ -19,7 +19,7 @@ import { connectForReplication, formatPosition, parsePosition, startStream, type
 import { createRowWriter } from "./values.ts";
 import { createWatch } from "./watch.ts";
 
-/** An answer that takes longer is taken for a dead connection: milliseconds. */
+/** An answer, or a stream's sign of life, that takes longer is taken for a dead connection: milliseconds. */
 const QUERY_TIMEOUT = 15_000;
 const STANDBY_INTERVAL = 1_000;
 const CLOSE_TIMEOUT = 2_000;
@@ -36,6 +36,7 @@ export async function captureBySlot(
   context: InputContext,
   options: ResolvedOptions,
   actions: readonly Action[],
+  silenceLimit: number = QUERY_TIMEOUT,
 ): Promise<void> {
   const session = sessionOf(options);
   const address = parseAddress(session.connectionString);
@@ -50,7 +51,7 @@ export async function captureBySlot(
     await client.query(SESSION_SETTINGS);
     walsender = await connectForReplication({ ...session, applicationName });
     await walsender.query(SESSION_SETTINGS);
-    await useConnections(context, options, actions, client, walsender);
+    await useConnections(context, options, actions, client, walsender, silenceLimit);
   } catch (error) {
     if (isSluiceError(error) || isPermanentError(error)) throw error;
     const text = describeError(loss ?? error, address.password);
@@ -78,6 +79,7 @@ async function useConnections(
   actions: readonly Action[],
   client: PgClient,
   walsender: PgClient,
+  silenceLimit: number,
 ): Promise<void> {
   const name = options.subscription ?? `${context.pipeline}/${context.name}`;
   if (!(await becomeReader(context, client, name))) return;
@@ -109,6 +111,7 @@ async function useConnections(
     source,
     queue,
     stream,
+    silenceLimit,
     position: parsePosition(position),
     async maintain() {
       const isCovered = await watch();
@@ -159,6 +162,7 @@ interface Pump {
   readonly source: Source;
   readonly queue: ChangeQueue;
   readonly stream: Stream;
+  readonly silenceLimit: number;
   readonly position: bigint;
   readonly maintain: () => Promise<void>;
 }
@@ -171,6 +175,7 @@ async function pump({
   source,
   queue,
   stream,
+  silenceLimit,
   maintain,
   ...start
 }: Pump): Promise<void> {
@@ -214,7 +219,7 @@ async function pump({
       if (now >= maintainAt) {
         await maintain();
         maintainAt = clock.monotonic() + interval;
-        if (queue.isEmpty && now - heardAt > QUERY_TIMEOUT)
+        if (queue.isEmpty && now - heardAt > silenceLimit)
           throw new Error("the replication stream fell silent");
       }
       const batch = queue.take(options.batchSize);
