@@ -95,6 +95,31 @@ describe("a value", () => {
   });
 });
 
+test.each([
+  ["text as it is", Buffer.from("o-1"), "o-1"],
+  ["bytes as base64", Buffer.from([0xff]), "base64:/w=="],
+  [
+    "what is too long as its digest",
+    Buffer.alloc(1_025, "k"),
+    expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
+  ],
+])("a key is %s, and the id if that is said", (_, key, expected) => {
+  const { record, ...place } = message("1");
+  const keyed = { ...place, record: { ...record, key } };
+  expect(createDecoder(options).event(keyed, uidOf)).toMatchObject({ key: expected, id: "3/9" });
+  expect(createDecoder({ ...options, id: "key" }).event(keyed, uidOf)).toMatchObject({ id: expected });
+});
+
+test.each([
+  ["an id that lost digits", '{"id":9007199254740993}', { pick: { id: "/id" } }, "exact number"],
+  ["an id that is no text", '{"id":{}}', { pick: { id: "/id" } }, "exact number"],
+  ["no CloudEvent", "{}", { decode: "cloudevents" }, "specversion"],
+] as const)("%s makes an event of bytes, and says why", (_, value, more, why) => {
+  const event = createDecoder({ ...options, ...more }).event(message(value), uidOf);
+  expect(event).toMatchObject({ id: "3/9", data: Buffer.from(value).toString("base64") });
+  expect(event.headers).toMatchObject({ "sluice-undecodable": expect.stringContaining(why) });
+});
+
 describe("an answer's batches", () => {
   const batch = (first: bigint, producerId: bigint, attributes: number, count = 2) => ({
     firstOffset: first,
