@@ -48,6 +48,11 @@ describe("the picture of a pipeline", () => {
     expect(scale(folded)).toBeGreaterThan(2 * scale(straight));
   });
 
+  test("is empty, and no larger than that, where there are no nodes", () => {
+    const empty = { boxes: [], wires: [], width: 0, height: 0 };
+    expect(layOut({ nodes: [], edges: [] }, "LR", WINDOW)).toEqual(empty);
+  });
+
   test("keeps a dataset apart from a component of the same name", () => {
     const { boxes, wires } = layOut(
       {

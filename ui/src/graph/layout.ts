@@ -13,6 +13,8 @@ const EXACT_UP_TO = 120;
 
 /** Places every node once; numbers change later without moving anything. `room` is what it should fit into. */
 export function layOut(graph: Graph, direction: Direction, room: { width: number; height: number }): Layout {
+  // Of nothing, dagre answers bounds that are infinite.
+  if (graph.nodes.length === 0) return { boxes: [], wires: [], width: 0, height: 0 };
   const placed = place(graph, direction);
   if (direction === "LR") return fold(placed, room);
   return { ...placed, wires: placed.courses.map(drawDown) };
