@@ -5,6 +5,7 @@ import { postgresForTests } from "../../../test/support/postgres.ts";
 import { checkOptions } from "../../model/kind.ts";
 import { checkSource } from "./check.ts";
 import { postgresInput } from "./index.ts";
+import { checkSlot } from "./replication/index.ts";
 
 const { server, reason } = await postgresForTests();
 afterAll(() => server?.stop());
@@ -36,21 +37,25 @@ describe.skipIf(server === undefined)(`the check of a postgres input ${reason ??
   });
 
   function check(options: Record<string, unknown>): Promise<void> {
-    return checkSource(checkOptions(postgresInput, { tables: ["t"], ...options }, "orders"));
+    const resolved = checkOptions(postgresInput, { tables: ["t"], ...options }, "orders");
+    return resolved.mode === "outbox" ? checkSource(resolved) : checkSlot(resolved);
   }
 
-  test("names a pooler, and is content with a direct way beside it", async () => {
-    const url = (await server?.createDatabase()) as string;
-    const { pooler, port } = await startPooler(Number(new URL(url).port));
-    poolers.push(pooler);
-    const pooled = new URL(url);
-    pooled.port = String(port);
-    await expect(check({ connectionString: pooled.href })).rejects.toMatchObject({
-      code: "SQL_FAILED",
-      message: expect.stringMatching(/connection_string goes through a pooler.*set direct/) as string,
-    });
-    await check({ connectionString: pooled.href, direct: url });
-  });
+  test.each(["outbox", "replication"])(
+    "names a pooler, and is content with a direct way beside it: %s",
+    async (mode) => {
+      const url = (await server?.createDatabase()) as string;
+      const { pooler, port } = await startPooler(Number(new URL(url).port));
+      poolers.push(pooler);
+      const pooled = new URL(url);
+      pooled.port = String(port);
+      await expect(check({ mode, connectionString: pooled.href })).rejects.toMatchObject({
+        code: "SQL_FAILED",
+        message: expect.stringMatching(/connection_string goes through a pooler.*set direct/) as string,
+      });
+      await check({ mode, connectionString: pooled.href, direct: url });
+    },
+  );
 
   test("says which right is missing on a table that a glob finds", async () => {
     const url = (await server?.createDatabase()) as string;

@@ -65,7 +65,7 @@ export async function checkSource(options: ResolvedOptions): Promise<void> {
 }
 
 /** A pooler hands one session's statements to many: locks, LISTEN and replication do not survive it. */
-async function refusePooler(client: PgClient, options: ResolvedOptions): Promise<void> {
+export async function refusePooler(client: PgClient, options: ResolvedOptions): Promise<void> {
   if (!(await isPooled(client))) return;
   const which = options.direct === undefined ? "connection_string" : "direct";
   throw new SluiceError(

@@ -40,7 +40,8 @@ export async function expandListed(client: PgClient, listed: readonly TableName[
   };
 }
 
-function likePattern(glob: string): string {
+/** A name or a glob as the pattern of SQL's `like` that stands for the same. */
+export function likePattern(glob: string): string {
   return glob.replace(/[\\%_]/g, "\\$&").replaceAll("*", "%");
 }
 

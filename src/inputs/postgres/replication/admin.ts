@@ -1,5 +1,6 @@
 import { SluiceError } from "../../../model/errors.ts";
 import { connect } from "../../../postgres/connect.ts";
+import { refusePooler } from "../check.ts";
 import { sessionOf, type ResolvedOptions } from "../options.ts";
 import { describeSource, dropSlot, slotStatus } from "./slot.ts";
 
@@ -7,10 +8,12 @@ import { describeSource, dropSlot, slotStatus } from "./slot.ts";
 export async function checkSlot(options: ResolvedOptions): Promise<void> {
   const client = await connect({ ...sessionOf(options), applicationName: "sluice check" });
   try {
+    await refusePooler(client, options);
     const { rows } = await client.query(
       `select current_setting('wal_level') as level, current_user::text as role,
          (select rolreplication or rolsuper from pg_roles where rolname = current_user) as replicates,
          current_setting('max_replication_slots')::int - (select count(*) from pg_replication_slots)::int as free,
+         current_setting('max_wal_senders')::int - (select count(*) from pg_stat_replication)::int as senders,
          has_database_privilege(current_database(), 'CREATE') as creates,
          array(select slot_name::text from pg_replication_slots where slot_name like 'sluice\\_%' and wal_status in ('unreserved', 'lost')) as failing`,
     );
@@ -19,6 +22,7 @@ export async function checkSlot(options: ResolvedOptions): Promise<void> {
       role: string;
       replicates: boolean;
       free: number;
+      senders: number;
       creates: boolean;
       failing: string[];
     };
@@ -33,8 +37,10 @@ export async function checkSlot(options: ResolvedOptions): Promise<void> {
     if (found.failing.length > 0)
       refuse(`the server removes WAL that ${found.failing.join(", ")} needs: raise max_slot_wal_keep_size`);
     const slot = options.slot === undefined ? undefined : await slotStatus(client, options.slot);
-    if (found.free <= 0 && slot === undefined && !(await hasOwnSlot(client)))
+    const hasSlot = slot !== undefined || (await hasOwnSlot(client));
+    if (found.free <= 0 && !hasSlot)
       refuse("no replication slot is free: raise max_replication_slots, or drop one that nobody uses");
+    if (found.senders <= 0 && !hasSlot) refuse("no WAL sender is free: raise max_wal_senders");
   } finally {
     await client.end();
   }

@@ -2,6 +2,7 @@ import type { PgClient } from "../../../postgres/driver.ts";
 import { sqlState } from "../../../postgres/errors.ts";
 import { formatTable, parseTable, quoteTable, type TableName } from "../../../postgres/names.ts";
 import { inTransaction } from "../install.ts";
+import { isGlob, likePattern } from "../listed.ts";
 import type { Action } from "../subscription.ts";
 
 /** How the listed tables stand, each as `schema.table`. */
@@ -129,14 +130,10 @@ async function findCandidates(
       listed,
       patterns.map(({ schema }) => likePattern(schema)),
       patterns.map(({ table }) => likePattern(table)),
-      patterns.map(({ schema, table }) => !`${schema}${table}`.includes("*")),
+      patterns.map((pattern) => !isGlob(pattern)),
     ],
   );
   return rows as unknown as Candidate[];
-}
-
-function likePattern(glob: string): string {
-  return glob.replace(/[\\%_]/g, "\\$&").replaceAll("*", "%");
 }
 
 function formatAll(tables: readonly Candidate[]): string[] {

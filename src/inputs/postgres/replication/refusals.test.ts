@@ -18,6 +18,7 @@ import { postgresInput } from "../index.ts";
 import { captureBySlot } from "./capture.ts";
 import { checkSlot } from "./index.ts";
 import { STATE_KEY } from "./slot.ts";
+import { connectForReplication } from "./stream.ts";
 
 const { server, reason } = await postgresForTests();
 afterAll(() => server?.stop());
@@ -134,6 +135,15 @@ describe.skipIf(server === undefined)(`a replication slot that cannot be used ${
     for (let i = 0; i < rows[0].most; i += 1)
       await client.query("select pg_create_physical_replication_slot($1)", [`taken_${i}`]);
     await expect(check(url)).rejects.toThrow("no replication slot is free: raise max_replication_slots");
+  });
+
+  test("the check says when no WAL sender is free", async () => {
+    const { rows } = await client.query("select current_setting('max_wal_senders')::int as most");
+    const senders = [];
+    for (let i = 0; i < rows[0].most; i += 1)
+      senders.push(await connectForReplication({ connectionString: url, applicationName: "busy" }));
+    await expect(check(url)).rejects.toThrow("no WAL sender is free: raise max_wal_senders");
+    await Promise.all(senders.map((sender) => sender.end()));
   });
 
   test("a slot whose WAL the server has removed is lost; the check says so, and recreate goes on", async () => {

@@ -109,10 +109,7 @@ export async function examineSlot(
   const loss = lossOf(source, status, record);
   if (loss === undefined) return status !== undefined;
   if (options.onLostSlot !== "recreate") {
-    throw new PermanentError(
-      `${loss}; changes since then cannot be read any more. Set on_lost_slot = "recreate" to go on from now, then find what was missed: sluice audit ${context.name} --repair`,
-      { code: "SQL_FAILED" },
-    );
+    throw lostSlot(context, loss);
   }
   context.log.warn(
     { input: context.name, slot: source.slot },
@@ -120,6 +117,14 @@ export async function examineSlot(
   );
   if (status !== undefined) await dropSlot(client, source.slot);
   return false;
+}
+
+/** What is thrown once changes can no longer be had. */
+export function lostSlot({ name }: Pick<InputContext, "name">, loss: string): PermanentError {
+  return new PermanentError(
+    `${loss}; changes since then cannot be read any more. Set on_lost_slot = "recreate" to go on from now, then find what was missed: sluice audit ${name} --repair`,
+    { code: "SQL_FAILED" },
+  );
 }
 
 function lossOf(

@@ -1,10 +1,9 @@
 import type { InputContext } from "../../../model/component.ts";
-import { PermanentError } from "../../../model/errors.ts";
 import type { PgClient } from "../../../postgres/driver.ts";
 import type { ResolvedOptions } from "../options.ts";
 import type { Action } from "../subscription.ts";
 import { publishTables } from "./publication.ts";
-import { slotStatus, type Source } from "./slot.ts";
+import { lostSlot, slotStatus, type Source } from "./slot.ts";
 
 /** From this much kept WAL on it is warned of, and again at each fourfold: bytes. */
 const FIRST_WARNING = 256 * 1_024 * 1_024;
@@ -32,10 +31,7 @@ export function createWatch(
     const status = await slotStatus(client, source.slot);
     if (status === undefined) {
       if (!wasThere) return [];
-      throw new PermanentError(
-        `the replication slot ${source.slot} is gone: somebody dropped it; changes since then cannot be read any more. Set on_lost_slot = "recreate" to go on from now, then find what was missed: sluice audit ${name} --repair`,
-        { code: "SQL_FAILED" },
-      );
+      throw lostSlot(context, `the replication slot ${source.slot} is gone: somebody dropped it`);
     }
     wasThere = true;
     context.report({ lag: { bytes: Math.max(0, status.behind) } });
