@@ -18,12 +18,17 @@ export async function sweepContainers(
   );
   let removed = 0;
   for (const row of rows) {
-    const container = docker.getContainer(row.Id);
-    if (!(await isDone(docker, row, now))) continue;
-    await removeContainer(container);
-    removed += 1;
+    // What the engine does not let go of now is for the next sweep; no run fails for it, and no process stays closed.
+    const isGone = await sweepOne(docker, row, now).catch(() => false);
+    if (isGone) removed += 1;
   }
   return removed;
+}
+
+async function sweepOne(docker: Docker, row: ContainerRow, now: number): Promise<boolean> {
+  if (!(await isDone(docker, row, now))) return false;
+  await removeContainer(docker.getContainer(row.Id));
+  return true;
 }
 
 async function isDone(docker: Docker, row: ContainerRow, now: number): Promise<boolean> {
