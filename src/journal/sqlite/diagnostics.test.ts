@@ -16,7 +16,9 @@ test("a batch is told of once it is on disk: its file, what went together, and h
   const told: BatchWritten[] = [];
   const listen = (message: unknown): number => told.push(message as BatchWritten);
   batchWritten.subscribe(listen);
-  onTestFinished(() => void batchWritten.unsubscribe(listen));
+  onTestFinished(() => {
+    batchWritten.unsubscribe(listen);
+  });
 
   await Promise.all([t.emit(), t.emit({ to: ["work", "other"] })]);
   expect(told).toEqual([{ path: place.file, commits: 2, rows: 5, duration: expect.any(Number), ok: true }]);
