@@ -81,9 +81,9 @@ class Development {
     const main = fileURLToPath(
       new URL(import.meta.url.endsWith(".ts") ? "./main.ts" : "./main.js", import.meta.url),
     );
-    // Of a group of its own: Ctrl-C reaches it through us, once.
-    const child = spawn(process.execPath, [main, "run", this.#file, "--json"], {
-      stdio: ["ignore", "pipe", "pipe"],
+    // Of a group of its own: Ctrl-C reaches it through us, once. Its input ends with us, even if we are killed.
+    const child = spawn(process.execPath, [main, "run", this.#file, "--json", "--with-parent"], {
+      stdio: ["pipe", "pipe", "pipe"],
       detached: true,
     });
     this.#child = child;

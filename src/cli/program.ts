@@ -122,7 +122,7 @@ async function describeCommands(): Promise<readonly CompletedCommand[]> {
     return {
       name: command.name(),
       summary: command.summary(),
-      options: command.options.flatMap(({ long }) => long ?? []),
+      options: command.options.flatMap(({ long, hidden }) => (hidden ? [] : (long ?? []))),
       takesFile: command.registeredArguments.some((argument) => argument.name() === "file"),
     };
   });

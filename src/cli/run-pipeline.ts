@@ -19,11 +19,18 @@ import { printJson } from "./output.ts";
 /** How long what did not let go of the process may hold it up after a stop. */
 const LAST_MOMENT = 1_000;
 
+export interface RunOptions {
+  readonly json: boolean;
+  /** Also stops at the end of standard input, which comes when the process that holds it is gone, however it ended. */
+  readonly withParent: boolean;
+}
+
 /** Runs the pipeline of a file until a signal stops it, or it fails to start. */
-export async function runPipeline(file: string, { json }: { readonly json: boolean }): Promise<void> {
+export async function runPipeline(file: string, { json, withParent }: RunOptions): Promise<void> {
   const pipeline = await load(file);
   const logger = createLogger(pipeline.redact);
   const signalled = untilSignalled();
+  if (withParent) stopWithParent();
   outliveRejections(logger);
   try {
     await loadModules(pipeline);
@@ -132,6 +139,13 @@ function untilSignalled(): Promise<NodeJS.Signals> {
       });
     }
   });
+}
+
+function stopWithParent(): void {
+  process.stdin.once("end", () => process.kill(process.pid, "SIGTERM"));
+  process.stdin.resume();
+  // To listen must not keep a stopped pipeline alive.
+  process.stdin.unref();
 }
 
 /** A promise that a component forgot must not end the work of all the others. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { isForeign, isSource } from "../../src/cli/develop.ts";
-import { PIPELINE, workspace, type Workspace } from "../support/cli.ts";
+import { PIPELINE, until, workspace, type Workspace } from "../support/cli.ts";
 
 const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
 
@@ -66,7 +66,7 @@ describe("dev", () => {
     const child = spawn(process.execPath, [MAIN, "dev", "--json"], { cwd: shop.folder });
     child.stderr.resume();
     onTestFinished(async () => {
-      if (child.exitCode !== null) return;
+      if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill();
       await once(child, "close");
     });
@@ -101,6 +101,19 @@ describe("dev", () => {
       expect(code).toBe(0);
     },
   );
+
+  test("that is killed takes its pipeline with it", async () => {
+    const { child, lines } = develop();
+    await once(lines, "line");
+    expect(await shop.api("GET", "pipeline")).toMatchObject({ state: "running" });
+    child.kill("SIGKILL");
+    await until(async () =>
+      shop.api("GET", "pipeline").then(
+        () => false,
+        () => true,
+      ),
+    );
+  });
 
   test.each([
     ["land.ts", true],

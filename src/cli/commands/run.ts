@@ -1,8 +1,9 @@
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import { DEFAULT_FILE } from "../locate.ts";
 
 interface Options {
   readonly json?: boolean;
+  readonly withParent?: boolean;
 }
 
 const HELP = `
@@ -17,9 +18,10 @@ export function configure(command: Command): void {
   command
     .argument("[file]", "the config file", DEFAULT_FILE)
     .option("--json", 'print {"ready":true,"http":…} once it runs')
+    .addOption(new Option("--with-parent", "stop once whoever started it is gone").hideHelp())
     .addHelpText("after", HELP)
     .action(async (file: string, options: Options) => {
       const { runPipeline } = await import("../run-pipeline.ts");
-      await runPipeline(file, { json: options.json === true });
+      await runPipeline(file, { json: options.json === true, withParent: options.withParent === true });
     });
 }
