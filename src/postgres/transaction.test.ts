@@ -5,6 +5,7 @@ import { postgresForTests } from "../../test/support/postgres.ts";
 import { systemClock } from "../engine/system.ts";
 import { createRunContext } from "../testing/context.ts";
 import { withTransaction } from "./index.ts";
+import { withoutTransaction } from "./transaction.ts";
 
 const { server, reason } = await postgresForTests();
 afterAll(() => server?.stop());
@@ -33,6 +34,24 @@ describe.skipIf(server === undefined)(`withTransaction ${reason ?? ""}`, () => {
       "",
     );
   });
+
+  test.each([
+    ["withTransaction", withTransaction],
+    ["withoutTransaction", withoutTransaction],
+  ] as const)(
+    "%s gives back a connection that it waited for when the attempt is aborted meanwhile",
+    async (_, run) => {
+      const taken = [await pool.connect(), await pool.connect()];
+      const controller = new AbortController();
+      const context = { ...createRunContext(), signal: controller.signal };
+      const outcome = run(pool, context, (tx) => tx.query("insert into t values (1)"));
+      controller.abort(new Error("enough"));
+      for (const client of taken) client.release();
+      await expect(outcome).rejects.toThrow("enough");
+      expect(await ids()).toEqual([]);
+      expect(pool.idleCount).toBe(pool.totalCount);
+    },
+  );
 
   test("does anew at once what the server gave up for another transaction, and then no more", async () => {
     await pool.query("insert into t values (1), (2)");

@@ -164,10 +164,17 @@ export async function withoutTransaction<Result>(
   signal.throwIfAborted();
   const client = await pool.connect();
   client.on("error", ignore);
-  let failure: Error | undefined;
+  let released = false;
+  /** One that failed is closed, whatever it may have left set. */
+  const release = (failure?: Error): void => {
+    if (released) return;
+    released = true;
+    if (failure === undefined) client.removeListener("error", ignore);
+    client.release(failure);
+  };
   function abort(): void {
     const { processID } = client as { readonly processID?: number | null };
-    client.release(new Error("the attempt was aborted"));
+    release(new Error("the attempt was aborted"));
     if (typeof processID === "number") void cancelBackend(pool, processID);
   }
   signal.addEventListener("abort", abort, { once: true });
@@ -176,17 +183,13 @@ export async function withoutTransaction<Result>(
     await mark(client, marksOf(context), "session");
     const result = await work(client);
     await client.query("reset sluice.cause; reset statement_timeout");
+    release();
     return result;
   } catch (error) {
-    failure = error as Error;
+    release(error as Error);
     throw signal.aborted ? signal.reason : error;
   } finally {
     signal.removeEventListener("abort", abort);
-    if (!signal.aborted) {
-      // One that failed is closed, whatever it may have left set.
-      if (failure === undefined) client.removeListener("error", ignore);
-      client.release(failure);
-    }
   }
 }
 
