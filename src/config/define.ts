@@ -54,8 +54,10 @@ export interface PipelineDefinition {
     readonly listen?: string;
     /** Of operators. */
     readonly token?: string;
-    readonly viewer_token?: string;
-    readonly admin_token?: string;
+    /** Of who may only read. */
+    readonly viewerToken?: string;
+    /** Of who may also change the pipeline. */
+    readonly adminToken?: string;
     /** Names it is also called by, behind a proxy for example. */
     readonly hosts?: readonly string[];
     readonly changes?: boolean;

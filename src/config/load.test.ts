@@ -155,6 +155,22 @@ describe("modules", () => {
     return load(file);
   }
 
+  test("spell tokens and connections as code does", async () => {
+    const pipeline = await module(
+      "spelling.mjs",
+      `export default {
+         journal: "memory:",
+         http: { viewerToken: "may read", adminToken: "may change" },
+         connections: { wareHouse: { connectionString: "postgres://a:hunter22@b/c" } },
+       };`,
+    );
+    expect(pipeline.http).toMatchObject({ viewerToken: "may read", adminToken: "may change" });
+    expect(maskedView(pipeline)).toMatchObject({
+      http: { viewer_token: "***", admin_token: "***" },
+      connections: { wareHouse: { connection_string: "***" } },
+    });
+  });
+
   test("hold components that were made in code, beside tables", async () => {
     const pipeline = await module(
       "pipeline.mjs",

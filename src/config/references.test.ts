@@ -38,9 +38,9 @@ test("nothing that came from a reference, or that a kind marks secret, is shown"
   for (const secret of ["hunter22", "pass", "s3cret-one"]) expect(shown).not.toContain(secret);
 });
 
-test("a token that stands in the file is masked too", async () => {
-  const pipeline = await parse('[http]\ntoken = "in the open"\n');
-  expect(maskedView(pipeline)).toMatchObject({ http: { token: "***" } });
+test.each(["token", "viewer_token", "admin_token"])("a %s that stands in the file is masked", async (key) => {
+  const pipeline = await parse(`[http]\n${key} = "in the open"\n`);
+  expect(maskedView(pipeline)).toMatchObject({ http: { [key]: "***" } });
   expect(pipeline.redact("the token in the open is wrong")).toBe("the token *** is wrong");
 });
 

@@ -19,7 +19,7 @@ test("components made by a factory, as plain objects and as tables are taken", (
     journal: "memory:",
     grace: "10s",
     retention: { succeeded: "1d", maxSize: "10GB" },
-    http: { listen: "127.0.0.1:0" },
+    http: { listen: "127.0.0.1:0", viewerToken: "may read", adminToken: "may change" },
     inputs: [
       webhookInput({ name: "hook", path: "/hook", auth: "none" }),
       { name: "tick", type: "cron", schedule: "* * * * *", expectEvery: "1h" },
