@@ -67,3 +67,8 @@ test("a file that is wrong is a finding, and the exit code is that of an invalid
     message: expect.stringContaining("nobody"),
   });
 });
+
+test.each(["soon", "0", "-1", "1e9"])("a time-out of %j is refused", async (timeout) => {
+  const { code, stderr } = await shop.sluice(["doctor", "--timeout", timeout]);
+  expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("INVALID_OPTIONS") });
+});

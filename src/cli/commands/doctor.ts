@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { configIssues, formatIssue } from "../../config/issue.ts";
 import type { Pipeline } from "../../config/pipeline.ts";
-import { toErrorRecord } from "../../model/errors.ts";
+import { SluiceError, toErrorRecord } from "../../model/errors.ts";
 import { EXIT } from "../command.ts";
 import { failed, ok, type Finding } from "../doctor/finding.ts";
 import { DEFAULT_FILE } from "../locate.ts";
@@ -12,6 +12,9 @@ interface Options {
   readonly timeout: string;
   readonly json?: boolean;
 }
+
+/** Seconds: a timer takes no more than 24 days, and nobody waits for so long. */
+const LONGEST = 3_600;
 
 const HELP = `
 Example:
@@ -29,12 +32,23 @@ export function configure(command: Command): void {
     .option("--json", 'print {"ok":…,"findings":[…]}')
     .addHelpText("after", HELP)
     .action(async (file: string, { timeout, json }: Options) => {
-      const findings = await examine(file, (Number(timeout) || 10) * 1_000);
+      const findings = await examine(file, readTimeout(timeout));
       const isWell = findings.every(({ level }) => level !== "failed");
       if (json === true) printJson({ ok: isWell, findings });
       else for (const finding of findings) show(finding);
       if (!isWell) process.exitCode ??= EXIT.failed;
     });
+}
+
+/** @throws SluiceError INVALID_OPTIONS */
+function readTimeout(text: string): number {
+  const seconds = Number(text);
+  if (seconds > 0 && seconds <= LONGEST) return seconds * 1_000;
+  const given = JSON.stringify(text);
+  throw new SluiceError(
+    "INVALID_OPTIONS",
+    `--timeout takes a number of seconds up to ${LONGEST}, not ${given}`,
+  );
 }
 
 async function examine(file: string, timeout: number): Promise<readonly Finding[]> {
