@@ -1,5 +1,5 @@
 import { SluiceError, type ErrorCode } from "../model/errors.ts";
-import { parseEvents, type ServerEvent } from "../client/server-events.ts";
+import { parseEvents, untilCut, type ServerEvent } from "../client/server-events.ts";
 import type { Call, Line, Reply } from "./transport.ts";
 
 /** Talks to a pipeline's API, wherever that is. */
@@ -12,7 +12,7 @@ export interface Client {
   post<Body>(path: string, body?: unknown, headers?: Call["headers"]): Promise<Body>;
   /** What happens, from the message with this id on; ends when the connection does. */
   stream(path: string, lastId?: string): AsyncGenerator<ServerEvent, void, undefined>;
-  /** As `post`, with an answer of one JSON value a line. To stop reading breaks it off. */
+  /** As `post`, with an answer of one JSON value a line; ends when the connection does. To stop reading breaks it off. */
   lines<Value>(path: string, body: unknown): AsyncGenerator<Value, void, undefined>;
   close(): Promise<void>;
 }
@@ -54,7 +54,7 @@ export function createClient(options: ClientOptions): Client {
       if (status !== 200) read({ status, body: await textOf(body) }, where);
       const decoder = new TextDecoder();
       let rest = "";
-      for await (const chunk of body) {
+      for await (const chunk of untilCut(body)) {
         const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
         rest = lines.pop() ?? "";
         for (const text of lines) yield JSON.parse(text) as Value;

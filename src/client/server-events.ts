@@ -12,19 +12,26 @@ export async function* parseEvents(
   const decoder = new TextDecoder();
   let rest = "";
   let lastId = "";
-  try {
-    for await (const chunk of chunks) {
-      const blocks = (rest + decoder.decode(chunk, { stream: true })).split(/\r?\n\r?\n/);
-      rest = blocks.pop() ?? "";
-      for (const block of blocks) {
-        const fields = fieldsOf(block);
-        lastId = fields.get("id") ?? lastId;
-        const data = fields.get("data");
-        if (data !== undefined) yield { id: lastId, event: fields.get("event") ?? "message", data };
-      }
+  for await (const chunk of untilCut(chunks)) {
+    const blocks = (rest + decoder.decode(chunk, { stream: true })).split(/\r?\n\r?\n/);
+    rest = blocks.pop() ?? "";
+    for (const block of blocks) {
+      const fields = fieldsOf(block);
+      lastId = fields.get("id") ?? lastId;
+      const data = fields.get("data");
+      if (data !== undefined) yield { id: lastId, event: fields.get("event") ?? "message", data };
     }
+  }
+}
+
+/** The same, but for a connection that breaks: whoever reads sees the end, and may come back. */
+export async function* untilCut(
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* chunks;
   } catch {
-    // The connection broke: whoever reads sees the end, and may come back with the last id.
+    // What is missing is told by who knows where the end should be.
   }
 }
 
