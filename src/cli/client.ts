@@ -1,5 +1,6 @@
-import { SluiceError, type ErrorCode } from "../model/errors.ts";
+import { SluiceError } from "../model/errors.ts";
 import { parseEvents, untilCut, type ServerEvent } from "../client/server-events.ts";
+import { errorIn, withQuery, type Query } from "../client/wire.ts";
 import type { Call, Line, Reply } from "./transport.ts";
 
 /** Talks to a pipeline's API, wherever that is. */
@@ -16,8 +17,6 @@ export interface Client {
   lines<Value>(path: string, body: unknown): AsyncGenerator<Value, void, undefined>;
   close(): Promise<void>;
 }
-
-export type Query = Readonly<Record<string, string | number | undefined>>;
 
 export interface ClientOptions {
   readonly where: string;
@@ -36,7 +35,11 @@ export function createClient(options: ClientOptions): Client {
     isStopped,
     close,
     async get<Body>(path: string, query: Query = {}): Promise<Body> {
-      const reply = await line.call({ method: "GET", path: withQuery(path, query), headers: authorization });
+      const reply = await line.call({
+        method: "GET",
+        path: apiPath(withQuery(path, query)),
+        headers: authorization,
+      });
       return read(reply, where) as Body;
     },
     async post<Body>(path: string, body: unknown = {}, more: Call["headers"] = {}): Promise<Body> {
@@ -73,23 +76,12 @@ function apiPath(path: string): string {
   return `/api/v1/${path}`;
 }
 
-function withQuery(path: string, query: Query): string {
-  const search = new URLSearchParams();
-  for (const [key, value] of Object.entries(query)) if (value !== undefined) search.set(key, String(value));
-  return search.size === 0 ? apiPath(path) : `${apiPath(path)}?${search.toString()}`;
-}
-
 function read({ status, body }: Reply, where: string): unknown {
   const value = parse(body);
   if (status >= 200 && status < 300 && value !== undefined) return value;
-  const { code, detail } = (value ?? {}) as { code?: unknown; detail?: unknown };
-  if (typeof code !== "string" || typeof detail !== "string") {
-    throw new SluiceError("NETWORK", `${where} answered ${status}, and not as a sluice pipeline does`);
-  }
-  if (code === "UNAUTHORIZED") {
-    throw new SluiceError("UNAUTHORIZED", `${where} needs its token: give --token, or set SLUICE_TOKEN`);
-  }
-  throw new SluiceError(code as ErrorCode, detail);
+  const error = errorIn(value, status, where);
+  if (error.code !== "UNAUTHORIZED") throw error;
+  throw new SluiceError("UNAUTHORIZED", `${where} needs its token: give --token, or set SLUICE_TOKEN`);
 }
 
 async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {

@@ -3,11 +3,12 @@ import type { ForgetReport, ReplayFilter, RunOutcome } from "../engine/handles.t
 import type { InputRow, OrchestratorState, ProcessRow } from "../engine/rows.ts";
 import type { StreamEvent, StreamMessages } from "../http/stream/messages.ts";
 import type { DeadLetterGroup, EventRow, Journey, Page } from "../journal/history.ts";
-import { SluiceError, type ErrorCode } from "../model/errors.ts";
+import { SluiceError } from "../model/errors.ts";
 import type { EventInit } from "../model/event.ts";
 import type { AttemptRow, LogRow, RunRow, RunState } from "../model/run.ts";
 import type { Graph } from "../topology/types.ts";
 import { parseEvents } from "./server-events.ts";
+import { errorIn, withQuery, type Query } from "./wire.ts";
 
 export interface ClientOptions {
   /** Such as `http://127.0.0.1:8787`. */
@@ -100,7 +101,6 @@ export interface Emitted {
   readonly filtered?: true;
 }
 
-type Query = Readonly<Record<string, string | number | undefined>>;
 type Headers = Readonly<Record<string, string>>;
 
 /** Talks to the API of a running pipeline. */
@@ -121,7 +121,7 @@ export function createClient(options: ClientOptions): PipelineClient {
   }
 
   async function get<Answer>(path: string, query: Query = {}): Promise<Answer> {
-    const response = await send(new Request(base + path + searchOf(query), { headers: authorization }));
+    const response = await send(new Request(base + withQuery(path, query), { headers: authorization }));
     return (await response.json()) as Answer;
   }
 
@@ -171,16 +171,6 @@ export function createClient(options: ClientOptions): PipelineClient {
   };
 }
 
-function searchOf(query: Query): string {
-  const search = new URLSearchParams();
-  for (const [key, value] of Object.entries(query)) if (value !== undefined) search.set(key, String(value));
-  return search.size === 0 ? "" : `?${search.toString()}`;
-}
-
 async function toError(response: Response, url: string): Promise<SluiceError> {
-  const problem: unknown = await response.json().catch(() => undefined);
-  const { code, detail } = (problem ?? {}) as { code?: unknown; detail?: unknown };
-  if (typeof code === "string" && typeof detail === "string")
-    return new SluiceError(code as ErrorCode, detail);
-  return new SluiceError("NETWORK", `${url} answered ${response.status}, and not as a sluice pipeline does`);
+  return errorIn(await response.json().catch(() => undefined), response.status, url);
 }
