@@ -1,29 +1,21 @@
-import { sleep, waitAtMost } from "../../model/clock.ts";
 import type { InputContext } from "../../model/component.ts";
 import { parseDuration } from "../../model/duration.ts";
-import { SluiceError, isSluiceError } from "../../model/errors.ts";
-import { connect } from "../../postgres/connect.ts";
+import { isSluiceError } from "../../model/errors.ts";
 import type { PgClient } from "../../postgres/driver.ts";
-import { describeError, isConnectionError } from "../../postgres/errors.ts";
-import { formatAddress, parseAddress, parseTable, type TableName } from "../../postgres/names.ts";
+import { parseTable, type TableName } from "../../postgres/names.ts";
+import { QUERY_TIMEOUT, becomeReader, withConnection } from "./connection.ts";
 import { claimSubscription, installSubscription, refuseForeignJournal } from "./install.ts";
-import { sessionOf, type ResolvedOptions } from "./options.ts";
+import type { ResolvedOptions } from "./options.ts";
 import { expandListed } from "./listed.ts";
 import { readOutbox } from "./reader.ts";
 import { createSizeWatch } from "./size.ts";
 import { subscriptionOf, type Action, type Subscription } from "./subscription.ts";
 import { coverTables, type Coverage } from "./tables.ts";
 
-/** How often a reader in standby looks whether the subscription is free. */
-const STANDBY_INTERVAL = 1_000;
 /** How often it looks for a table that is missing or locked, in milliseconds. */
 const MISSING_INTERVAL = 1_000;
 /** A session that lasted this long may be followed by another at once when its connection is lost. */
 const PROVEN = 1_000;
-/** An answer that takes longer is taken for a dead connection: milliseconds. */
-const QUERY_TIMEOUT = 15_000;
-/** Longest time that closing a connection may take. */
-const CLOSE_TIMEOUT = 2_000;
 
 /**
  * Captures until the signal aborts. A connection that had been good and is lost is replaced once, at once; if that
@@ -41,47 +33,17 @@ export async function capture(
   while (!signal.aborted) {
     const state = { provenFrom: Number.POSITIVE_INFINITY };
     try {
-      await runSession(context, options, actions, queryTimeout, state);
+      await withConnection(context, options, queryTimeout, (client) =>
+        useConnection(context, options, actions, client, () => {
+          state.provenFrom = clock.monotonic();
+        }),
+      );
     } catch (error) {
       const wasProven = clock.monotonic() - state.provenFrom >= PROVEN;
       if (!isSluiceError(error, "SOURCE_UNAVAILABLE") || !wasProven) throw error;
       log.warn({ input: context.name }, `${error.message}; connecting again`);
       context.report({ error });
     }
-  }
-}
-
-async function runSession(
-  context: InputContext,
-  options: ResolvedOptions,
-  actions: readonly Action[],
-  queryTimeout: number,
-  state: { provenFrom: number },
-): Promise<void> {
-  const session = sessionOf(options);
-  const address = parseAddress(session.connectionString);
-  const client = await connect({
-    ...session,
-    applicationName: `sluice ${context.pipeline}/${context.name}`,
-    queryTimeout,
-  });
-  let loss: Error | undefined;
-  client.on("error", (error) => {
-    loss ??= error;
-  });
-  try {
-    await useConnection(context, options, actions, client, () => {
-      state.provenFrom = context.clock.monotonic();
-    });
-  } catch (error) {
-    if (isSluiceError(error)) throw error;
-    const text = describeError(loss ?? error, address.password);
-    throw isConnectionError(loss ?? error)
-      ? new SluiceError("SOURCE_UNAVAILABLE", `lost PostgreSQL at ${formatAddress(address)}: ${text}`)
-      : new SluiceError("SQL_FAILED", `PostgreSQL at ${formatAddress(address)}: ${text}`, { cause: error });
-  } finally {
-    const closed = client.end().catch(() => undefined);
-    await waitAtMost(context.clock, CLOSE_TIMEOUT, closed);
   }
 }
 
@@ -97,7 +59,8 @@ async function useConnection(
   const tables = options.tables.map(parseTable);
   await client.query(SESSION_SETTINGS);
   await installSubscription(client, subscription);
-  if (!(await becomeReader(context, client, subscription, options.takeover))) return;
+  const refuse = (): Promise<void> => refuseForeignJournal(client, subscription, journalId, options.takeover);
+  if (!(await becomeReader(context, client, subscription, refuse))) return;
   await claimSubscription(client, subscription, journalId, options.takeover);
   await client.query(`listen ${subscription.channel}; ${READER_SETTINGS}`);
   proven();
@@ -140,31 +103,6 @@ const READER_SETTINGS = `
   set synchronous_commit = off;
   set enable_seqscan = off;
   set jit = off`;
-
-/** Waits, in standby, until no other reader has the subscription. @returns `false` if the signal aborted before. */
-async function becomeReader(
-  context: InputContext,
-  client: PgClient,
-  subscription: Subscription,
-  takeover: boolean,
-): Promise<boolean> {
-  const { clock, journalId, log, name, signal } = context;
-  const [space, number] = subscription.readerLock;
-  for (let isFirst = true; !signal.aborted; isFirst = false) {
-    await refuseForeignJournal(client, subscription, journalId, takeover);
-    const { rows } = await client.query(`select pg_try_advisory_lock(${space}, ${number}) as locked`);
-    if (rows[0]?.["locked"] === true) return true;
-    if (isFirst) {
-      context.report({ standby: true });
-      log.info(
-        { input: name, subscription: subscription.name, state: "standby" },
-        `subscription "${subscription.name}" has a reader already; standing by`,
-      );
-    }
-    await sleep(clock, STANDBY_INTERVAL, signal);
-  }
-  return false;
-}
 
 /** Covers the tables at each call, tells what it finds, and says that the input is ready once it can see changes. */
 function createTableWatch(

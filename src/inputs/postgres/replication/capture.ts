@@ -1,12 +1,8 @@
-import { sleep, waitAtMost } from "../../../model/clock.ts";
 import type { InputContext } from "../../../model/component.ts";
 import { parseDuration } from "../../../model/duration.ts";
-import { isPermanentError, isSluiceError, SluiceError } from "../../../model/errors.ts";
-import { connect } from "../../../postgres/connect.ts";
 import type { PgClient } from "../../../postgres/driver.ts";
-import { describeError, isConnectionError } from "../../../postgres/errors.ts";
-import { formatAddress, parseAddress } from "../../../postgres/names.ts";
-import { sessionOf, type ResolvedOptions } from "../options.ts";
+import { QUERY_TIMEOUT, becomeReader, withConnection } from "../connection.ts";
+import type { ResolvedOptions } from "../options.ts";
 import { createShapes } from "../shapes.ts";
 import { subscriptionOf, type Action } from "../subscription.ts";
 import { toEvents } from "./changes.ts";
@@ -15,14 +11,17 @@ import { createPublication } from "./publication.ts";
 import { createChangeQueue, type ChangeQueue } from "./queue.ts";
 import { STATE_KEY, createSlot, describeSource, examineSlot, type SlotRecord, type Source } from "./slot.ts";
 import { readSnapshot } from "./snapshot.ts";
-import { connectForReplication, formatPosition, parsePosition, startStream, type Stream } from "./stream.ts";
+import {
+  connectForReplication,
+  destroyConnection,
+  formatPosition,
+  parsePosition,
+  startStream,
+  type Stream,
+} from "./stream.ts";
 import { createRowWriter } from "./values.ts";
 import { createWatch } from "./watch.ts";
 
-/** An answer, or a stream's sign of life, that takes longer is taken for a dead connection: milliseconds. */
-const QUERY_TIMEOUT = 15_000;
-const STANDBY_INTERVAL = 1_000;
-const CLOSE_TIMEOUT = 2_000;
 /** How often a position is kept when nothing but keepalives comes. */
 const IDLE_INTERVAL = 5_000;
 
@@ -30,6 +29,7 @@ const IDLE_INTERVAL = 5_000;
  * Captures from a logical slot until the signal aborts. A position is confirmed to the server once the journal has
  * every event up to it, and remembers the position itself; so the slot is never ahead of the journal.
  *
+ * @param silenceLimit a stream without a sign of life for so many milliseconds is taken for dead
  * @throws SluiceError SOURCE_UNAVAILABLE, SUBSCRIPTION_OWNED, SQL_FAILED
  */
 export async function captureBySlot(
@@ -38,39 +38,16 @@ export async function captureBySlot(
   actions: readonly Action[],
   silenceLimit: number = QUERY_TIMEOUT,
 ): Promise<void> {
-  const session = sessionOf(options);
-  const address = parseAddress(session.connectionString);
-  const applicationName = `sluice ${context.pipeline}/${context.name}`;
-  const client = await connect({ ...session, applicationName, queryTimeout: QUERY_TIMEOUT });
-  let loss: Error | undefined;
-  client.on("error", (error) => {
-    loss ??= error;
-  });
-  let walsender: PgClient | undefined;
-  try {
+  await withConnection(context, options, QUERY_TIMEOUT, async (client, how) => {
     await client.query(SESSION_SETTINGS);
-    walsender = await connectForReplication({ ...session, applicationName });
-    await walsender.query(SESSION_SETTINGS);
-    await useConnections(context, options, actions, client, walsender, silenceLimit);
-  } catch (error) {
-    if (isSluiceError(error) || isPermanentError(error)) throw error;
-    const text = describeError(loss ?? error, address.password);
-    throw isConnectionError(loss ?? error) || isBusy(error)
-      ? new SluiceError("SOURCE_UNAVAILABLE", `lost PostgreSQL at ${formatAddress(address)}: ${text}`)
-      : new SluiceError("SQL_FAILED", `PostgreSQL at ${formatAddress(address)}: ${text}`, { cause: error });
-  } finally {
-    (walsender as unknown as { connection?: { stream: { destroy(): void } } })?.connection?.stream.destroy();
-    await waitAtMost(
-      context.clock,
-      CLOSE_TIMEOUT,
-      client.end().catch(() => undefined),
-    );
-  }
-}
-
-/** The slot is still held by a walsender that has not noticed our end, or all slots' senders are taken. */
-function isBusy(error: unknown): boolean {
-  return ["55006", "53300"].includes((error as { code?: string }).code ?? "");
+    const walsender = await connectForReplication(how);
+    try {
+      await walsender.query(SESSION_SETTINGS);
+      await useConnections(context, options, actions, client, walsender, silenceLimit);
+    } finally {
+      destroyConnection(walsender);
+    }
+  });
 }
 
 async function useConnections(
@@ -82,7 +59,7 @@ async function useConnections(
   silenceLimit: number,
 ): Promise<void> {
   const name = options.subscription ?? `${context.pipeline}/${context.name}`;
-  if (!(await becomeReader(context, client, name))) return;
+  if (!(await becomeReader(context, client, subscriptionOf(name)))) return;
   const source = await describeSource(client, options, name);
   const record = (await context.state.get(STATE_KEY))?.value as SlotRecord | undefined;
   const isThere = await examineSlot(context, client, options, source, record);
@@ -119,20 +96,6 @@ async function useConnections(
       coverage ||= isCovered;
     },
   });
-}
-
-async function becomeReader(context: InputContext, client: PgClient, name: string): Promise<boolean> {
-  const { readerLock } = subscriptionOf(name);
-  for (let isFirst = true; !context.signal.aborted; isFirst = false) {
-    const { rows } = await client.query("select pg_try_advisory_lock($1, $2) as locked", [...readerLock]);
-    if (rows[0]?.["locked"] === true) return true;
-    if (isFirst) {
-      context.report({ standby: true });
-      context.log.info({ input: context.name }, `subscription "${name}" has a reader already; standing by`);
-    }
-    await sleep(context.clock, STANDBY_INTERVAL, context.signal);
-  }
-  return false;
 }
 
 async function startSlot(

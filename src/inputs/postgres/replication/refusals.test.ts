@@ -116,6 +116,20 @@ describe.skipIf(server === undefined)(`a replication slot that cannot be used ${
     await taken.context.waitFor(1);
   });
 
+  test("a second reader stands by, and follows when the first one ends", async () => {
+    const first = await startReady();
+    const second = start();
+    running.push(second);
+    await eventually(
+      () => second.lines,
+      (lines) => lines.some((line) => line.includes("has a reader already; standing by")),
+    );
+    await first.stop();
+    await second.context.isReady.wait();
+    await client.query("insert into t values (1)");
+    await second.context.waitFor(1);
+  });
+
   test("a role that may not replicate is told so", async () => {
     const theirs = await as("plain", "");
     const input = startInput(theirs, defaults);

@@ -16,7 +16,6 @@ export interface Stream {
   resume(): void;
   /** Tells the server up to where we have everything on disk, and asks it for a sign of life. */
   confirm(position: bigint): void;
-  close(): void;
 }
 
 export interface StreamListener {
@@ -49,6 +48,11 @@ export async function connectForReplication(options: ConnectOptions): Promise<Pg
   return client;
 }
 
+/** Ends it at once: the server would not take leave before it has sent what it is at. */
+export function destroyConnection(client: PgClient): void {
+  (client as unknown as { readonly connection: CopyConnection }).connection.stream.destroy();
+}
+
 /** Milliseconds between 1970 and 2000. */
 export const EPOCH_2000 = 946_684_800_000;
 
@@ -79,7 +83,6 @@ export function startStream(
       status[33] = 1;
       connection.sendCopyFromChunk(status);
     },
-    close: () => connection.stream.destroy(),
   };
 }
 
