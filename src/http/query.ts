@@ -36,14 +36,12 @@ export function readEventQuery(search: URLSearchParams): EventQuery {
 export function readRunQuery(search: URLSearchParams): RunQuery {
   const values = readKeys(search, RUN_KEYS);
   const state = values.get("state");
-  const process = values.get("process");
   const event = values.get("event");
   return {
     ...page(values),
     ...(state !== undefined && { state: checkRunState(state) }),
-    ...(process !== undefined && { process }),
     ...(event !== undefined && { event: readUid(event) }),
-    ...texts(values, ["input", "text", "fingerprint"]),
+    ...texts(values, ["process", "input", "text", "fingerprint"]),
     ...times(values, ["since", "until"]),
   };
 }

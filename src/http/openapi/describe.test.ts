@@ -7,9 +7,11 @@ import { SCHEMAS } from "./schemas.ts";
 
 let orchestrator: Orchestrator;
 let call: CallApi;
+let callAsAdmin: CallApi;
 beforeAll(async () => {
   orchestrator = await startPipeline();
   call = callerOf(orchestrator);
+  callAsAdmin = callerOf(orchestrator, { owner: true });
 });
 afterAll(() => orchestrator.stop({ grace: 0 }));
 
@@ -49,13 +51,17 @@ test("what a query may hold is what the route takes", async () => {
         .filter((key) => key !== "cursor")
         .map((key) => [key, values[key] ?? "x"]),
     );
-    expect((await call("GET", `${name.slice(4)}?${search.toString()}`)).status, name).toBe(200);
+    const path = name.slice(4);
+    expect((await call("GET", `${path}?${search.toString()}`)).status, name).toBe(200);
+    const { body } = await call("GET", `${path}?nonsense=1`);
+    const [, taken = ""] = /there are ([a-z, ]+)/.exec(body.detail) ?? [];
+    expect(taken.split(", ").sort(), name).toEqual(Object.keys(query).sort());
   }
 });
 
 describe("answers are as described", () => {
   async function check(method: string, route: string, path: string, body?: unknown): Promise<unknown> {
-    const answer = await call(method, path, body);
+    const answer = await callAsAdmin(method, path, body);
     const operation = OPERATIONS_OF[`${method} ${route}`];
     const name = operation?.answers[answer.status];
     expect(name, `${method} ${path} answered ${answer.status}`).toBeDefined();
@@ -63,7 +69,7 @@ describe("answers are as described", () => {
     return answer.body;
   }
 
-  test("of every route", async () => {
+  test("of every route that answers JSON", async () => {
     const api = "/api/v1";
     const emit = `${api}/inputs/:name/events`;
     const { uid } = (await check("POST", emit, `${api}/inputs/orders/events`, {
@@ -92,6 +98,7 @@ describe("answers are as described", () => {
       `${api}/runs/${encodeURIComponent(`${uid}/land~1`)}/cancel`,
       {},
     );
+    await check("POST", `${api}/forget`, `${api}/forget`, { key: "orders/7" });
     for (const action of ["pause", "resume", "restart"]) {
       await check("POST", `${api}/inputs/:name/${action}`, `${api}/inputs/orders/${action}`, {});
     }

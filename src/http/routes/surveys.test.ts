@@ -2,11 +2,13 @@ import { expect, onTestFinished, test } from "vitest";
 import { callerOf, type CallApi } from "../../../test/support/api.ts";
 import { Orchestrator } from "../../engine/orchestrator.ts";
 import { createMemoryJournal } from "../../journal/memory/journal.ts";
+import { createApi } from "../api.ts";
+import { SCHEMAS } from "../openapi/schemas.ts";
 import type { Input } from "../../model/component.ts";
 
 const PATH = "/api/v1/inputs/orders/backfill";
 
-async function callOf(backfill: NonNullable<Input["backfill"]>): Promise<CallApi> {
+async function pipelineWith(backfill: NonNullable<Input["backfill"]>): Promise<Orchestrator> {
   const orchestrator = new Orchestrator({ journal: createMemoryJournal() });
   orchestrator.addInput({
     name: "orders",
@@ -15,7 +17,12 @@ async function callOf(backfill: NonNullable<Input["backfill"]>): Promise<CallApi
   });
   await orchestrator.start();
   onTestFinished(() => orchestrator.stop({ grace: 0 }));
-  return callerOf(orchestrator, { redact: (text) => text.replaceAll("hunter2", "***") });
+  return orchestrator;
+}
+
+async function callOf(backfill: NonNullable<Input["backfill"]>): Promise<CallApi> {
+  const redact = (text: string): string => text.replaceAll("hunter2", "***");
+  return callerOf(await pipelineWith(backfill), { redact });
 }
 
 test("what a survey fails with after it began is told with its code, and without secrets", async () => {
@@ -26,6 +33,21 @@ test("what a survey fails with after it began is told with its code, and without
     status: 200,
     body: { error: { code: "28P01", message: 'password "***" was refused' } },
   });
+});
+
+test("its lines are as described: how far it is, then the report", async () => {
+  const orchestrator = await pipelineWith(async ({ progress }) => {
+    progress("raw.orders", 1, null);
+    return { tables: [] };
+  });
+  const request = new Request(`http://127.0.0.1:8787${PATH}`, { method: "POST" });
+  const text = await (await createApi(orchestrator).fetch(request)).text();
+  const lines = text
+    .trim()
+    .split("\n")
+    .map((line) => SCHEMAS.SurveyLine.parse(JSON.parse(line)));
+  const progress = { location: "raw.orders", done: 1, total: null };
+  expect(lines).toEqual([{ progress }, { progress }, { report: { tables: [] } }]);
 });
 
 test.each([
