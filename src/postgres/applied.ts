@@ -18,8 +18,8 @@ export interface TransactionClient {
 }
 
 /**
- * How long an applied run is remembered: longer than any journal keeps a run that could still be replayed
- * under its id (a dead one, 30 days).
+ * How long an applied run is remembered: longer than a journal keeps a run that could still be replayed under its id
+ * (a dead one, 30 days), unless its `retention.dead` is set to more than this. The journal's setting is not known here.
  */
 const KEPT_DAYS = 40;
 /** How often old rows are looked for, in transactions; and how many are removed then: twice as many as were added. */
