@@ -8,17 +8,20 @@ import {
   type RunningInput,
   type StartOptions,
 } from "../../../../test/support/postgres-input.ts";
+import { createKeepingLogger } from "../../../../test/support/logger.ts";
 import { postgresForTests } from "../../../../test/support/postgres.ts";
 import { startSilentProxy } from "../../../../test/support/silent-proxy.ts";
 import { systemClock } from "../../../engine/system.ts";
 import type { StateEntry } from "../../../model/component.ts";
 import { checkOptions } from "../../../model/kind.ts";
+import { connect } from "../../../postgres/connect.ts";
 import { createInputContext } from "../../../testing/context.ts";
 import { postgresInput } from "../index.ts";
 import { captureBySlot } from "./capture.ts";
 import { checkSlot } from "./index.ts";
-import { STATE_KEY } from "./slot.ts";
+import { STATE_KEY, describeSource, dropSlot, slotStatus } from "./slot.ts";
 import { connectForReplication } from "./stream.ts";
+import { createWatch } from "./watch.ts";
 
 const { server, reason } = await postgresForTests();
 afterAll(() => server?.stop());
@@ -190,6 +193,35 @@ describe.skipIf(server === undefined)(`a replication slot that cannot be used ${
     expect(anew.lines).toContainEqual(expect.stringContaining("changes in between are missed"));
     await client.query("insert into t values (1)");
     await anew.context.waitFor(1);
+  });
+
+  test("what stands in the way of a slot is told once, and its loss while it is read is an error", async () => {
+    const tables = ["t", "nowhere"];
+    const input = await startReady({ tables, data: "old+new" });
+    expect(input.lines.filter((line) => line.includes("nowhere does not exist"))).toHaveLength(1);
+    expect(input.lines.filter((line) => line.includes("has only its key as replica identity"))).toHaveLength(
+      1,
+    );
+    await input.stop();
+    const { logger, lines } = createKeepingLogger();
+    const context = createInputContext({ clock: systemClock, logger, name: "capture" });
+    const options = checkOptions(postgresInput, { ...defaults, tables, connectionString: url }, "in");
+    const own = await connect({ connectionString: url, applicationName: "watch" });
+    const source = await describeSource(own, options, "test/capture");
+    const look = createWatch(context, own, source, options, ["insert"], 1_000);
+    await client.query("select pg_logical_emit_message(false, 'x', repeat('x', 2000000))");
+    await look();
+    await look();
+    const told = (what: string): readonly string[] => lines.filter((line) => line.includes(what));
+    expect(told(`MiB of WAL for the slot ${source.slot}`)).toHaveLength(1);
+    expect(told("nowhere does not exist")).toHaveLength(1);
+    await eventually(
+      async () => (await slotStatus(own, source.slot))?.active,
+      (active) => active === false,
+    );
+    await dropSlot(own, source.slot);
+    await expect(look()).rejects.toThrow(/is gone: somebody dropped it; .*on_lost_slot = "recreate"/);
+    await own.end();
   });
 
   test("a stream that falls silent while its server answers is a lost connection", async () => {
