@@ -32,7 +32,7 @@ const PASSING: ReadonlyMap<number, string> = new Map([
 export function prepareFile(file: string, logger: Logger): string {
   const folder = path.dirname(path.resolve(file));
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
   } catch (cause) {
     throw new SluiceError(
       "JOURNAL_IO",
@@ -53,6 +53,18 @@ export function prepareFile(file: string, logger: Logger): string {
   const passing = PASSING.get(type);
   if (passing !== undefined) logger.warn({ journal: real }, `the journal is on ${passing}`);
   return real;
+}
+
+/** Node's own way to make parents, too, tries for ever where one can neither be found nor made, as under /proc. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(path.dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Another process may have been faster.
+    if ((error as { code?: string }).code !== "EEXIST") throw error;
+  }
 }
 
 /** By its second name a file would have a second lock and a second write-ahead log. */

@@ -84,6 +84,13 @@ describe("the owner of a SQLite journal", () => {
     });
   });
 
+  it("says so at once if its folder cannot be made", async () => {
+    await expect(open("/proc/nowhere/journal.db")).rejects.toMatchObject({
+      code: "JOURNAL_IO",
+      message: expect.stringContaining("/proc/nowhere cannot be made"),
+    });
+  });
+
   it("refuses what is no regular file, and leaves it as it is", async () => {
     const { file } = await place();
     execFileSync("mkfifo", ["-m", "644", file]);
