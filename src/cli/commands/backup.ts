@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { SluiceError } from "../../model/errors.ts";
 import { locate, type Target } from "../locate.ts";
 import { hint, print, printJson } from "../output.ts";
-import { harmless } from "../text.ts";
+import { harmless, plural } from "../text.ts";
 
 interface Options extends Pick<Target, "config" | "journal"> {
   readonly json?: boolean;
@@ -34,7 +34,7 @@ export function configure(command: Command): void {
       const { backUp } = await import("../../journal/sqlite/backup.ts");
       const made = await backUp(journal, file);
       if (options.json === true) return printJson(made);
-      print(`${harmless(made.file)}: ${made.events} events, ${made.bytes} bytes`);
+      print(`${harmless(made.file)}: ${plural(made.events, "event")}, ${made.bytes} bytes`);
       hint(
         "a journal that is restored knows nothing of what came after it: sources send that again, or it is lost",
       );

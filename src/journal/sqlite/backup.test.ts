@@ -60,6 +60,10 @@ test("a file that is there is left as it is, and nothing half done is left behin
   await expect(backUp(join(place, "none.db"), join(place, "b.db"))).rejects.toMatchObject({
     code: "JOURNAL_IO",
   });
+  await expect(backUp(join(place, "journal.db"), join(place, "none", "b.db"))).rejects.toMatchObject({
+    code: "JOURNAL_IO",
+    message: expect.stringContaining("make the folder first"),
+  });
   writeFileSync(
     join(place, "journal.db"),
     "no journal at all, but something else that is long enough".repeat(50),

@@ -14,6 +14,15 @@ const ADVICE: Readonly<Partial<Record<ErrorCode, string>>> = {
   JOURNAL_IO: "the disk refused to read or write: look at the system's log",
 };
 
+/** What the file system says before any disk is asked. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file or folder: make the folder first, or correct the path",
+  ENOTDIR: "a part of the path is a file, not a folder: correct the path",
+  EACCES: "this user may not read or write there: change its rights, or the path",
+  EPERM: "this user may not read or write there: change its rights, or the path",
+  EROFS: "the file system is read-only: choose another one",
+};
+
 /** Anything that SQLite or the file system threw, as an error of ours that says what to do. */
 export function toJournalError(error: unknown, path: string): SluiceError {
   if (isSluiceError(error)) return error;
@@ -25,10 +34,14 @@ export function toJournalError(error: unknown, path: string): SluiceError {
     : isUnreadable(error)
       ? "JOURNAL_DAMAGED"
       : (CODES[primary] ?? "JOURNAL_IO");
-  return new SluiceError(kind, `journal ${path}: ${message ?? String(error)}; ${ADVICE[kind]}`, {
-    cause: error,
-    details: { path, ...(typeof errcode === "number" && { errcode }) },
-  });
+  return new SluiceError(
+    kind,
+    `journal ${path}: ${message ?? String(error)}; ${REFUSALS[code ?? ""] ?? ADVICE[kind]}`,
+    {
+      cause: error,
+      details: { path, ...(typeof errcode === "number" && { errcode }) },
+    },
+  );
 }
 
 /** What our own statements meet only if the schema is not the one that we wrote. */
