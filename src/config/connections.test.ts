@@ -65,6 +65,9 @@ test("a connection that is not there, or is written twice, is refused where it s
       /^10 INVALID_OPTIONS .*there is no connection "warehous"; did you mean "warehouse"/,
     ),
   );
+  const address = await issuesOf(`${SHARED}${INPUT}connection = "postgres://u:hidden@h/db"\n`);
+  expect(address).toContainEqual(expect.stringMatching(/^10 INVALID_OPTIONS .*as connection_string/));
+  expect(address.join()).not.toContain("hidden");
   const both = `${SHARED}${INPUT}connection = "warehouse"\nconnection_string = "postgres://other/db"\n`;
   expect(await issuesOf(both)).toContainEqual(
     expect.stringMatching(/^10 .*has its connection_string already/),

@@ -34,6 +34,12 @@ export function withConnection(
     return own;
   };
   if (typeof name !== "string") return wrong('connection: expected the name of a "[connections.NAME]"');
+  // Not repeated: it may hold a password.
+  if (name.includes("://")) {
+    return wrong(
+      "connection is the name of a [connections.NAME]; write the address itself as connection_string",
+    );
+  }
   const found = Object.hasOwn(named, name) ? named[name] : undefined;
   if (!isPlainObject(found)) {
     const hint = didYouMean(name, Object.keys(named)) || "; write it as a table [connections.NAME]";
