@@ -5,6 +5,7 @@ import { Orchestrator } from "../engine/orchestrator.ts";
 import { createApi } from "../http/api.ts";
 import type { Listener } from "../http/listen.ts";
 import { listenOnOwnerSocket } from "../http/owner-listener.ts";
+import { findOwnerSocket } from "../http/owner-socket.ts";
 import { serve, type Servers } from "../http/serve.ts";
 import { journalFrom } from "../journal/open.ts";
 import { SluiceError, toErrorRecord } from "../model/errors.ts";
@@ -87,6 +88,8 @@ async function start(pipeline: Pipeline, logger: Logger): Promise<Running> {
     config,
     onError,
     redact: pipeline.redact,
+  }).catch(async (error: unknown) => {
+    throw (await runsAlready(pipeline)) ?? error;
   });
   const api = createApi(orchestrator, { owner: true, config, onError, redact: pipeline.redact });
   let socket: Listener | undefined;
@@ -102,6 +105,18 @@ async function start(pipeline: Pipeline, logger: Logger): Promise<Running> {
     throw error;
   }
   return { servers, [Symbol.asyncDispose]: stop };
+}
+
+/** A port in use is mostly that of the same pipeline, running already: then that is the news. */
+async function runsAlready({ name, journal }: Pipeline): Promise<SluiceError | undefined> {
+  const socket = journal.startsWith("sqlite:")
+    ? await findOwnerSocket(journal.slice("sqlite:".length))
+    : undefined;
+  if (socket === undefined) return undefined;
+  return new SluiceError(
+    "JOURNAL_OWNED",
+    `pipeline "${name}" runs already, and answers at ${socket}; stop it first, or look at it by \`sluice status\``,
+  );
 }
 
 /** Only where somebody could ask: what nobody reads is not counted. */

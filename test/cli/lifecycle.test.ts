@@ -142,6 +142,16 @@ test("a journal that another process owns is a failure, and its owner is not dis
   expect(await shop.json(["status"])).toMatchObject({ pipeline: { state: "running" } });
 });
 
+test("a second run on the same port says that the pipeline runs already, and not only that the port is in use", async () => {
+  shop = workspace(`${PIPELINE}[http]\nlisten = "127.0.0.1:0"\n`);
+  const { ready } = await shop.run();
+  const { host } = new URL(String(ready["http"]));
+  shop.write("sluice.toml", `${PIPELINE}[http]\nlisten = "${host}"\n`);
+  const { code, stderr } = await shop.sluice(["run"]);
+  expect(stderr).toMatch(/^error: JOURNAL_OWNED .* runs already/m);
+  expect(code).toBe(1);
+});
+
 test("a damaged journal is a failure", async () => {
   shop = workspace(PIPELINE);
   mkdirSync(join(shop.folder, ".sluice"));
