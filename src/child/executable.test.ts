@@ -20,6 +20,17 @@ test("a program is found in PATH, or by its path from the working directory", ()
   expect(findExecutable(tool, "/", "")).toBe(tool);
 });
 
+test("a file that may not be executed is told apart from one that is not there", async () => {
+  const script = join(directory, "bin", "script");
+  await writeFile(script, "#!/bin/sh\n");
+  expect(() => findExecutable("./bin/script", directory, "")).toThrow(
+    expect.objectContaining({
+      code: "COMMAND_NOT_FOUND",
+      message: expect.stringContaining(`chmod +x "${script}"`),
+    }),
+  );
+});
+
 test.each(["missing", "folder", "./tool"])(
   "%s is no program, and the message says where it was looked for",
   (command) => {

@@ -14,16 +14,27 @@ export function findExecutable(command: string, directory: string, path: string)
       : path.split(delimiter).map((folder) => join(folder, command));
   const found = places.find(isExecutable);
   if (found !== undefined) return found;
+  const barred = places.find(isFile);
+  if (barred !== undefined) {
+    throw new SluiceError(
+      "COMMAND_NOT_FOUND",
+      `${barred} is there, but may not be executed; make it executable: chmod +x ${JSON.stringify(barred)}`,
+    );
+  }
   throw new SluiceError(
     "COMMAND_NOT_FOUND",
     `there is no program ${JSON.stringify(command)} that may be executed, looked for as ${places.join(", ")}`,
   );
 }
 
+function isFile(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.isFile() === true;
+}
+
 function isExecutable(file: string): boolean {
   try {
     accessSync(file, constants.X_OK);
-    return statSync(file).isFile();
+    return isFile(file);
   } catch {
     return false;
   }

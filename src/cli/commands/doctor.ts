@@ -6,7 +6,7 @@ import { EXIT } from "../command.ts";
 import { failed, ok, type Finding } from "../doctor/finding.ts";
 import { DEFAULT_FILE } from "../locate.ts";
 import { colours, print, printJson } from "../output.ts";
-import { harmless } from "../text.ts";
+import { harmless, harmlessLines } from "../text.ts";
 
 interface Options {
   readonly timeout: string;
@@ -92,7 +92,7 @@ async function read(file: string): Promise<{ readonly finding: Finding; readonly
     process.exitCode = EXIT.invalid;
     const issues = configIssues(error)?.map(formatIssue) ?? [toErrorRecord(error).message];
     return {
-      finding: failed("config", issues.join("; "), "mend the file; `sluice validate` says all that is wrong"),
+      finding: failed("config", issues.join("\n"), "mend the file; `sluice validate` says all that is wrong"),
     };
   }
 }
@@ -103,7 +103,9 @@ const MARKS: Readonly<Record<Finding["level"], string>> = {
   failed: colours.red("failed "),
 };
 
+const INDENT = " ".repeat(9);
+
 function show({ check, level, message, cure }: Finding): void {
-  print(`${MARKS[level]}  ${colours.bold(harmless(check))}: ${harmless(message)}`);
-  if (cure !== undefined) print(`         → ${harmless(cure)}`);
+  print(`${MARKS[level]}  ${colours.bold(harmless(check))}: ${harmlessLines(message).join(`\n${INDENT}`)}`);
+  if (cure !== undefined) print(`${INDENT}→ ${harmless(cure)}`);
 }

@@ -121,8 +121,8 @@ async function checkComponent(
 
 const CURES: Readonly<Record<string, string>> = {
   MISSING_DEPENDENCY: "install what the message names",
-  MODULE_NOT_FOUND: "correct the module's path, which starts from the config file's folder",
-  COMMAND_NOT_FOUND: "install the command, or give its whole path",
+  MODULE_NOT_FOUND: "mend what the message names; the module's path starts from the config file's folder",
+  COMMAND_NOT_FOUND: "install the command, give its whole path, or make it executable",
   SOURCE_UNAVAILABLE: "start it, or correct the address and credentials; is a firewall between?",
   NETWORK: "start it, or correct the address; is a firewall between?",
 };
