@@ -14,8 +14,37 @@ export const QUERY_TIMEOUT = 15_000;
 const CLOSE_TIMEOUT = 2_000;
 /** How often a reader in standby looks whether the subscription is free. */
 const STANDBY_INTERVAL = 1_000;
+/** A session that lasted this long may be followed by another at once when its connection is lost. */
+const PROVEN = 1_000;
 /** object_in_use: the slot is still held by a walsender that has not noticed our end. */
 const IN_USE = "55006";
+
+/**
+ * Captures, by one session after the other, until the signal aborts. A connection that had been good and is lost is
+ * replaced once, at once; if that fails too it throws, and the supervisor starts the input anew after its back-off.
+ *
+ * @param session calls `proven` once it can see changes
+ * @throws SluiceError what `session` throws
+ */
+export async function captureAgain(
+  context: InputContext,
+  session: (proven: () => void) => Promise<void>,
+): Promise<void> {
+  const { clock, log, signal } = context;
+  while (!signal.aborted) {
+    let provenFrom = Number.POSITIVE_INFINITY;
+    try {
+      await session(() => {
+        provenFrom = clock.monotonic();
+      });
+    } catch (error) {
+      const wasProven = clock.monotonic() - provenFrom >= PROVEN;
+      if (!isSluiceError(error, "SOURCE_UNAVAILABLE") || !wasProven) throw error;
+      log.warn({ input: context.name }, `${error.message}; connecting again`);
+      context.report({ error });
+    }
+  }
+}
 
 /**
  * Opens a connection to capture with, does something with it, and closes it.

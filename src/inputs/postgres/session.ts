@@ -1,9 +1,8 @@
 import type { InputContext } from "../../model/component.ts";
 import { parseDuration } from "../../model/duration.ts";
-import { isSluiceError } from "../../model/errors.ts";
 import type { PgClient } from "../../postgres/driver.ts";
 import { parseTable, type TableName } from "../../postgres/names.ts";
-import { QUERY_TIMEOUT, becomeReader, withConnection } from "./connection.ts";
+import { QUERY_TIMEOUT, becomeReader, captureAgain, withConnection } from "./connection.ts";
 import { claimSubscription, installSubscription, refuseForeignJournal } from "./install.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { expandListed } from "./listed.ts";
@@ -14,12 +13,8 @@ import { coverTables, type Coverage } from "./tables.ts";
 
 /** How often it looks for a table that is missing or locked, in milliseconds. */
 const MISSING_INTERVAL = 1_000;
-/** A session that lasted this long may be followed by another at once when its connection is lost. */
-const PROVEN = 1_000;
-
 /**
- * Captures until the signal aborts. A connection that had been good and is lost is replaced once, at once; if that
- * fails too it throws, and the supervisor starts the input anew after its back-off.
+ * Captures from the outbox until the signal aborts, over lost connections.
  *
  * @throws SluiceError SOURCE_UNAVAILABLE, SUBSCRIPTION_OWNED, SQL_FAILED, INVALID_OPTIONS
  */
@@ -29,22 +24,11 @@ export async function capture(
   actions: readonly Action[],
   queryTimeout: number = QUERY_TIMEOUT,
 ): Promise<void> {
-  const { clock, log, signal } = context;
-  while (!signal.aborted) {
-    const state = { provenFrom: Number.POSITIVE_INFINITY };
-    try {
-      await withConnection(context, options, queryTimeout, (client) =>
-        useConnection(context, options, actions, client, () => {
-          state.provenFrom = clock.monotonic();
-        }),
-      );
-    } catch (error) {
-      const wasProven = clock.monotonic() - state.provenFrom >= PROVEN;
-      if (!isSluiceError(error, "SOURCE_UNAVAILABLE") || !wasProven) throw error;
-      log.warn({ input: context.name }, `${error.message}; connecting again`);
-      context.report({ error });
-    }
-  }
+  await captureAgain(context, (proven) =>
+    withConnection(context, options, queryTimeout, (client) =>
+      useConnection(context, options, actions, client, proven),
+    ),
+  );
 }
 
 async function useConnection(

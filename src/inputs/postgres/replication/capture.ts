@@ -1,7 +1,7 @@
 import type { InputContext } from "../../../model/component.ts";
 import { parseDuration } from "../../../model/duration.ts";
 import type { PgClient } from "../../../postgres/driver.ts";
-import { QUERY_TIMEOUT, becomeReader, withConnection } from "../connection.ts";
+import { QUERY_TIMEOUT, becomeReader, captureAgain, withConnection } from "../connection.ts";
 import type { ResolvedOptions } from "../options.ts";
 import { createShapes } from "../shapes.ts";
 import { subscriptionOf, type Action } from "../subscription.ts";
@@ -9,7 +9,15 @@ import { toEvents } from "./changes.ts";
 import { SESSION_SETTINGS, emit } from "./emit.ts";
 import { createPublication } from "./publication.ts";
 import { createChangeQueue, type ChangeQueue } from "./queue.ts";
-import { STATE_KEY, createSlot, describeSource, examineSlot, type SlotRecord, type Source } from "./slot.ts";
+import {
+  STATE_KEY,
+  createSlot,
+  describeSource,
+  examineSlot,
+  untilReleased,
+  type SlotRecord,
+  type Source,
+} from "./slot.ts";
 import { readSnapshot } from "./snapshot.ts";
 import {
   connectForReplication,
@@ -26,7 +34,7 @@ import { createWatch } from "./watch.ts";
 const IDLE_INTERVAL = 5_000;
 
 /**
- * Captures from a logical slot until the signal aborts. A position is confirmed to the server once the journal has
+ * Captures from a logical slot until the signal aborts, over lost connections. A position is confirmed to the server once the journal has
  * every event up to it, and remembers the position itself; so the slot is never ahead of the journal.
  *
  * @param silenceLimit a stream without a sign of life for so many milliseconds is taken for dead
@@ -38,26 +46,32 @@ export async function captureBySlot(
   actions: readonly Action[],
   silenceLimit: number = QUERY_TIMEOUT,
 ): Promise<void> {
-  await withConnection(context, options, QUERY_TIMEOUT, async (client, how) => {
-    await client.query(SESSION_SETTINGS);
-    const walsender = await connectForReplication(how);
-    try {
-      await walsender.query(SESSION_SETTINGS);
-      await useConnections(context, options, actions, client, walsender, silenceLimit);
-    } finally {
-      destroyConnection(walsender);
-    }
-  });
+  await captureAgain(context, (proven) =>
+    withConnection(context, options, QUERY_TIMEOUT, async (client, how) => {
+      await client.query(SESSION_SETTINGS);
+      const walsender = await connectForReplication(how);
+      try {
+        await walsender.query(SESSION_SETTINGS);
+        await useConnections({ context, options, actions, client, walsender, silenceLimit, proven });
+      } finally {
+        destroyConnection(walsender);
+      }
+    }),
+  );
 }
 
-async function useConnections(
-  context: InputContext,
-  options: ResolvedOptions,
-  actions: readonly Action[],
-  client: PgClient,
-  walsender: PgClient,
-  silenceLimit: number,
-): Promise<void> {
+interface Connections {
+  readonly context: InputContext;
+  readonly options: ResolvedOptions;
+  readonly actions: readonly Action[];
+  readonly client: PgClient;
+  readonly walsender: PgClient;
+  readonly silenceLimit: number;
+  readonly proven: () => void;
+}
+
+async function useConnections(connections: Connections): Promise<void> {
+  const { context, options, actions, client, walsender, silenceLimit, proven } = connections;
   const name = options.subscription ?? `${context.pipeline}/${context.name}`;
   if (!(await becomeReader(context, client, subscriptionOf(name)))) return;
   const source = await describeSource(client, options, name);
@@ -69,6 +83,7 @@ async function useConnections(
   const position = isThere
     ? (record?.confirmed ?? "0/0")
     : await startSlot(context, options, client, walsender, source);
+  await untilReleased(context, client, source.slot);
   if (context.signal.aborted) return;
 
   const queue = createChangeQueue(`${source.system} ${source.database} ${name}`);
@@ -80,6 +95,7 @@ async function useConnections(
     queue,
   );
   queue.attach(stream);
+  proven();
   if (coverage) context.ready();
   await pump({
     context,

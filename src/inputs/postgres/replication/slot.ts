@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { sleep } from "../../../model/clock.ts";
 import { EPHEMERAL_JOURNAL, type InputContext } from "../../../model/component.ts";
 import { PermanentError, SluiceError } from "../../../model/errors.ts";
 import type { PgClient } from "../../../postgres/driver.ts";
@@ -29,6 +30,9 @@ export interface SlotRecord {
 }
 
 export const STATE_KEY = "replication";
+/** How often, and with which pause in milliseconds, it is looked whether a slot is free again. */
+const RELEASE_TRIES = 20;
+const RELEASE_PAUSE = 100;
 
 export async function describeSource(
   client: PgClient,
@@ -155,6 +159,18 @@ export async function createSlot(client: PgClient, { slot, version }: Source): P
     [slot],
   );
   return rows[0]?.["lsn"] as string;
+}
+
+/** Waits a little for the walsender of our last session, if it has not noticed yet that we are gone. */
+export async function untilReleased(
+  { clock, signal }: InputContext,
+  client: PgClient,
+  slot: string,
+): Promise<void> {
+  for (let tries = 0; tries < RELEASE_TRIES && !signal.aborted; tries += 1) {
+    if ((await slotStatus(client, slot))?.active !== true) return;
+    await sleep(clock, RELEASE_PAUSE, signal);
+  }
 }
 
 export async function dropSlot(client: PgClient, slot: string): Promise<void> {
