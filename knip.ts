@@ -44,7 +44,6 @@ const config: KnipConfig = {
     "ajv-formats",
     "csv-parse",
     "eventsource-parser",
-    "piscina",
   ],
 };
 

@@ -10,7 +10,7 @@ export const BUILT_IN_KINDS: KindTable = {
     function: async () => (await import("../inputs/function.ts")).functionInput,
   },
   processes: {
-    function: async () => (await import("../processes/function.ts")).functionProcess,
+    function: async () => (await import("../processes/function/index.ts")).functionProcess,
     command: async () => (await import("../processes/command.ts")).commandProcess,
     container: async () => (await import("../processes/container/index.ts")).containerProcess,
     webhook: async () => (await import("../processes/webhook.ts")).webhookProcess,

@@ -189,7 +189,7 @@ export const SHAPES: Readonly<Record<Role, typeof INPUT>> = { input: INPUT, proc
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** Kept free for what every component may have one day, so that no kind has an option of that name. */
-export const RESERVED: readonly string[] = ["isolate", "batch", "debounce", "dedupe", "key"];
+export const RESERVED: readonly string[] = ["batch", "debounce", "dedupe", "key"];
 
 /** A `[[link]]` as it is written. */
 export interface RawLink {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { functionInput } from "../../src/inputs/function.ts";
 import { checkOptions, type Surroundings } from "../../src/model/kind.ts";
 import { commandProcess } from "../../src/processes/command.ts";
-import { functionProcess } from "../../src/processes/function.ts";
+import { functionProcess } from "../../src/processes/function/index.ts";
 import { webhookProcess } from "../../src/processes/webhook.ts";
 
 let directory: string;

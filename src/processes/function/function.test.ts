@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { silentLogger } from "../model/logger.ts";
-import { createRunContext } from "../testing/context.ts";
-import { functionProcess } from "./function.ts";
+import { silentLogger } from "../../model/logger.ts";
+import { createRunContext } from "../../testing/context.ts";
+import { functionProcess } from "./index.ts";
 
 let directory: string;
 beforeAll(async () => {
