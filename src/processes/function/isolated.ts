@@ -58,10 +58,9 @@ export function createIsolatedProcess(
     signal.addEventListener("abort", abort, { once: true });
     const own = { event, run: context.run, attempt, fence, deadline, traceparent, journalId, port: theirs };
     try {
-      const answer = await pool.run(
-        { module, attempt: own },
-        { transferList: [theirs], signal: kill.signal },
-      );
+      // Its type is taken from the wrong overload of postMessage with the types of Node 26.
+      const transferList = [theirs] as unknown as TransferList;
+      const answer = await pool.run({ module, attempt: own }, { transferList, signal: kill.signal });
       if (answer.error !== undefined) throw fromPlainError(answer.error);
       // What it logged and emitted came over another channel than its answer.
       await closed;
