@@ -2,6 +2,7 @@ import { constants } from "node:os";
 import { assemble } from "../config/assemble.ts";
 import { maskedView, type Pipeline } from "../config/pipeline.ts";
 import { Orchestrator } from "../engine/orchestrator.ts";
+import { systemClock } from "../engine/system.ts";
 import { createApi } from "../http/api.ts";
 import type { Listener } from "../http/listen.ts";
 import { listenOnOwnerSocket } from "../http/owner-listener.ts";
@@ -11,6 +12,7 @@ import { journalFrom } from "../journal/open.ts";
 import { SluiceError, toErrorRecord } from "../model/errors.ts";
 import type { Logger } from "../model/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import { logFailures } from "../observe/run-log.ts";
 import { EXIT, type ExitCode } from "./command.ts";
 import { reportFailure } from "./failure.ts";
 import { load } from "./load.ts";
@@ -92,10 +94,12 @@ async function start(pipeline: Pipeline, logger: Logger): Promise<Running> {
     throw (await runsAlready(pipeline)) ?? error;
   });
   const api = createApi(orchestrator, { owner: true, config, onError, redact: pipeline.redact });
+  const endLog = logFailures(orchestrator.name, logger, systemClock);
   let socket: Listener | undefined;
   const stop = async (): Promise<void> => {
     api.close();
     await Promise.all([servers.close(), socket?.close(), orchestrator.stop()]);
+    endLog();
   };
   try {
     await orchestrator.start();
