@@ -76,13 +76,11 @@ async function useConnections(connections: Connections): Promise<void> {
   if (!(await becomeReader(context, client, subscriptionOf(name)))) return;
   const source = await describeSource(client, options, name);
   const record = (await context.state.get(STATE_KEY))?.value as SlotRecord | undefined;
-  const isThere = await examineSlot(context, client, options, source, record);
+  const reached = await examineSlot(context, client, options, source, record);
   await createPublication(client, source.publication, context.journalId, actions, source.version);
   const watch = createWatch(context, client, source, options, actions);
   let coverage = await watch();
-  const position = isThere
-    ? (record?.confirmed ?? "0/0")
-    : await startSlot(context, options, client, walsender, source);
+  const position = reached ?? (await startSlot(context, options, client, walsender, source));
   await untilReleased(context, client, source.slot);
   if (context.signal.aborted) return;
 

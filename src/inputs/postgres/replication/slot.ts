@@ -62,6 +62,8 @@ export interface SlotStatus {
   readonly active: boolean;
   readonly status: string | null;
   readonly confirmed: string;
+  /** Where the server's WAL ends. */
+  readonly head: string;
   /** Bytes of WAL that the server keeps for it, and that we have not confirmed. */
   readonly kept: number;
   readonly behind: number;
@@ -70,7 +72,7 @@ export interface SlotStatus {
 export async function slotStatus(client: PgClient, slot: string): Promise<SlotStatus | undefined> {
   const { rows } = await client.query(
     `select plugin::text, database::text, active, wal_status as status, confirmed_flush_lsn::text as confirmed,
-       coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::float8 as kept,
+       pg_current_wal_lsn()::text as head, coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::float8 as kept,
        coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn), 0)::float8 as behind
      from pg_replication_slots where slot_name = $1`,
     [slot],
@@ -81,7 +83,7 @@ export async function slotStatus(client: PgClient, slot: string): Promise<SlotSt
 /**
  * Holds the slot against what the journal remembers of it.
  *
- * @returns `false` if it has to be created
+ * @returns up to where the journal has everything; `undefined` if the slot has to be created
  * @throws PermanentError SQL_FAILED if changes were lost behind our back; SluiceError SUBSCRIPTION_OWNED
  */
 export async function examineSlot(
@@ -90,7 +92,7 @@ export async function examineSlot(
   options: ResolvedOptions,
   source: Source,
   record: SlotRecord | undefined,
-): Promise<boolean> {
+): Promise<string | undefined> {
   const status = await slotStatus(client, source.slot);
   const owner = await publicationOwner(client, source.publication);
   const isOurs = owner === undefined || owner === context.journalId || owner === EPHEMERAL_JOURNAL;
@@ -108,10 +110,10 @@ export async function examineSlot(
   }
   if (record?.snapshot === "pending") {
     if (status !== undefined) await dropSlot(client, source.slot);
-    return false;
+    return undefined;
   }
   const loss = lossOf(source, status, record);
-  if (loss === undefined) return status !== undefined;
+  if (loss === undefined) return status && reachedAt(context, source, status, record);
   if (options.onLostSlot !== "recreate") {
     throw lostSlot(context, loss);
   }
@@ -120,7 +122,26 @@ export async function examineSlot(
     `${loss}; it is made anew, and changes in between are missed: see sluice audit ${context.name}`,
   );
   if (status !== undefined) await dropSlot(client, source.slot);
-  return false;
+  return undefined;
+}
+
+/**
+ * A standby that was promoted without the last changes writes others in their place. To confirm a position that it has
+ * not reached would make it pass those over, so what counts then is where its slot stands.
+ */
+function reachedAt(
+  { log, name }: InputContext,
+  { slot }: Source,
+  { confirmed, head }: SlotStatus,
+  record: SlotRecord | undefined,
+): string {
+  if (record === undefined) return "0/0";
+  if (parsePosition(record.confirmed) <= parsePosition(head)) return record.confirmed;
+  log.warn(
+    { input: name, slot },
+    `the server stands at ${head}, before ${record.confirmed}, up to where the journal has its changes: it was promoted or restored without the last ones; they stay in the journal, and it is read from ${confirmed} on`,
+  );
+  return confirmed;
 }
 
 /** What is thrown once changes can no longer be had. */
