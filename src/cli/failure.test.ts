@@ -10,6 +10,7 @@ test.each<[ErrorCode, number]>([
   ["RUN_NOT_FOUND", 1],
   ["UNAUTHORIZED", 1],
   ["MODULE_NOT_FOUND", 2],
+  ["MISSING_DEPENDENCY", 2],
   ["UNSET_REFERENCE", 2],
   ["INSECURE_LISTENER", 2],
   ["DUPLICATE_LINK", 2],

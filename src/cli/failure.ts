@@ -25,6 +25,7 @@ const INVALID: ReadonlySet<ErrorCode> = new Set([
   "INSECURE_LISTENER",
   "HOOK_PATH",
   "MODULE_NOT_FOUND",
+  "MISSING_DEPENDENCY",
   "BAD_REQUEST",
 ]);
 

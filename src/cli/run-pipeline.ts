@@ -9,7 +9,7 @@ import { listenOnOwnerSocket } from "../http/owner-listener.ts";
 import { findOwnerSocket } from "../http/owner-socket.ts";
 import { serve, type Servers } from "../http/serve.ts";
 import { journalFrom } from "../journal/open.ts";
-import { SluiceError, toErrorRecord } from "../model/errors.ts";
+import { isSluiceError, SluiceError, toErrorRecord } from "../model/errors.ts";
 import type { Logger } from "../model/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { logFailures } from "../observe/run-log.ts";
@@ -55,16 +55,17 @@ export async function runPipeline(file: string, { json, withParent }: RunOptions
 /**
  * Node loads a module once: one that cannot be loaded now cannot be later, so nothing is started over it.
  *
- * @throws SluiceError MODULE_NOT_FOUND
+ * @throws SluiceError MODULE_NOT_FOUND, MISSING_DEPENDENCY
  */
 async function loadModules({ inputs, processes, directory }: Pipeline): Promise<void> {
   for (const { role, name, made } of [...inputs, ...processes]) {
-    if (made?.kind.type !== "function") continue;
     try {
-      await made.kind.check?.(made.options as never, { directory });
+      await made?.kind.load?.();
+      if (made?.kind.type === "function") await made.kind.check?.(made.options as never, { directory });
     } catch (error) {
       const { message } = toErrorRecord(error);
-      throw new SluiceError("MODULE_NOT_FOUND", `${role} "${name}": ${message}`, { cause: error });
+      const code = isSluiceError(error) ? error.code : "MODULE_NOT_FOUND";
+      throw new SluiceError(code, `${role} "${name}": ${message}`, { cause: error });
     }
   }
 }

@@ -15,6 +15,7 @@ interface AnyKindBase {
   readonly options: OptionsSchema<unknown, unknown>;
   readonly secrets?: readonly string[];
   readonly runsCode?: boolean;
+  readonly load?: () => Promise<unknown>;
   readonly check?: (options: never, surroundings: Surroundings) => Promise<void>;
   readonly uninstall?: (options: never, owner: { name: string; pipeline: string }) => Promise<void>;
 }

@@ -48,6 +48,11 @@ interface KindBase<In, Out> {
   readonly secrets?: readonly string[];
   /** Whether whoever can add one can run code of their own: never brought in through the API. */
   readonly runsCode?: boolean;
+  /**
+   * Loads the client of an outside system, an optional peer of this package, so that one that is not installed is told
+   * of before anything is started. Throws MISSING_DEPENDENCY.
+   */
+  readonly load?: () => Promise<unknown>;
   /** Looks whether the outside is as it must be (`doctor`, `validate --connect`). Throws what is wrong. */
   readonly check?: (options: Out, surroundings: Surroundings) => Promise<void>;
   /** Removes what it left outside. */

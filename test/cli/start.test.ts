@@ -143,3 +143,22 @@ describe("dev", () => {
     expect(isForeign(path)).toBe(foreign);
   });
 });
+
+describe("run", () => {
+  test("refuses at once to start what lacks the client of its outside system, and says what to install", async () => {
+    const without = `import { registerHooks } from "node:module";
+      registerHooks({ resolve(specifier, context, next) {
+        if (specifier === "dockerode") throw Object.assign(new Error("not installed"), { code: "ERR_MODULE_NOT_FOUND" });
+        return next(specifier, context);
+      } });`;
+    shop.write(
+      "sluice.toml",
+      `${PIPELINE}[[process]]\nname = "box"\ntype = "container"\nimage = "a"\non = "orders"\n`,
+    );
+    const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(without)}` };
+    expect(await shop.sluice(["run"], { env })).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/MISSING_DEPENDENCY process "box": .*npm install dockerode\n$/),
+    });
+  });
+});

@@ -21,6 +21,7 @@ export type { ConnectionOptions, SaslOptions, TlsOptions } from "../../kafka/opt
 export const kafkaInput: InputKind<KafkaInputOptions, ResolvedOptions, unknown> = defineInput({
   type: "kafka",
   summary: "Reads topics of Kafka as a member of a consumer group.",
+  load: loadKafka,
   options: kafkaInputOptions,
   secrets: ["sasl"],
   create: createKafkaInput,

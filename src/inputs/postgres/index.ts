@@ -1,3 +1,4 @@
+import { loadPg } from "../../postgres/driver.ts";
 import type { Input } from "../../model/component.ts";
 import { SluiceError } from "../../model/errors.ts";
 import { defineInput, type InputKind } from "../../model/kind.ts";
@@ -29,6 +30,7 @@ export const postgresInput: InputKind<
 > = defineInput({
   type: "postgres",
   summary: "Captures the changes of PostgreSQL tables through triggers and an outbox, or a replication slot.",
+  load: loadPg,
   options: postgresInputOptions,
   secrets: ["connectionString", "direct", "tls.key"],
   create: createPostgresInput,

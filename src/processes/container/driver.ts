@@ -72,7 +72,12 @@ export async function connectDocker(address: string | undefined): Promise<Docker
   return new Client({ protocol: protocol.slice(0, -1), host, port: port === "" ? 2375 : Number(port) });
 }
 
-async function loadDockerode(): Promise<DockerConstructor> {
+/**
+ * Loads the optional peer `dockerode`.
+ *
+ * @throws SluiceError MISSING_DEPENDENCY, saying what to install.
+ */
+export async function loadDockerode(): Promise<DockerConstructor> {
   try {
     const module = (await import("dockerode")) as unknown as { readonly default: DockerConstructor };
     return module.default;

@@ -1,7 +1,7 @@
 import { EPHEMERAL_JOURNAL, type Process } from "../../model/component.ts";
 import { defineProcess, type ProcessKind, type Surroundings } from "../../model/kind.ts";
 import { runContainer } from "./attempt.ts";
-import { connectDocker, withEngine, type Docker } from "./driver.ts";
+import { connectDocker, loadDockerode, withEngine, type Docker } from "./driver.ts";
 import { createImageStore } from "./image.ts";
 import { containerOptions, type ContainerProcessOptions, type Options } from "./options.ts";
 import { sweepContainers } from "./sweep.ts";
@@ -19,6 +19,7 @@ const SWEEP = 60_000;
 export const containerProcess: ProcessKind<ContainerProcessOptions, Options, unknown> = defineProcess({
   type: "container",
   summary: "Runs a container for each event, which is a file in it.",
+  load: loadDockerode,
   options: containerOptions,
   secrets: ["env"],
   runsCode: true,

@@ -24,6 +24,7 @@ const TIMEOUT = "60s";
 export const kafkaProcess: ProcessKind<KafkaProcessOptions, ResolvedOptions, unknown> = defineProcess({
   type: "kafka",
   summary: "Sends each event to a topic of Kafka, as it is or mapped.",
+  load: loadKafka,
   options: kafkaProcessOptions,
   secrets: ["sasl"],
   create: createKafkaProcess,

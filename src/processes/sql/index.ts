@@ -1,3 +1,4 @@
+import { loadPg } from "../../postgres/driver.ts";
 import type { Process } from "../../model/component.ts";
 import { SluiceError } from "../../model/errors.ts";
 import type { Event } from "../../model/event.ts";
@@ -26,6 +27,7 @@ export const sqlProcess: ProcessKind<SqlProcessOptions, SqlProcessOptions, unkno
   type: "sql",
   summary:
     "Runs SQL statements in PostgreSQL, with values bound from the event; its effect happens exactly once per run.",
+  load: loadPg,
   options: sqlProcessOptions,
   secrets: ["connectionString", "tls.key"],
   create: createSqlProcess,
