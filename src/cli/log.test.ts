@@ -1,5 +1,6 @@
-import { expect, test } from "vitest";
-import { forPeople } from "./log.ts";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { SluiceError } from "../model/errors.ts";
+import { createLogger, forPeople } from "./log.ts";
 
 test("a line of the log is one line for people, and drives no terminal", () => {
   const line = JSON.stringify({
@@ -24,4 +25,23 @@ test("what the message says of an error already is not said twice", () => {
     msg: 'input "orders" failed: no stock',
   });
   expect(forPeople(line)).toMatch(/ error input "orders" failed: no stock {2}code=INPUT_FAILED\n$/);
+});
+
+test("an error that was foreseen has no stack; of one that was not, it is wanted", () => {
+  const lines: string[] = [];
+  const write = vi.spyOn(process.stderr, "write").mockImplementation((line) => lines.push(String(line)) > 0);
+  onTestFinished(() => write.mockRestore());
+  const logger = createLogger((text) => text);
+  logger.error(
+    { err: new SluiceError("SOURCE_UNAVAILABLE", "cannot connect", { cause: new Error("refused") }) },
+    "a",
+  );
+  logger.error({ err: new TypeError("no stock") }, "b");
+  const [foreseen, other] = lines.map((line) => JSON.parse(line) as { err: object });
+  expect(foreseen?.err).toEqual({
+    type: "SluiceError",
+    code: "SOURCE_UNAVAILABLE",
+    message: "cannot connect",
+  });
+  expect(other?.err).toMatchObject({ type: "TypeError", stack: expect.stringContaining("log.test.ts") });
 });

@@ -1,4 +1,5 @@
 import { pino } from "pino";
+import { isSluiceError, toErrorRecord } from "../model/errors.ts";
 import type { Logger } from "../model/logger.ts";
 import { harmless, toSafeJson } from "./text.ts";
 import { clockTime } from "./time.ts";
@@ -15,11 +16,22 @@ export function createLogger(redact: (text: string) => string): Logger {
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }) },
-      // Causes stand apart: pino's own way strings their texts together, which ours hold already.
-      serializers: { err: pino.stdSerializers.errWithCause },
+      serializers: { err: describeError },
     },
     { write: isForPeople ? (line: string) => write(forPeople(line)) : write },
   );
+}
+
+/**
+ * What was foreseen says all in its message; of anything else its stack and its causes are wanted, which stand apart:
+ * pino's own way strings their texts together, and ours hold them already.
+ */
+function describeError(error: unknown): unknown {
+  if (!isSluiceError(error) || error.code === "INTERNAL") {
+    return error instanceof Error ? pino.stdSerializers.errWithCause(error) : error;
+  }
+  const { code, message } = toErrorRecord(error);
+  return { type: error.name, code, message };
 }
 
 /** `07:21:39.123 info  message  key=value`, whatever a line of the log holds. */

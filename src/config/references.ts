@@ -68,7 +68,9 @@ export function resolveReferences(
   function fromEnvironment(name: string): string {
     const found = Object.hasOwn(sources.environment, name) ? sources.environment[name] : undefined;
     if (found !== undefined) return found;
-    throw new Error(`the environment variable ${JSON.stringify(name)} is not set`);
+    throw new Error(
+      `the environment variable ${JSON.stringify(name)} is not set; set it where sluice is started`,
+    );
   }
 
   function fromFile(path: string): string {

@@ -25,6 +25,12 @@ describe("syntax errors say where", () => {
   test.each<[TextFormat, string, string]>([
     ["toml", 'name = "x"\nname = "y"\n', "c.toml:2:1: CONFIG_SYNTAX"],
     ["toml", "name = \n", "c.toml:1:"],
+    [
+      "toml",
+      "[[input]]\ntype = webhook # mine\n",
+      'c.toml:2:8: CONFIG_SYNTAX invalid value; text needs quotes: "webhook"',
+    ],
+    ["toml", "path = /orders\n", 'c.toml:1:8: CONFIG_SYNTAX invalid value; text needs quotes: "/orders"'],
     ["toml", '[[input]]\nname = "unfinished\n', "c.toml:2:"],
     ["yaml", "name: x\n  bad: [\n", "c.yaml:1:7: CONFIG_SYNTAX Nested"],
     ["yaml", "name: x\nname: y\n", "c.yaml:2:1: CONFIG_SYNTAX Map keys must be unique"],

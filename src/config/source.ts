@@ -103,13 +103,21 @@ async function parseToml(file: string, text: string): Promise<Source> {
   } catch (cause) {
     if (!(cause instanceof TomlError)) throw cause;
     const [reason] = cause.message.replace(/^Invalid TOML document: /, "").split("\n", 1);
-    throw fault(file, "CONFIG_SYNTAX", reason ?? "", { line: cause.line, column: cause.column }, cause);
+    const { line, column } = cause;
+    const word = bareWord(text.split("\n")[line - 1] ?? "");
+    const cure = word === undefined ? "" : `; text needs quotes: ${JSON.stringify(word)}`;
+    throw fault(file, "CONFIG_SYNTAX", `${reason}${cure}`, { line, column }, cause);
   }
   // The path of each key is remembered with its position: what is as deep as it is long would take hours.
   checkDepth(file, value);
   const positions = new Positions(text);
   findTomlPositions(text, positions);
   return { file, value, positions };
+}
+
+/** `webhook` in `type = webhook`: the mistake that is made most. */
+function bareWord(line: string): string | undefined {
+  return /^[^=#"']*=\s*([A-Za-z/.][^\s"'#,[\]{}]*)\s*(?:#.*)?$/.exec(line)?.[1];
 }
 
 async function parseYamlOrJson(file: string, text: string, format: "yaml" | "json"): Promise<Source> {

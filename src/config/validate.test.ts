@@ -27,8 +27,8 @@ describe("what is wrong is said with its place", () => {
     ],
     [
       "a key that is kept for later",
-      'isolate = "thread"',
-      `${line(1)}:1: UNKNOWN_KEY process "p": "isolate" is kept for later versions; this one has no such key`,
+      'debounce = "thread"',
+      `${line(1)}:1: UNKNOWN_KEY process "p": "debounce" is kept for later versions; this one has no such key`,
     ],
     [
       "a key in the spelling of code",
@@ -241,17 +241,17 @@ describe("what is wrong is said with its place", () => {
     [
       "a variable that is not set",
       'rate = "${env:NOT_SET}/s"',
-      `${line(1)}:8: UNSET_REFERENCE \${env:NOT_SET}: the environment variable "NOT_SET" is not set`,
+      `${line(1)}:8: UNSET_REFERENCE \${env:NOT_SET}: the environment variable "NOT_SET" is not set; set it where sluice is started`,
     ],
     [
       "a secret whose variable is not set",
       '[[input]]\nname = "t"\ntype = "table"\ntables = ["x"]\nconnection_string = "${env:NOT_SET}"',
-      `${line(5)}:21: UNSET_REFERENCE \${env:NOT_SET}: the environment variable "NOT_SET" is not set`,
+      `${line(5)}:21: UNSET_REFERENCE \${env:NOT_SET}: the environment variable "NOT_SET" is not set; set it where sluice is started`,
     ],
     [
       "a variable of the prototype",
       'rate = "${env:constructor}"',
-      `${line(1)}:8: UNSET_REFERENCE \${env:constructor}: the environment variable "constructor" is not set`,
+      `${line(1)}:8: UNSET_REFERENCE \${env:constructor}: the environment variable "constructor" is not set; set it where sluice is started`,
     ],
     [
       "a file that is not there",
