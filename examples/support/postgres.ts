@@ -24,6 +24,8 @@ export interface PostgresOptions {
   readonly port?: number;
   /** Whether commits survive the loss of power; tests need not. Defaults to whether `directory` is given. */
   readonly durable?: boolean;
+  /** The folder of another version's programs (`initdb`, `pg_ctl`). Defaults to SLUICE_TEST_PG_BIN, or to the package's. */
+  readonly programs?: string;
   /** Further server settings, as in `postgresql.conf`. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -32,6 +34,8 @@ export interface PostgresOptions {
 export interface PostgresServer extends AsyncDisposable {
   readonly port: number;
   readonly password: string;
+  /** The major version, such as 18. */
+  readonly version: number;
   /** Where the data is. */
   readonly directory: string;
   connectionString(database: string): string;
@@ -48,7 +52,7 @@ export interface PostgresServer extends AsyncDisposable {
  */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const owner = await serverUser();
-  const binaries = await findBinaries(owner);
+  const binaries = await findBinaries(owner, options.programs ?? process.env["SLUICE_TEST_PG_BIN"]);
   const kept = options.directory !== undefined;
   const directory =
     options.directory === undefined
@@ -92,6 +96,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   return {
     port,
     password: PASSWORD,
+    version: Number(await readFile(join(data, "PG_VERSION"), "utf8")),
     directory,
     connectionString,
     async createDatabase(name = `test_${randomUUID().slice(0, 8)}`, template = "template1") {
@@ -133,11 +138,10 @@ interface Binaries {
 }
 
 /**
- * The server's programs: from the folder that SLUICE_TEST_PG_BIN names, to test against another version; else from the
- * package for this platform, or a copy of it if the server's user cannot reach that.
+ * The server's programs: from a folder of one's own, to test against another version; else from the package for this
+ * platform, or a copy of it if the server's user cannot reach that.
  */
-async function findBinaries(owner: Owner): Promise<Binaries> {
-  const own = process.env["SLUICE_TEST_PG_BIN"];
+async function findBinaries(owner: Owner, own: string | undefined): Promise<Binaries> {
   if (own !== undefined) return { initdb: join(own, "initdb"), pg_ctl: join(own, "pg_ctl") };
   const platform = process.platform === "win32" ? "windows" : process.platform;
   const require = createRequire(import.meta.url);

@@ -14,6 +14,7 @@ import { UUID_FUNCTION } from "./capture.ts";
 import { timeOf } from "./rows.ts";
 
 const { server, reason } = await postgresForTests();
+const version = server?.version ?? 0;
 afterAll(() => server?.stop());
 
 describe.skipIf(server === undefined)(`what the capture sees ${reason ?? ""}`, () => {
@@ -72,16 +73,22 @@ describe.skipIf(server === undefined)(`what the capture sees ${reason ?? ""}`, (
     }
   });
 
-  test("an upsert and a MERGE are told apart into creates, updates and deletes", async () => {
-    await client.query("create table t (id int primary key, n int); insert into t values (1, 1), (3, 3)");
+  test("an upsert is told apart into creates and updates", async () => {
+    await client.query("create table t (id int primary key, n int); insert into t values (1, 1)");
     const input = await capture(["t"]);
     const upsert = "insert into t values (1, 10), (2, 20) on conflict (id) do update set n = excluded.n";
+    const shown = (await eventsOf(input, 2, upsert)).map((event) => `${event.operation} ${event.id}`);
+    expect(shown.toSorted()).toEqual(["create 2", "update 1"]);
+  });
+
+  test.skipIf(version < 15)("a MERGE is told apart into creates, updates and deletes", async () => {
+    await client.query("create table t (id int primary key, n int); insert into t values (2, 2), (3, 3)");
+    const input = await capture(["t"]);
     const merge = `merge into t using (values (2, 0), (3, null), (4, 4)) s (id, n) on t.id = s.id
       when matched and s.n is null then delete when matched then update set n = s.n
       when not matched then insert values (s.id, s.n)`;
-    const shown = (await eventsOf(input, 5, upsert, merge)).map((event) => `${event.operation} ${event.id}`);
-    expect(shown.slice(0, 2).toSorted()).toEqual(["create 2", "update 1"]);
-    expect(shown.slice(2).toSorted()).toEqual(["create 4", "delete 3", "update 2"]);
+    const shown = (await eventsOf(input, 3, merge)).map((event) => `${event.operation} ${event.id}`);
+    expect(shown.toSorted()).toEqual(["create 4", "delete 3", "update 2"]);
   });
 
   test("a cascading delete shows in the referencing table", async () => {
@@ -102,11 +109,14 @@ describe.skipIf(server === undefined)(`what the capture sees ${reason ?? ""}`, (
   test("what is rolled back, and a statement that changes no row, is never seen", async () => {
     await client.query("create table t (id int primary key)");
     const input = await capture(["t"]);
-    await client.query("begin; insert into t values (1); rollback");
-    await client.query(
+    const events = await eventsOf(
+      input,
+      2,
+      "begin; insert into t values (1); rollback",
       "begin; insert into t values (2); savepoint s; insert into t values (3); rollback to s; commit",
+      "update t set id = id where false",
+      "delete from t where id = 2",
     );
-    const events = await eventsOf(input, 2, "update t set id = id where false", "delete from t where id = 2");
     expect(events.map((event) => `${event.operation} ${event.id}`)).toEqual(["create 2", "delete 2"]);
   });
 
@@ -180,7 +190,9 @@ describe.skipIf(server === undefined)(`what the capture sees ${reason ?? ""}`, (
     await client.query(`create table exact (
       id uuid, part bigint, big bigint, amount numeric, none numeric, nan float8, bytes bytea, at timestamptz,
       many numeric[], doc jsonb, long text, next bigint generated always as (part + 2) stored,
-      before bigint generated always as (part - 1) virtual, primary key (id, part))`);
+      primary key (id, part))`);
+    if (version >= 18)
+      await client.query("alter table exact add before bigint generated always as (part - 1) virtual");
     await client.query("alter table exact alter long set storage external");
     const input = await capture(["exact"]);
     const [created, updated] = await eventsOf(

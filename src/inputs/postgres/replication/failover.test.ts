@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type pg from "pg";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   eventually,
   openClient,
@@ -16,15 +16,9 @@ import {
 import { postgresForTests, startPostgres } from "../../../../test/support/postgres.ts";
 
 const run = promisify(execFile);
-const first = await postgresForTests();
-const version = await (async () => {
-  if (first.server === undefined) return 0;
-  const client = await openClient(first.server.connectionString("postgres"));
-  const { rows } = await client.query("select current_setting('server_version_num')::int as version");
-  await client.end();
-  return rows[0].version as number;
-})();
-afterAll(() => first.server?.stop());
+const { server, reason } = await postgresForTests();
+await server?.stop();
+const isTooOld = (server?.version ?? 0) < 17;
 
 /** An address that stays the same, whichever server is behind it. */
 async function startSwitch(
@@ -174,9 +168,7 @@ async function positionOf(client: pg.Client): Promise<string> {
   return (await client.query("select pg_current_wal_lsn()::text as lsn")).rows[0].lsn as string;
 }
 
-const reason = first.reason ?? (version < 170_000 ? "needs PostgreSQL 17" : "");
-
-describe.skipIf(version < 170_000)(`a standby that is promoted ${reason}`, () => {
+describe.skipIf(isTooOld)(`a standby that is promoted ${reason ?? "(PostgreSQL 17 or later)"}`, () => {
   test("has the slot: the input goes on there without a gap", { timeout: 60_000 }, async () => {
     await using pair = await startPair({ synchronized_standby_slots: "standby" });
     const { primary, standby, url } = pair;
