@@ -39,8 +39,19 @@ export interface PageQuery {
   readonly cursor?: string;
 }
 
+/** With more than a trigger a page ends after so many events looked at: it may be short, and still have a next one. */
 export interface EventQuery extends PageQuery {
   readonly trigger?: string;
+  readonly location?: string;
+  /** The ordering key, which is `location/id` where none was said. */
+  readonly key?: string;
+  readonly operation?: Operation;
+  /** Only events whose time is at or after this one, and before that one; in milliseconds since 1970. */
+  readonly since?: number;
+  readonly until?: number;
+  /** Only events without a run of this process. */
+  readonly without?: string;
+  readonly oldestFirst?: boolean;
 }
 
 export interface SeenQuery extends Pick<PageQuery, "cursor"> {

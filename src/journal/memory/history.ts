@@ -1,5 +1,5 @@
 import type { EventRecord } from "../../model/event.ts";
-import { isoTime } from "../../model/event.ts";
+import { isoTime, orderingKey } from "../../model/event.ts";
 import { checkRunState, type AttemptRow, type LogRow, type RunRow, type RunState } from "../../model/run.ts";
 import type {
   Counters,
@@ -25,10 +25,11 @@ import type { MemoryStore } from "./store.ts";
 export function createMemoryHistory(store: MemoryStore): History {
   return {
     async events(query: EventQuery): Promise<Page<EventRow>> {
-      const events = [...store.events()].filter(
-        (one) => query.trigger === undefined || one.record.trigger === query.trigger,
-      );
-      const page = pageDown("event", events, query, (event) => event.seq);
+      const events = [...store.events()].filter((event) => matches(event, query));
+      const { oldestFirst = false } = query;
+      const page = oldestFirst
+        ? pageOf("event", events.toReversed(), query, (event) => event.seq, oldestFirst)
+        : pageOf("event", events, query, (event) => event.seq);
       return { items: page.items.map((event) => toEventRow(event.record)), next: page.next };
     },
 
@@ -59,7 +60,7 @@ export function createMemoryHistory(store: MemoryStore): History {
         .filter((run) => query.process === undefined || run.lane.process === query.process)
         .filter((run) => state === undefined || STATE_NAMES[run.state] === state)
         .filter((run) => filter === undefined || filter(toRunRow(run), () => run.event.record));
-      const page = pageDown("run", runs, query, (run) => run.key);
+      const page = pageOf("run", runs, query, (run) => run.key);
       return { items: page.items.map(toRunRow), next: page.next };
     },
 
@@ -129,18 +130,36 @@ function oldestOf(store: MemoryStore): Record<string, string> {
   return Object.fromEntries(oldest);
 }
 
-function pageDown<Item>(
+/** @param ascends whether positions grow from item to item, instead of falling */
+function pageOf<Item>(
   kind: CursorKind,
-  newestFirst: Item[],
+  all: Item[],
   query: PageQuery,
   position: (item: Item) => number,
+  ascends = false,
 ): Page<Item> {
   const limit = readLimit(query);
-  const before = readCursor(kind, query) ?? Number.POSITIVE_INFINITY;
-  const rest = newestFirst.filter((item) => position(item) < before);
+  const edge = readCursor(kind, query);
+  const rest =
+    edge === undefined
+      ? all
+      : all.filter((item) => (ascends ? position(item) > edge : position(item) < edge));
   const items = rest.slice(0, limit);
   const last = items.at(-1);
   return { items, next: last === undefined || rest.length <= limit ? null : toCursor(kind, position(last)) };
+}
+
+function matches({ record, runs }: MemoryEvent, query: EventQuery): boolean {
+  const { trigger, location, key, operation, since, until, without } = query;
+  return (
+    (trigger === undefined || record.trigger === trigger) &&
+    (location === undefined || record.location === location) &&
+    (key === undefined || orderingKey(record) === key) &&
+    (operation === undefined || record.operation === operation) &&
+    (since === undefined || record.time >= since) &&
+    (until === undefined || record.time < until) &&
+    (without === undefined || runs.every((run) => run.lane.process !== without))
+  );
 }
 
 function toRunRow(run: MemoryRun): RunRow {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Page, PageQuery, RunQuery } from "../../journal/history.ts";
+import type { EventQuery, Page, PageQuery, RunQuery } from "../../journal/history.ts";
 import type { Claim } from "../../journal/work.ts";
 import { formatRunId } from "../../model/run.ts";
 import type { JournalSubject } from "./subject.ts";
@@ -84,6 +84,31 @@ export function testHistory(subject: JournalSubject): void {
         expect(await history.logs(`${uid}/work`)).toEqual({ items: [], next: null });
         expect(await history.runs({ event: uid })).toEqual({ items: [], next: null });
       }
+    });
+
+    it("finds events by what they say of themselves, from either end", async () => {
+      const t = await tests.open();
+      const noon = Date.UTC(2026, 4, 1, 12);
+      const hour = (hours: number): number => noon + hours * 3_600_000;
+      const keyed = await t.emit({ id: "1", key: "k", time: hour(0) });
+      const plain = await t.emit({ id: "2", time: hour(1), operation: "update" });
+      const other = await t.emit({ id: "2", location: "elsewhere", time: hour(2), to: ["other"] });
+      const { uid: nameless, ...rest } = t.event({ time: hour(3) });
+      await t.emit({ ...rest, uid: nameless, id: nameless });
+      const found = async (query: EventQuery): Promise<string[]> =>
+        (await readAll((page) => t.journal.history.events({ ...query, ...page }), 2)).map(({ uid }) => uid);
+      expect(await found({ oldestFirst: true })).toEqual([keyed, plain, other, nameless]);
+      expect(await found({ location: "raw.orders" })).toEqual([nameless, plain, keyed]);
+      expect(await found({ location: "raw.orders", oldestFirst: true })).toEqual([keyed, plain, nameless]);
+      expect(await found({ key: "k" })).toEqual([keyed]);
+      expect(await found({ key: "raw.orders/1" })).toEqual([]);
+      expect(await found({ key: "raw.orders/2" })).toEqual([plain]);
+      expect(await found({ key: `raw.orders/${nameless}` })).toEqual([nameless]);
+      expect(await found({ operation: "update" })).toEqual([plain]);
+      expect(await found({ since: hour(1), until: hour(3) })).toEqual([other, plain]);
+      expect(await found({ without: "other" })).toEqual([nameless, plain, keyed]);
+      expect(await found({ without: "never", trigger: "orders", oldestFirst: true })).toHaveLength(4);
+      expect(await found({ location: "nowhere", oldestFirst: true })).toEqual([]);
     });
 
     it("lists events newest first, page by page, all or of one trigger", async () => {

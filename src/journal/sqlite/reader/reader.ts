@@ -18,6 +18,7 @@ import { readCursor, readLimit, toCursor, toEventRow } from "../../rows.ts";
 import { OPERATION_CODES, STREAM_CODES } from "../layout.ts";
 import { fromStoredText } from "../stored-text.ts";
 import { readCounters } from "./counters.ts";
+import { pageOfEvents } from "./event-list.ts";
 import { pageOfRuns } from "./run-list.ts";
 import {
   ATTEMPT_COLUMNS,
@@ -47,24 +48,8 @@ export class Reader {
   }
 
   events(query: EventQuery): Page<EventRow> {
-    const limit = readLimit(query);
-    const before = readCursor("event", query) ?? Number.MAX_SAFE_INTEGER;
-    const source = query.trigger === undefined ? undefined : (this.#tables.idOf(query.trigger) ?? -1);
-    const filter = source === undefined ? "" : "and e.source = ?";
-    const rows = [
-      ...this.#tables.descending(
-        `select ${EVENT_COLUMNS} from events e where e.seq < ? ${filter} order by e.seq desc limit ?`,
-        before,
-        before,
-        ...(source === undefined ? [] : [source]),
-        limit + 1,
-      ),
-    ];
-    const items = rows.slice(0, limit);
-    return {
-      items: items.map((row) => this.#toEventRow(row)),
-      next: rows.length > limit ? toCursor("event", items.at(-1)?.[0] as number) : null,
-    };
+    const { rows, next } = pageOfEvents(this.#tables, query);
+    return { items: rows.map((row) => this.#toEventRow(row)), next };
   }
 
   event(uid: string): EventRow | undefined {

@@ -48,6 +48,16 @@ export class Tables {
     }
   }
 
+  /** The same, where they grow from above `after`. */
+  *ascending(sql: string, after: number, ...parameters: SQLInputValue[]): Generator<Row, void, undefined> {
+    let last = after;
+    for (const row of this.iterate(sql, ...parameters)) {
+      if ((row[0] as number) <= last) throw outOfOrder(row[0] as number, this.#path);
+      last = row[0] as number;
+      yield row;
+    }
+  }
+
   nameOf(id: number): string {
     if (!this.#names.has(id)) this.#readNames();
     return this.#names.get(id) ?? "";
