@@ -13,6 +13,7 @@ import { attemptProgress } from "./diagnostics.ts";
 export interface AttemptHost {
   readonly pipeline: string;
   readonly journalId: string;
+  readonly keepsDeadFor: number | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly newUid: NewUid;
@@ -83,6 +84,10 @@ export class Attempt implements RunContext {
 
   get journalId(): string {
     return this.#host.journalId;
+  }
+
+  get replayableFor(): number | undefined {
+    return this.#host.keepsDeadFor;
   }
 
   get run(): RunInfo {

@@ -221,6 +221,7 @@ export class Runtime {
     return {
       pipeline: name,
       journalId: journal.id,
+      keepsDeadFor: journal.keepsDeadFor,
       epoch: journal.epoch,
       clock,
       random,

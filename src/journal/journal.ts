@@ -13,6 +13,8 @@ export interface Journal {
   /** Grows by one with every opening by an owner. */
   readonly epoch: number;
   readonly capabilities: JournalCapabilities;
+  /** How long it keeps a dead run, which may be replayed meanwhile: milliseconds. Defaults to as long as it lives. */
+  readonly keepsDeadFor?: number;
   /** Whether the last owner closed it, rather than died. */
   readonly stoppedCleanly: boolean;
   readonly work: Work;

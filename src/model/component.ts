@@ -242,6 +242,11 @@ export interface RunContext<Emits = unknown> {
    * an earlier one left behind.
    */
   readonly journalId?: string;
+  /**
+   * How long the journal keeps a run that is dead, and so may be replayed under its id: milliseconds. What remembers
+   * runs elsewhere remembers them for longer. `undefined` if the journal does not say.
+   */
+  readonly replayableFor?: number | undefined;
   /** Keeps a line in the run's log. */
   log(this: void, text: string, stream?: LogStream): void;
   /** Says how far it is: shown live, and kept in the run's log. */

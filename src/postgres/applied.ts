@@ -18,10 +18,14 @@ export interface TransactionClient {
 }
 
 /**
- * How long an applied run is remembered: longer than a journal keeps a run that could still be replayed under its id
- * (a dead one, 30 days), unless its `retention.dead` is set to more than this. The journal's setting is not known here.
+ * How long an applied run is remembered: ten days longer than a journal keeps a dead one, which could be replayed under
+ * its id, by default. For a journal that keeps it longer, `at` lies ahead by the difference: many may share the table.
  */
 const KEPT_DAYS = 40;
+const DEAD_DAYS = 30;
+const DAY = 86_400_000;
+/** A century: what the server's calendar has room for. */
+const LONGEST_DAYS = 36_500;
 /** How often old rows are looked for, in transactions; and how many are removed then: twice as many as were added. */
 const PRUNE_EVERY = 100;
 const PRUNE_ROWS = 200;
@@ -119,13 +123,18 @@ export async function mark(
 export async function recordApplied(
   pool: object,
   client: TransactionClient,
-  run: { readonly id: string; readonly fence: number } & Marks,
+  run: {
+    readonly id: string;
+    readonly fence: number;
+    /** Milliseconds for which the journal keeps it, should it die after this. */
+    readonly keptFor?: number | undefined;
+  } & Marks,
 ): Promise<boolean> {
   try {
     const { rowCount } = await client.query(
-      `insert into sluice.applied (run_id, fence) values ($1, $2)
-       on conflict do nothing returning ${MARKS(3)}`,
-      [run.id, run.fence, run.cause, run.timeout],
+      `insert into sluice.applied (run_id, fence, at) values ($1, $2, now() + make_interval(days => $3))
+       on conflict do nothing returning ${MARKS(4)}`,
+      [run.id, run.fence, daysAhead(run.keptFor), run.cause, run.timeout],
     );
     return rowCount === 1;
   } catch (error) {
@@ -140,6 +149,10 @@ export async function recordApplied(
       },
     );
   }
+}
+
+function daysAhead(keptFor = 0): number {
+  return Math.min(Math.max(0, Math.ceil(keptFor / DAY) - DEAD_DAYS), LONGEST_DAYS);
 }
 
 /** Now and then, removes records so old that their run cannot be tried again. Never fails: it is tried again later. */

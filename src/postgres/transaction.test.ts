@@ -36,6 +36,20 @@ describe.skipIf(server === undefined)(`withTransaction ${reason ?? ""}`, () => {
   });
 
   test.each([
+    [undefined, 0],
+    [30, 0],
+    [365, 335],
+    [Number.MAX_SAFE_INTEGER, 36_500],
+  ])("remembers a run for longer than a journal keeps it dead: %s days", async (days, ahead) => {
+    const replayableFor = days === undefined ? undefined : days * 86_400_000;
+    await withTransaction(pool, { ...createRunContext(), replayableFor }, (tx) => tx.query("select 1"));
+    const { rows } = await pool.query(
+      "select round(extract(epoch from at - now()) / 86400)::int as ahead from sluice.applied",
+    );
+    expect(rows).toEqual([{ ahead }]);
+  });
+
+  test.each([
     ["withTransaction", withTransaction],
     ["withoutTransaction", withoutTransaction],
   ] as const)(

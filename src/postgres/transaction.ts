@@ -23,7 +23,7 @@ export interface TransactionPool {
 
 /** What is needed of an attempt's context. With a deadline no statement goes on for long after it. */
 export type TransactionContext = Pick<RunContext, "run" | "fence" | "signal"> &
-  Partial<Pick<RunContext, "deadline" | "clock">>;
+  Partial<Pick<RunContext, "deadline" | "clock" | "replayableFor">>;
 
 /** Whether the work was done now, or had been committed by an earlier attempt of the run. */
 export type TransactionOutcome<Result> =
@@ -122,7 +122,7 @@ async function tryTransaction<Result>(
     if (exactlyOnce) await ensureApplied(pool, client);
     await client.query("begin");
     if (!exactlyOnce) await mark(client, marks, "transaction");
-    else if (!(await recordApplied(pool, client, { id, fence, ...marks }))) {
+    else if (!(await recordApplied(pool, client, { id, fence, keptFor: context.replayableFor, ...marks }))) {
       await client.query("rollback");
       return { repeated: true };
     }

@@ -296,3 +296,15 @@ test("a wall clock that is set back an hour holds no retry up beyond its own del
     expect(await settled).toMatchObject([{ state: "succeeded", attempts: 2 }]);
   });
 });
+
+test("a run is told for how long it may be replayed, should it die", async () => {
+  const path = createJournalPath();
+  const options = { journal: journalFrom(`sqlite:${path}`, { dead: "90d" }) };
+  let told: number | undefined;
+  const run: Process["run"] = (_event, { replayableFor }) => void (told = replayableFor);
+  await live(path, { run, options }, async (orchestrator) => {
+    const { uid } = await orchestrator.emit("source", {});
+    await orchestrator.settled(uid);
+  });
+  expect(told).toBe(90 * 86_400_000);
+});

@@ -69,6 +69,7 @@ async function open(
         return client.epoch;
       },
       capabilities: { durable: true, shared: false },
+      keepsDeadFor: retention.dead,
       stoppedCleanly: hello.stoppedCleanly,
       work: client,
       coordination: coordinate(listeners, paused),

@@ -209,7 +209,7 @@ describe.skipIf(server === undefined)(`a replication slot that cannot be used ${
     const own = await connect({ connectionString: url, applicationName: "watch" });
     const source = await describeSource(own, options, "test/capture");
     const look = createWatch(context, own, source, options, ["insert"], 1_000);
-    await client.query("select pg_logical_emit_message(false, 'x', repeat('x', 2000000))");
+    await client.query("select pg_logical_emit_message(true, 'x', repeat('x', 2000000))");
     await look();
     await look();
     const told = (what: string): readonly string[] => lines.filter((line) => line.includes(what));
