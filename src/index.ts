@@ -38,9 +38,11 @@ export class Orchestrator extends Engine {
 export { defineInput, defineProcess } from "./model/kind.ts";
 export {
   isPermanentError,
+  isPostponed,
   isRetryAfter,
   isSluiceError,
   PermanentError,
+  Postponed,
   RetryAfter,
   SluiceError,
 } from "./model/errors.ts";

@@ -30,7 +30,7 @@ export interface CarefulRestartOptions {
 /**
  * After an unclean stop: starts the runs that may have killed the host one at a time, each marked durably before it
  * starts, so that a killer is charged with its deed and its neighbours with nothing. Then full speed.
- * Runs of processes that are paused or gone are left as they are.
+ * Runs of processes that are paused, held or gone are left as they are.
  */
 export async function restartCarefully(options: CarefulRestartOptions): Promise<void> {
   const { work, dispatcher, clock, logger, signal } = options;
@@ -80,7 +80,7 @@ async function tryAlone(suspect: Suspect, options: CarefulRestartOptions): Promi
  */
 async function hasRoom(lane: Lane, { clock, signal }: CarefulRestartOptions): Promise<boolean> {
   const until = clock.monotonic() + PATIENCE;
-  while (!lane.hasRoom && !signal.aborted && clock.monotonic() < until)
+  while (!lane.hasRoom && !lane.isHeld && !signal.aborted && clock.monotonic() < until)
     await sleep(clock, LOOK_AGAIN, signal);
   return lane.hasRoom && !signal.aborted;
 }

@@ -3,6 +3,7 @@ import type { Process } from "../model/component.ts";
 import { isSluiceError, type ErrorRecord, type SluiceError } from "../model/errors.ts";
 import type { Logger } from "../model/logger.ts";
 import type { Claim, Work } from "../journal/work.ts";
+import { Hold } from "./hold.ts";
 import { Opening } from "./opening.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { backOff } from "./retry-policy.ts";
@@ -35,6 +36,7 @@ export class Lane {
   readonly #host: LaneHost;
   readonly #runner: Runner;
   readonly #opening: Opening;
+  readonly #hold: Hold;
   /** Where claims wait under a total limit; `undefined` without one. */
   readonly #slots: SlotQueue | undefined;
   /** Fences of claims that were cancelled while they were on their way here. */
@@ -55,6 +57,7 @@ export class Lane {
     this.#host = host;
     this.#runner = new Runner(host, process, settings, this);
     this.#paused = !settings.enabled;
+    this.#hold = new Hold(host.clock);
     this.#rate = settings.rate && new RateLimit(settings.rate, host.clock);
     this.#slots = host.shared && new SlotQueue(host.shared, this);
     this.#opening = new Opening({
@@ -84,14 +87,18 @@ export class Lane {
     return this.#paused;
   }
 
-  /** Whether it could not be opened: it is tried again. */
+  /** Whether no run starts for a while: it could not be opened, or said that what all runs need is out of order. */
   get isBackingOff(): boolean {
-    return this.#opening.isBackingOff;
+    return this.#opening.isBackingOff || this.isHeld;
   }
 
-  /** Why it could not be opened the last time; `null` if it always could. */
+  get isHeld(): boolean {
+    return this.#hold.remaining > 0;
+  }
+
+  /** Why it is held, or could not be opened the last time; `null` if neither was. */
   get lastError(): ErrorRecord | null {
-    return this.#opening.lastError;
+    return this.#hold.reason ?? this.#opening.lastError;
   }
 
   start(): void {
@@ -177,6 +184,10 @@ export class Lane {
     if (this.#runner.unsettled === UNSETTLED_LIMIT - 1) this.#signalRoom();
   }
 
+  hold(delay: number, reason: ErrorRecord): void {
+    this.#hold.begin(delay, reason);
+  }
+
   async #take(): Promise<void> {
     while (!this.#closing.signal.aborted) {
       const room = this.#room();
@@ -226,7 +237,7 @@ export class Lane {
 
   /** How many runs may be taken now. */
   #room(): number {
-    if (this.#paused || this.#runner.unsettled >= UNSETTLED_LIMIT) return 0;
+    if (this.#paused || this.isHeld || this.#runner.unsettled >= UNSETTLED_LIMIT) return 0;
     const free = this.#free();
     if (this.#rate === undefined) return free;
     // What waits for a slot has its start coming.
@@ -247,8 +258,10 @@ export class Lane {
     let timer: Timer | undefined;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
-      const waitsForRate = this.#rate !== undefined && !this.#paused && this.#free() > 0;
-      if (waitsForRate) timer = this.#host.clock.setTimer(this.#rate?.delay(this.#pending) ?? 0, resolve);
+      // The rest ends by a signal; what remains is the rate, or that it is held.
+      if (this.#paused || this.#free() === 0 || this.#runner.unsettled >= UNSETTLED_LIMIT) return;
+      const delay = Math.max(this.#hold.remaining, this.#rate?.delay(this.#pending) ?? 0);
+      timer = this.#host.clock.setTimer(delay, resolve);
     });
     timer?.cancel();
   }

@@ -1,10 +1,10 @@
-import { isSluiceError, SluiceError, toErrorRecord, type ErrorRecord } from "../model/errors.ts";
+import { isPostponed, isSluiceError, SluiceError, toErrorRecord, type ErrorRecord } from "../model/errors.ts";
 import type { Redact } from "../model/mask.ts";
 import type { ProcessStatus } from "../model/status.ts";
 import type { Random } from "../model/uid.ts";
 import type { Outcome } from "../journal/work.ts";
 import type { Attempt } from "./attempt.ts";
-import { nextDelay } from "./retry-policy.ts";
+import { nextDelay, postponement } from "./retry-policy.ts";
 import type { ResolvedProcessSettings } from "./settings.ts";
 
 /** How the function of a process ended. */
@@ -31,8 +31,13 @@ export function outcomeOf(
   }
   const error = errorOf(attempt, ending);
   const abandoned = ending.type === "abandoned";
-  const delay = nextDelay(settings.retry, attempt.attempt, error, random);
   const record = toErrorRecord(error);
+  const putOff = postponement(error, attempt.claim.postponed);
+  if (putOff !== undefined) {
+    const dueAt = attempt.clock.now() + putOff;
+    return { type: "retry", dueAt, delay: putOff, error: record, postponed: true };
+  }
+  const delay = nextDelay(settings.retry, attempt.attempt, error, random);
   if (delay === undefined) return { type: "dead", error: record, block: settings.blockOnDead, abandoned };
   const dueAt = attempt.clock.now() + delay;
   return { type: "retry", dueAt, delay, error: record, abandoned };
@@ -60,6 +65,6 @@ function errorOf(attempt: Attempt, ending: Ending): unknown {
     return new SluiceError("RUN_FAILED", `the process answered the status "fail": ${said}`);
   }
   // What a process throws when its signal aborts is mostly the abort itself, or says less than the reason.
-  if (attempt.abortKind === "timeout" && !isSluiceError(ending.error)) return attempt.abortReason;
-  return ending.error;
+  const saysMore = isSluiceError(ending.error) || isPostponed(ending.error);
+  return attempt.abortKind === "timeout" && !saysMore ? attempt.abortReason : ending.error;
 }

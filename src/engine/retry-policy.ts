@@ -1,6 +1,6 @@
 import type { RetrySettings } from "../model/component.ts";
 import { parseDuration } from "../model/duration.ts";
-import { isPermanentError, isRetryAfter, SluiceError } from "../model/errors.ts";
+import { isPermanentError, isPostponed, isRetryAfter, SluiceError } from "../model/errors.ts";
 import type { Random } from "../model/uid.ts";
 
 /** How failed attempts of one process are tried again. */
@@ -14,6 +14,8 @@ export interface RetryPolicy {
 
 /** A process may ask for a later retry than its policy's longest, but not for one that nobody lives to see. */
 const LONGEST_RETRY_AFTER = 86_400_000;
+/** A run may be postponed often, but not for ever. */
+const MOST_POSTPONEMENTS = 1_000;
 
 /** @throws SluiceError INVALID_OPTIONS or INVALID_DURATION */
 export function resolveRetryPolicy(settings: RetrySettings = {}): RetryPolicy {
@@ -43,10 +45,23 @@ export function nextDelay(
   random: Random,
 ): number | undefined {
   if (isPermanentError(error) || attempt >= policy.attempts) return undefined;
-  if (isRetryAfter(error) && !Number.isNaN(Number(error.delay))) {
-    return Math.min(Math.max(0, Number(error.delay)), LONGEST_RETRY_AFTER);
-  }
-  return Math.floor(random() * backOff(policy, attempt));
+  return askedDelay(error) ?? Math.floor(random() * backOff(policy, attempt));
+}
+
+/** How long an error asks to wait, in milliseconds, within bounds; `undefined` if it does not say. */
+export function askedDelay(error: unknown): number | undefined {
+  if (!isRetryAfter(error) || Number.isNaN(Number(error.delay))) return undefined;
+  return Math.min(Math.max(0, Number(error.delay)), LONGEST_RETRY_AFTER);
+}
+
+/**
+ * How long a run is put off without the cost of an attempt, in milliseconds; `undefined` if it costs one.
+ *
+ * @param postponed how often that happened to the run before
+ */
+export function postponement(error: unknown, postponed: number): number | undefined {
+  const isWithin = isPostponed(error) && postponed < Math.min(Number(error.limit), MOST_POSTPONEMENTS);
+  return isWithin ? askedDelay(error) : undefined;
 }
 
 /** The upper end of the delay after the n-th failure. */

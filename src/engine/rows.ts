@@ -41,14 +41,17 @@ export interface InputRow {
 export interface ProcessRow {
   readonly name: string;
   readonly type: string;
-  /** `backing off`: it could not be opened, which is tried again; until then no run begins. */
+  /**
+   * `backing off`: no run begins for a while, since it could not be opened, which is tried again, or since it said
+   * that what all its runs need is out of order.
+   */
   readonly state: "running" | "backing off" | "paused" | "draining" | "stopped";
   readonly concurrency: number;
   /** Attempts under way. */
   readonly running: number;
   /** Attempts that ignored their signal and still go on, though their slot was freed. */
   readonly abandoned: number;
-  /** Why it could not be opened the last time; `null` if it always could. */
+  /** Why it is held, or could not be opened the last time; `null` if neither was. */
   readonly lastError: ErrorRecord | null;
   /** Runs per state, as the journal counts them. */
   readonly runs: Readonly<Partial<Record<RunState, number>>>;

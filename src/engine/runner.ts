@@ -1,12 +1,14 @@
 import type { Process } from "../model/component.ts";
-import { SluiceError, toErrorRecord } from "../model/errors.ts";
+import { isPostponed, SluiceError, toErrorRecord, type ErrorRecord } from "../model/errors.ts";
 import { toEvent, type EventRecord } from "../model/event.ts";
+import type { AttemptOutcome } from "../model/run.ts";
 import type { ProcessStatus } from "../model/status.ts";
 import type { Append, Claim, Outcome, Settle } from "../journal/work.ts";
 import { Attempt, type AbortKind, type AttemptHost } from "./attempt.ts";
 import { attemptEnded, attemptStarted, type AttemptStarted } from "./diagnostics.ts";
 import type { ErrorStream } from "./error-stream.ts";
-import { outcomeOf, redactOutcome, type Ending } from "./outcome.ts";
+import { outcomeOf, redactError, redactOutcome, type Ending } from "./outcome.ts";
+import { askedDelay } from "./retry-policy.ts";
 import type { ResolvedProcessSettings } from "./settings.ts";
 import type { Settler } from "./settler.ts";
 
@@ -31,6 +33,8 @@ export interface RunnerListener {
   attemptEnded(): void;
   /** Its outcome is durable. */
   attemptSettled(): void;
+  /** The process asked that no run starts for so many milliseconds. */
+  hold(delay: number, reason: ErrorRecord): void;
 }
 
 /** Runs attempts of one process: begins, aborts and ends them, and hands their outcomes to the settler. */
@@ -190,11 +194,18 @@ export class Runner {
   }
 
   #decide(attempt: Attempt, ending: Ending): Outcome {
-    if (ending.type === "rejected" && asksForPause(ending.error)) this.#host.pause(this.#process.name);
+    if (ending.type === "rejected") this.#heed(ending.error);
     const logs: unknown = ending.type === "resolved" ? ending.status?.logs : undefined;
     if (Array.isArray(logs)) for (const line of logs as readonly string[]) attempt.log(line);
     const outcome = outcomeOf(attempt, ending, this.#settings, this.#host.random);
     return redactOutcome(outcome, this.#host.redact);
+  }
+
+  /** What an error asks for beyond its own run. */
+  #heed(error: unknown): void {
+    if (asksForPause(error)) this.#host.pause(this.#process.name);
+    if (!isPostponed(error) || error.holdProcess !== true) return;
+    this.#listener.hold(askedDelay(error) ?? 0, redactError(toErrorRecord(error), this.#host.redact));
   }
 
   #settle(attempt: Attempt, outcome: Outcome): Settle {
@@ -248,15 +259,19 @@ export class Runner {
   #publishEnd(attempt: Attempt, settle: Settle, result: "settled" | "stale"): void {
     const { outcome } = settle;
     const abandoned = "abandoned" in outcome && outcome.abandoned === true;
-    const named = outcome.type === "retry" || outcome.type === "dead" ? "failed" : outcome.type;
     attemptEnded.publish({
       ...this.#describe(attempt),
-      outcome: result === "stale" ? "cancelled" : abandoned ? "abandoned" : named,
+      outcome: result === "stale" ? "cancelled" : abandoned ? "abandoned" : nameOf(outcome),
       duration: settle.finishedAt - settle.startedAt,
       error: "error" in outcome ? toErrorRecord(outcome.error) : null,
       final: outcome.type !== "retry" && outcome.type !== "released",
     });
   }
+}
+
+function nameOf(outcome: Outcome): AttemptOutcome {
+  if (outcome.type === "retry") return outcome.postponed === true ? "postponed" : "failed";
+  return outcome.type === "dead" ? "failed" : outcome.type;
 }
 
 function asksForPause(error: unknown): boolean {

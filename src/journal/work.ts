@@ -103,13 +103,14 @@ export interface Settle {
 
 export type Outcome =
   | { readonly type: "succeeded" }
-  /** Costs an attempt; due again after `delay` milliseconds, at `dueAt`. */
+  /** Due again after `delay` milliseconds, at `dueAt`. Costs an attempt, or, if `postponed`, is counted there. */
   | {
       readonly type: "retry";
       readonly dueAt: number;
       readonly delay: number;
       readonly error: ErrorRecord;
       readonly abandoned?: boolean;
+      readonly postponed?: boolean;
     }
   /** `block`: the later runs of its key go on waiting. */
   | {
@@ -214,6 +215,8 @@ export interface Claim {
   readonly replayOf: string | null;
   /** Which attempt this is, from 1. */
   readonly attempt: number;
+  /** How often the run was postponed since it was made or reopened. */
+  readonly postponed: number;
   /** `epoch * 2^32 + counter`: a safe integer that only grows, in this journal, for ever. */
   readonly fence: number;
 }

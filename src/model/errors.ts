@@ -118,6 +118,7 @@ function hasMark(error: unknown, mark: symbol): boolean {
 
 const PERMANENT: unique symbol = Symbol.for("sluice.permanent") as never;
 const RETRY_AFTER: unique symbol = Symbol.for("sluice.retryAfter") as never;
+const POSTPONED: unique symbol = Symbol.for("sluice.postponed") as never;
 
 /** Thrown by a process to say: trying again cannot help. The run is made `dead` at once. */
 export class PermanentError extends Error {
@@ -153,12 +154,47 @@ export class RetryAfter extends Error {
   }
 }
 
+/**
+ * Thrown by a process to say: not now, and not for what this run is: something that it needs is out of order (a host
+ * that is down, a cluster without room). It is tried again after `delay` and costs no attempt, up to `limit` times;
+ * from then on it is what it extends, which costs one.
+ */
+export class Postponed extends RetryAfter {
+  /** How often one run may be postponed, 1000 at most. Defaults to 100. */
+  readonly limit: number;
+  /**
+   * Keeps the whole process from starting runs until `delay` is over, since every run needs what is out of order: so
+   * a backlog is not taken just to be postponed. Defaults to `false`.
+   */
+  readonly holdProcess: boolean;
+  constructor(
+    message: string,
+    options: {
+      delay: number;
+      limit?: number;
+      holdProcess?: boolean;
+      cause?: unknown;
+      code?: ErrorCode | (string & {});
+    },
+  ) {
+    super(message, options);
+    this.name = "Postponed";
+    this.limit = options.limit ?? 100;
+    this.holdProcess = options.holdProcess ?? false;
+    Object.defineProperty(this, POSTPONED, { value: true });
+  }
+}
+
 export function isPermanentError(error: unknown): error is PermanentError {
   return hasMark(error, PERMANENT);
 }
 
 export function isRetryAfter(error: unknown): error is RetryAfter {
   return hasMark(error, RETRY_AFTER);
+}
+
+export function isPostponed(error: unknown): error is Postponed {
+  return hasMark(error, POSTPONED);
 }
 
 /** What is kept of an error: a code to group by and a message to read. */

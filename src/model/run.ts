@@ -65,7 +65,7 @@ export interface RunRow {
   readonly event: string;
   readonly process: string;
   readonly state: RunState;
-  /** How many attempts have begun. */
+  /** How many attempts have begun, but for those that cost none. */
   readonly attempts: number;
   /** When it may run next, if that is later than now. */
   readonly dueAt: string | null;
@@ -90,7 +90,14 @@ export interface AttemptRow {
   readonly error: ErrorRecord | null;
 }
 
-export type AttemptOutcome = "running" | "succeeded" | "failed" | "cancelled" | "released" | "abandoned";
+export type AttemptOutcome =
+  | "running"
+  | "succeeded"
+  | "failed"
+  | "cancelled"
+  | "released"
+  | "abandoned"
+  | "postponed";
 
 /** A line that an attempt logged. */
 export interface LogRow {

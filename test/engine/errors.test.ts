@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
-import { PermanentError, type SluiceError } from "../../src/model/errors.ts";
+import { PermanentError, Postponed, type SluiceError } from "../../src/model/errors.ts";
 import { silentLogger } from "../../src/model/logger.ts";
 import { Orchestrator } from "../../src/engine/orchestrator.ts";
 import { createMemoryJournal } from "../../src/journal/memory/journal.ts";
@@ -203,6 +203,7 @@ describe("diagnostics", () => {
     ["cancelled", { outcome: "cancelled", final: true }],
     ["abandoned", { outcome: "abandoned", final: true }],
     ["released", { outcome: "released", final: false }],
+    ["postponed", { outcome: "postponed", final: false, attempt: 1 }],
   ] as const)("say how an attempt ended that is %s", async (kind, expected) => {
     const ended = listen("sluice.attempt.ended");
     await using pipeline = createTestPipeline({ grace: "1s" });
@@ -210,6 +211,7 @@ describe("diagnostics", () => {
       {
         name: "work",
         run(_, { signal }) {
+          if (kind === "postponed") throw new Postponed("not now", { delay: 60_000 });
           if (kind === "dead") throw new PermanentError("no");
           if (kind === "abandoned") return new Promise(() => undefined);
           return new Promise((_resolve, reject) => {

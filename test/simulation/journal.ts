@@ -378,9 +378,9 @@ class Session {
   }
 
   #hold(inner: Claim): Claim {
-    const { key, process, event, replay, replayOf, attempt } = inner;
+    const { key, process, event, replay, replayOf, attempt, postponed } = inner;
     const fence = this.#epoch * FENCES_PER_EPOCH + (this.#counter += 1);
-    const claim: Claim = { key, process, event, replay, replayOf, attempt, fence };
+    const claim: Claim = { key, process, event, replay, replayOf, attempt, postponed, fence };
     const held: Held = { inner, newest: claim, session: this };
     this.#disk.held.set(inner.fence, held);
     this.#claims.set(claim, held);

@@ -70,7 +70,7 @@ const Attempt = z.object({
   version: count,
   startedAt: time,
   finishedAt: time.nullable(),
-  outcome: z.enum(["running", "succeeded", "failed", "cancelled", "released", "abandoned"]),
+  outcome: z.enum(["running", "succeeded", "failed", "cancelled", "released", "abandoned", "postponed"]),
   error: error.nullable(),
 });
 

@@ -123,12 +123,12 @@ function applyFailure(
   effects: ApplyEffects,
 ): void {
   const { error } = outcome;
-  const failed =
-    outcome.type === "cancelled" ? "cancelled" : outcome.abandoned === true ? "abandoned" : "failed";
-  keepAttempt(run, settle, failed, error);
+  const isPostponed = outcome.type === "retry" && outcome.postponed === true;
+  keepAttempt(run, settle, isPostponed ? "postponed" : failureName(outcome), error);
   run.last = settle;
-  run.attempts += 1;
   const extra = extraOf(run);
+  if (isPostponed) extra.postponed += 1;
+  else run.attempts += 1;
   extra.error = error;
   if (outcome.type === "retry") {
     extra.dueAt = outcome.dueAt;
@@ -139,6 +139,11 @@ function applyFailure(
   if (outcome.type === "dead") store.finish(run, DEAD, outcome.block === true);
   else store.finish(run, CANCELLED, false);
   effects.progress();
+}
+
+function failureName(outcome: Failure): AttemptOutcome {
+  if (outcome.type === "cancelled") return "cancelled";
+  return outcome.abandoned === true ? "abandoned" : "failed";
 }
 
 function keepAttempt(

@@ -41,6 +41,8 @@ export interface RunExtra {
   readonly replayOf: string | null;
   /** The payload that an operator put in the place of the event's. */
   data: string | null;
+  /** How often it was postponed. */
+  postponed: number;
   /** Its ordering key, while it stands in a line. */
   lineKey: string | null;
   /** The claim that held it when it was ended from outside, until that is settled. */
@@ -81,6 +83,7 @@ export class MemoryClaim implements Claim {
   readonly replay: number;
   readonly replayOf: string | null;
   readonly attempt: number;
+  readonly postponed: number;
   readonly fence: number;
   readonly #run: MemoryRun;
   readonly #takenAt: number;
@@ -94,6 +97,7 @@ export class MemoryClaim implements Claim {
     this.replay = extra === null ? 0 : extra.replay;
     this.replayOf = extra === null ? null : extra.replayOf;
     this.attempt = run.attempts + 1;
+    this.postponed = extra === null ? 0 : extra.postponed;
     this.fence = fence;
     this.#run = run;
     this.#takenAt = takenAt;
@@ -118,6 +122,7 @@ export function createExtra(replay: number, replayOf: string | null, data: strin
     replay,
     replayOf,
     data,
+    postponed: 0,
     lineKey: null,
     lingering: null,
     due: 0,

@@ -184,6 +184,7 @@ export class MemoryStore {
     const keepsPlace = extra.lineKey !== null && extra.lineKey === key;
     if (!keepsPlace) this.#leaveLine(run, false);
     run.attempts = 0;
+    extra.postponed = 0;
     run.last = null;
     if (!keepsPlace && key !== undefined) extra.lingering = null;
     extra.endedAt = null;

@@ -122,6 +122,20 @@ describe("a damaged SQLite journal", () => {
     await opens(`${file}.other`, "JOURNAL_DAMAGED");
   });
 
+  it("goes on if an older sluice wrote it, with all that it holds", async () => {
+    const file = await filled();
+    const database = new DatabaseSync(file);
+    database.exec("alter table runs drop column postponed; pragma user_version = 1");
+    database.close();
+    const t = await open(file);
+    const runs = t.journal.openRuns();
+    expect(runs).toBeGreaterThan(0);
+    const claim = await t.takeOne();
+    expect(claim).toMatchObject({ attempt: 1, postponed: 0 });
+    expect(await t.settle(claim)).toBe("settled");
+    expect(t.journal.openRuns()).toBe(runs - 1);
+  });
+
   it("is reported if its schema is not the one that was written", async () => {
     const file = await filled();
     const database = new DatabaseSync(file);

@@ -37,6 +37,7 @@ export const OUTCOME_CODES: readonly AttemptOutcome[] = [
   "cancelled",
   "released",
   "abandoned",
+  "postponed",
 ];
 
 export const SEED_PLAIN = 0;
@@ -51,6 +52,9 @@ export const SETTLE_RELEASED = 4;
 export const SETTLE_MASK = 7;
 export const SETTLE_ABANDONED = 8;
 export const SETTLE_BLOCKS = 16;
+export const SETTLE_POSTPONED = 32;
+/** The run was postponed before: it may be retrying, though this is its first attempt. */
+export const SETTLE_WAS_POSTPONED = 64;
 
 /** A claim, as far as a thread that does not hold it must know it. */
 export interface TakenRun {
@@ -72,7 +76,7 @@ export interface ControlMessage {
 export type FlatRuns = (string | number | null)[];
 
 /** How many values one run takes in {@link FlatRuns}. */
-export const RUN_WIDTH = 18;
+export const RUN_WIDTH = 19;
 
 export type ToWriter =
   | Batch

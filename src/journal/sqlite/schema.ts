@@ -12,6 +12,7 @@ export const APPLICATION_ID = 0x73_6c_63_65;
  * - `accepted` is when the journal took the event, which `time` need not be.
  * - `line` is the ordering key of a run of an ordered process, for as long as the run is open or blocks its key.
  * - `due` is 0 for a run that may start now: only retries hold a time, and `delay` bounds how far it may lie ahead.
+ * - `postponed` counts the postponements of a run (`Outcome`); null is none.
  * - `attempts` holds those that did not end their run well; the last one of a succeeded run stands in its row.
  */
 const MIGRATIONS: readonly string[] = [
@@ -49,6 +50,7 @@ const MIGRATIONS: readonly string[] = [
   create table strikes(run integer primary key, count integer not null, marked integer not null) strict;
   create table lingering(run integer primary key) strict;
   `,
+  `alter table runs add column postponed integer`,
 ];
 
 /**

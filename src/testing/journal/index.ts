@@ -5,6 +5,7 @@ import { testDurability } from "./durability.ts";
 import { testFencing } from "./fencing.ts";
 import { testHistory } from "./history.ts";
 import { testOrder } from "./order.ts";
+import { testPostpone } from "./postpone.ts";
 import { testRandomLife } from "./random-life.ts";
 import { testRecovery } from "./recovery.ts";
 import { testRelease } from "./release.ts";
@@ -23,6 +24,7 @@ export function testJournal(subject: JournalSubject): void {
     testOrder(subject);
     testFencing(subject);
     testRetryTimes(subject);
+    testPostpone(subject);
     testRelease(subject);
     testControl(subject);
     testState(subject);

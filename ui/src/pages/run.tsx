@@ -206,6 +206,7 @@ const OUTCOME_TONES = {
   cancelled: "idle",
   released: "idle",
   abandoned: "warn",
+  postponed: "idle",
 } as const;
 
 /** An error that is the run's own was told above. */

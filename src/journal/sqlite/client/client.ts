@@ -174,6 +174,7 @@ export class Client implements Work, CommitListener {
           process,
           event,
           attempts: 0,
+          postponed: 0,
           replay: 0,
           replayOf: null,
           line: key === undefined ? null : toStoredText(key),

@@ -14,9 +14,11 @@ import {
   SETTLE_BLOCKS,
   SETTLE_CANCELLED,
   SETTLE_DEAD,
+  SETTLE_POSTPONED,
   SETTLE_RELEASED,
   SETTLE_RETRY,
   SETTLE_SUCCEEDED,
+  SETTLE_WAS_POSTPONED,
   STREAM_CODES,
   type Batch,
   type ControlMessage,
@@ -97,6 +99,8 @@ function encodeSettle(batch: Batch, settle: Settle, context: EncoderContext): vo
   else if (type === "cancelled") code = SETTLE_CANCELLED;
   else if (type === "released") code = SETTLE_RELEASED;
   if ((type === "retry" || type === "dead") && outcome.abandoned === true) code |= SETTLE_ABANDONED;
+  if (type === "retry" && outcome.postponed === true) code |= SETTLE_POSTPONED;
+  if (claim.postponed > 0) code |= SETTLE_WAS_POSTPONED;
   batch.push(
     key,
     context.nameId(claim.process),

@@ -8,6 +8,7 @@ export interface WindowRun {
   readonly process: string;
   readonly event: EventRecord;
   attempts: number;
+  readonly postponed: number;
   readonly replay: number;
   readonly replayOf: number | null;
   /** Its ordering key, if it stands in a line. */
@@ -22,6 +23,7 @@ export class HeldClaim implements Claim {
   readonly replay: number;
   readonly replayOf: string | null;
   readonly attempt: number;
+  readonly postponed: number;
   readonly fence: number;
   readonly #run: WindowRun;
   readonly #takenAt: number;
@@ -35,6 +37,7 @@ export class HeldClaim implements Claim {
     this.replay = replay;
     this.replayOf = replayOf === null ? null : formatRunId(event.uid, process, replayOf);
     this.attempt = run.attempts + 1;
+    this.postponed = run.postponed;
     this.fence = fence;
     this.#run = run;
     this.#takenAt = takenAt;

@@ -41,6 +41,7 @@ function parseRun(flat: FlatRuns, at: number, nameOf: (id: number) => string): R
     process: nameOf(number(1)),
     event,
     attempts: number(2),
+    postponed: (flat[at + 18] as number | null) ?? 0,
     replay: (flat[at + 3] as number | null) ?? 0,
     replayOf: flat[at + 4] as number | null,
     line: textOrNull(5),

@@ -5,9 +5,11 @@ import {
   SETTLE_BLOCKS,
   SETTLE_CANCELLED,
   SETTLE_MASK,
+  SETTLE_POSTPONED,
   SETTLE_RELEASED,
   SETTLE_RETRY,
   SETTLE_SUCCEEDED,
+  SETTLE_WAS_POSTPONED,
 } from "../layout.ts";
 import { applyAppend, skipAppend } from "./append.ts";
 import type { BatchReader } from "./batch-reader.ts";
@@ -18,6 +20,7 @@ const FAILED = OUTCOME_CODES.indexOf("failed");
 const CANCELLED_ATTEMPT = OUTCOME_CODES.indexOf("cancelled");
 const RELEASED = OUTCOME_CODES.indexOf("released");
 const ABANDONED = OUTCOME_CODES.indexOf("abandoned");
+const POSTPONED = OUTCOME_CODES.indexOf("postponed");
 
 /** Writes one outcome; answers whether it was still wanted. */
 export function applySettle(tx: Transaction, batch: BatchReader): boolean {
@@ -31,8 +34,8 @@ export function applySettle(tx: Transaction, batch: BatchReader): boolean {
   const finished = batch.number();
   const version = batch.number();
   const line = batch.textOrNull();
-  // A first attempt was queued, whatever happened: so the common case asks nothing.
-  const before = attempt > 1 ? stateOf(tx, run) : QUEUED;
+  // A first attempt was queued, unless it was postponed: so the common case asks nothing.
+  const before = attempt > 1 || (outcome & SETTLE_WAS_POSTPONED) !== 0 ? stateOf(tx, run) : QUEUED;
   let settled: boolean;
   switch (outcome & SETTLE_MASK) {
     case SETTLE_SUCCEEDED: {
@@ -54,11 +57,12 @@ export function applySettle(tx: Transaction, batch: BatchReader): boolean {
       const delay = batch.number();
       const code = batch.text();
       const message = batch.text();
+      const isPostponed = (outcome & SETTLE_POSTPONED) !== 0;
+      const again = isPostponed ? statements.postpone : statements.retry;
       settled =
-        statements.retry.run(due, delay, fence, started, finished, version, code, message, run, fence)
-          .changes === 1;
+        again.run(due, delay, fence, started, finished, version, code, message, run, fence).changes === 1;
       if (!settled) break;
-      const how = outcome & SETTLE_ABANDONED ? ABANDONED : FAILED;
+      const how = isPostponed ? POSTPONED : outcome & SETTLE_ABANDONED ? ABANDONED : FAILED;
       statements.insertAttempt.run(run, fence, attempt, version, started, finished, how, code, message);
       tx.counters.move(process, before, RETRYING);
       break;

@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 
 /** Stands for what makes a run for the window, with its event; see `run-rows.ts`. */
 const RUN_WITH_EVENT = `r.id, r.process, r.attempts, r.replay, r.replay_of, r.line, r.due, r.data as edited,
-  e.uid, e.source, e.location, e.operation, e.id as record, e.key, e.time, e.data, e.headers, e.cause
+  e.uid, e.source, e.location, e.operation, e.id as record, e.key, e.time, e.data, e.headers, e.cause, r.postponed
   from runs r left join events e on e.seq = r.id / 4096`;
 
 const SQL = {
@@ -22,6 +22,8 @@ const SQL = {
     "update runs set state = 3, attempts = attempts + 1, due = 0, fence = ?, started = ?, finished = ?, version = ?, code = null, message = null, line = null where id = ? and state <= 1 and fence < ?",
   retry:
     "update runs set state = 1, attempts = attempts + 1, due = ?, delay = ?, fence = ?, started = ?, finished = ?, version = ?, code = ?, message = ? where id = ? and state <= 1 and fence < ?",
+  postpone:
+    "update runs set state = 1, postponed = coalesce(postponed, 0) + 1, due = ?, delay = ?, fence = ?, started = ?, finished = ?, version = ?, code = ?, message = ? where id = ? and state <= 1 and fence < ?",
   fail: "update runs set state = ?, attempts = attempts + 1, due = 0, fence = ?, started = ?, finished = ?, version = ?, code = ?, message = ?, line = case when ? then line end where id = ? and state <= 1 and fence < ?",
   release: "update runs set state = 0, due = 0, fence = ? where id = ? and state <= 1 and fence < ?",
   stateOf: "select state from runs where id = ?",
@@ -49,7 +51,7 @@ const SQL = {
     "select id, line, state from runs where process = ? and line is not null and state = 2 limit ?",
   end: "update runs set state = ?, attempts = attempts + ?, due = 0, fence = ?, started = coalesce(?, started), finished = ?, code = ?, message = ?, line = case when ? then line end where id = ?",
   reopen:
-    "update runs set state = ?, attempts = 0, due = 0, fence = ?, started = null, finished = null, code = null, message = null, line = ? where id = ?",
+    "update runs set state = ?, attempts = 0, postponed = null, due = 0, fence = ?, started = null, finished = null, code = null, message = null, line = ? where id = ?",
   eventKey: "select key, location, id, uid from events where seq = ?",
   linger: "insert or ignore into lingering values (?)",
   unlinger: "delete from lingering where run = ?",
