@@ -1,3 +1,5 @@
+import { EVENT_FOLDER } from "../../child/event-environment.ts";
+import { saysNoSuchProgram } from "../../child/image.ts";
 import { createTail, limitOutput, type Tail } from "../../child/lines.ts";
 import { untilAborted, waitAtMost } from "../../model/clock.ts";
 import type { RunContext } from "../../model/component.ts";
@@ -7,7 +9,7 @@ import { formatEvent, type Event } from "../../model/event.ts";
 import { createMask } from "../../model/mask.ts";
 import type { LogStream } from "../../model/run.ts";
 import { conclude } from "./conclude.ts";
-import { containerName, createOptions, FOLDER, type ContainerIdentity } from "./create.ts";
+import { containerName, createOptions, type ContainerIdentity } from "./create.ts";
 import {
   reasonOf,
   removeContainer,
@@ -118,7 +120,7 @@ async function start(
   );
   try {
     await withEngine("hand the event to the container", () =>
-      container.putArchive(files(text), { path: FOLDER }),
+      container.putArchive(files(text), { path: EVENT_FOLDER }),
     );
     signal.throwIfAborted();
     const input = stdin
@@ -154,9 +156,7 @@ function refuse(error: unknown): never {
 
 function refuseStart(error: unknown, { image }: Options): never {
   const reason = reasonOf(error);
-  if (
-    /executable file not found|no such file or directory|permission denied|exec format error/i.test(reason)
-  ) {
+  if (saysNoSuchProgram(reason)) {
     throw new PermanentError(`cannot start a container of ${image}: ${reason}`, {
       cause: error,
       code: "COMMAND_NOT_FOUND",

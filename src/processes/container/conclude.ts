@@ -1,10 +1,12 @@
+import { EVENT_FOLDER } from "../../child/event-environment.ts";
 import { parseEventLine } from "../../child/event-line.ts";
+import { exitError } from "../../child/exit.ts";
 import type { RunContext } from "../../model/component.ts";
 import { parseDuration } from "../../model/duration.ts";
 import { isSluiceError, PermanentError, SluiceError } from "../../model/errors.ts";
-import { FOLDER, keptName } from "./create.ts";
+import { keptName } from "./create.ts";
 import { reasonOf, removeContainer, unlessMissing, withEngine, type Container } from "./driver.ts";
-import { TRY_AGAIN, type Options } from "./options.ts";
+import type { Options } from "./options.ts";
 import { unpackFirst } from "./tar.ts";
 
 /** What a run may emit by its file, in bytes. */
@@ -37,18 +39,14 @@ async function fail(
   tail: readonly string[],
 ): Promise<never> {
   const { State } = await withEngine("look at the container", () => container.inspect());
-  const details = { exitCode, container: container.id };
+  const details = { container: container.id };
   if (State.OOMKilled) {
     const message = [`the container of ${image} was ended at its memory limit (${memory})`, ...tail].join(
       "\n",
     );
-    throw new SluiceError("OUT_OF_MEMORY", message, { details });
+    throw new SluiceError("OUT_OF_MEMORY", message, { details: { exitCode, ...details } });
   }
-  const message = [`the container of ${image} ended with exit code ${exitCode}`, ...tail].join("\n");
-  if (exitCode !== TRY_AGAIN && permanentExitCodes.includes(exitCode)) {
-    throw new PermanentError(message, { code: "PROCESS_EXIT" });
-  }
-  throw new SluiceError("PROCESS_EXIT", message, { details });
+  throw exitError(`the container of ${image}`, exitCode, { permanentExitCodes, tail, details });
 }
 
 /** For a look at it, under another name: the run's own is for its next attempt. */
@@ -62,7 +60,7 @@ async function keep(container: Container, options: Options): Promise<void> {
 
 async function emitOutput(container: Container, context: RunContext): Promise<void> {
   const archive = await withEngine("read what the container emits", async () => {
-    const stream = await unlessMissing(container.getArchive({ path: `${FOLDER}/out.ndjson` }));
+    const stream = await unlessMissing(container.getArchive({ path: `${EVENT_FOLDER}/out.ndjson` }));
     return stream === undefined ? undefined : readAll(stream);
   });
   const content = archive === undefined ? undefined : unpackFirst(archive);
@@ -72,7 +70,7 @@ async function emitOutput(container: Container, context: RunContext): Promise<vo
     try {
       context.emit(parseEventLine(line));
     } catch (cause) {
-      const message = `line ${index + 1} of ${FOLDER}/out.ndjson is no event: ${(cause as Error).message}`;
+      const message = `line ${index + 1} of ${EVENT_FOLDER}/out.ndjson is no event: ${(cause as Error).message}`;
       throw new PermanentError(message, { cause, code: "INVALID_EVENT" });
     }
   });
@@ -85,7 +83,7 @@ async function readAll(stream: NodeJS.ReadableStream & { destroy(): void }): Pro
     size += (chunk as Buffer).length;
     if (size > LARGEST_OUTPUT) {
       stream.destroy();
-      throw new PermanentError(`${FOLDER}/out.ndjson is larger than ${LARGEST_OUTPUT} bytes`, {
+      throw new PermanentError(`${EVENT_FOLDER}/out.ndjson is larger than ${LARGEST_OUTPUT} bytes`, {
         code: "INVALID_EVENT",
       });
     }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { realpathSync } from "node:fs";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
+import { EVENT_FOLDER, eventEnvironment, type JobIdentity } from "../../child/event-environment.ts";
 import { ownMark } from "../../child/proc.ts";
 import { parseDuration } from "../../model/duration.ts";
 import { PermanentError } from "../../model/errors.ts";
@@ -9,24 +10,11 @@ import { parseSize } from "../../model/size.ts";
 import type { ContainerMount, Options } from "./options.ts";
 import { isHostPath, isPath } from "./safety.ts";
 
-/** Where a container finds its event and leaves what it emits. */
-export const FOLDER = "/sluice";
-
-/** Linux takes no string longer than 128 KiB (MAX_ARG_STRLEN, execve(2)) in an environment, its name included. */
-const LONGEST_VARIABLE = 128 * 1024 - 100;
-/** All of the environment and arguments together must fit too: a larger event is a file only. */
-const LARGEST_IN_ENVIRONMENT = 64 * 1024;
-
 /** Whose container it is, and for which attempt of which run. */
-export interface ContainerIdentity {
+export interface ContainerIdentity extends JobIdentity {
   readonly pipeline: string;
   readonly journal: string;
   readonly process: string;
-  readonly run: string;
-  readonly attempt: number;
-  readonly fence: number;
-  readonly event: string;
-  readonly traceparent: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -58,7 +46,7 @@ export function createOptions(
     ...(options.command !== undefined && { Cmd: options.command }),
     ...(options.user !== undefined && { User: options.user }),
     ...(options.workdir !== undefined && { WorkingDir: options.workdir }),
-    Env: Object.entries(environment(identity, options.env, place.event)).map(
+    Env: Object.entries(eventEnvironment(identity, options.env, place.event)).map(
       ([key, value]) => `${key}=${value}`,
     ),
     Labels: labels(identity, options),
@@ -82,30 +70,10 @@ export function createOptions(
       // An endless output fills no disk.
       LogConfig: { Type: "json-file", Config: { "max-size": "10m", "max-file": "2" } },
       Mounts: [
-        { Type: "volume", Target: FOLDER },
+        { Type: "volume", Target: EVENT_FOLDER },
         ...options.mounts.map((mount) => toMount(mount, options, place.directory)),
       ],
     },
-  };
-}
-
-function environment(
-  identity: ContainerIdentity,
-  configured: Readonly<Record<string, string>>,
-  event: string,
-): Record<string, string> {
-  const base64 = Buffer.from(event).toString("base64");
-  return {
-    ...configured,
-    ...(Buffer.byteLength(event) <= LARGEST_IN_ENVIRONMENT && { SLUICE_EVENT: event }),
-    // For images written for the Go engine that came before.
-    ...(base64.length <= LONGEST_VARIABLE && { PIPELINE_EVENT: base64 }),
-    SLUICE_EVENT_FILE: `${FOLDER}/event.json`,
-    SLUICE_EVENT_UID: identity.event,
-    SLUICE_RUN: identity.run,
-    SLUICE_ATTEMPT: String(identity.attempt),
-    SLUICE_FENCE: String(identity.fence),
-    TRACEPARENT: identity.traceparent,
   };
 }
 

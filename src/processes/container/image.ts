@@ -1,3 +1,4 @@
+import { saysNoSuchImage } from "../../child/image.ts";
 import { createLineReader } from "../../child/lines.ts";
 import { PermanentError, SluiceError } from "../../model/errors.ts";
 import { reasonOf, statusOf, unlessMissing, withEngine, type Docker } from "./driver.ts";
@@ -6,9 +7,6 @@ import type { Options } from "./options.ts";
 /** How a pull goes on: a layer's state, and bytes of all layers so far. */
 export type OnPull = (text: string, done: number, total: number) => void;
 
-/** What the engine says when a registry has no such image, or does not show it to us. */
-const NO_SUCH_IMAGE =
-  /not found|manifest unknown|no such image|pull access denied|repository does not exist|unauthorized|invalid reference|name unknown/i;
 const LONGEST_MESSAGE = 100_000;
 
 /** Sees to it that images are there; the same one is pulled once at a time. */
@@ -74,7 +72,7 @@ async function pull(docker: Docker, image: string, onPull: OnPull): Promise<void
     failure = statusOf(error) === 404 ? `${reason} (not found)` : reason;
   }
   if (failure === undefined) return;
-  if (NO_SUCH_IMAGE.test(failure)) throw unavailable(image, failure);
+  if (saysNoSuchImage(failure)) throw unavailable(image, failure);
   throw new SluiceError("SOURCE_UNAVAILABLE", `the image ${image} could not be pulled: ${failure}`);
 }
 

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { TRY_AGAIN } from "../../child/exit.ts";
+import { IMAGE_NAME } from "../../child/image.ts";
 import { checkedBy } from "../../model/checked-by.ts";
 import { parseDuration, type Duration } from "../../model/duration.ts";
 import { parseSize } from "../../model/size.ts";
@@ -90,9 +92,6 @@ export interface Options {
   readonly engine?: string | undefined;
 }
 
-/** EX_TEMPFAIL of sysexits.h: "try again later". */
-export const TRY_AGAIN = 75;
-
 const withoutNul = z.string().refine((text) => !text.includes("\0"), "must not hold a NUL character");
 const absolute = withoutNul.regex(/^\//, "must be an absolute path");
 const duration = z.union([z.string(), z.number()]).check(checkedBy<Duration>(parseDuration));
@@ -116,7 +115,7 @@ export const containerOptions: z.ZodType<Options, ContainerProcessOptions> = z
   .strictObject({
     image: z
       .string()
-      .regex(/^[\w][\w.:/@-]*$/, "is not the name of an image")
+      .regex(IMAGE_NAME, "is not the name of an image")
       .describe('The image, such as "registry.example/enrich:1.4". Without a tag: latest.'),
     command: z.array(withoutNul).min(1).optional().describe("Arguments. Defaults to the image's own."),
     env: z

@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { isHarmlessCapability } from "../../child/image.ts";
 
 /** The options that may give a container power over the host. */
 export interface Risky {
@@ -13,14 +14,6 @@ export interface UnsafeOption {
   readonly path: readonly (string | number)[];
   readonly message: string;
 }
-
-/** What Docker itself leaves to a container that asks for nothing; more of them is power over the host. */
-const HARMLESS: ReadonlySet<string> = new Set(
-  (
-    "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW SETFCAP SETGID SETPCAP " +
-    "SETUID SYS_CHROOT"
-  ).split(" "),
-);
 
 const SOCKET = /(^|\/)(docker|podman|containerd|crio)[^/]*\.sock$/;
 /** Folders in which engines keep their sockets, and those of the kernel and of devices. */
@@ -55,8 +48,7 @@ export function findUnsafe(options: Risky): readonly UnsafeOption[] {
     add(["network"], `network ${JSON.stringify(options.network)} is not the container's own`);
   }
   options.capabilities.forEach((capability, index) => {
-    if (!HARMLESS.has(capability.replace(/^CAP_/, "")))
-      add(["capabilities", index], `it asks for ${capability}`);
+    if (!isHarmlessCapability(capability)) add(["capabilities", index], `it asks for ${capability}`);
   });
   options.mounts.forEach(({ source }, index) => {
     if (source !== undefined && isPath(source) && isHostPath(source, options.engine)) {
