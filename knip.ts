@@ -38,8 +38,6 @@ const config: KnipConfig = {
     "axe-core",
     // Not used yet: each line goes with the commit that uses it.
     "@kubernetes/client-node",
-    "@opentelemetry/api",
-    "@opentelemetry/sdk-trace-base",
     "ajv",
     "ajv-formats",
     "csv-parse",

@@ -55,6 +55,8 @@ export {
   attemptStarted,
   errorReported,
   eventAccepted,
+  eventEmitting,
+  eventRefused,
   inputChanged,
   pipelineChanged,
 } from "./engine/diagnostics.ts";
@@ -74,8 +76,11 @@ export type { InputRow, InputState, OrchestratorState, ProcessRow } from "./engi
 export type {
   AttemptEnded,
   AttemptStarted,
+  AttemptTrace,
   ErrorReported,
   EventAccepted,
+  EventEmitting,
+  EventRefused,
   InputChanged,
   PipelineChanged,
   Progress,

@@ -7,7 +7,7 @@ import { formatRunId, type LogStream } from "../model/run.ts";
 import { childTraceparent } from "../model/traceparent.ts";
 import type { NewUid, Random } from "../model/uid.ts";
 import type { Claim } from "../journal/work.ts";
-import { attemptProgress } from "./diagnostics.ts";
+import { attemptProgress, type AttemptTrace } from "./diagnostics.ts";
 
 /** What an attempt needs of the engine around it. */
 export interface AttemptHost {
@@ -57,6 +57,8 @@ export class Attempt implements RunContext {
   abandoned = false;
   /** Where its runner keeps it. */
   place = 0;
+  /** Calls the process, for a tracer; `undefined` while nobody traces. */
+  around: AttemptTrace["around"];
   /** The pipeline version it began under. */
   readonly version: number;
   /** Called once its outcome is durable. */
@@ -96,6 +98,12 @@ export class Attempt implements RunContext {
 
   get traceparent(): string {
     return (this.#traceparent ??= childTraceparent(this.claim.event.cause?.traceparent, this.#host.random));
+  }
+
+  /** Its span is another's to make: a tracer's. */
+  trace({ traceparent, around }: AttemptTrace): void {
+    this.#traceparent = traceparent;
+    this.around = around;
   }
 
   get signal(): AbortSignal {

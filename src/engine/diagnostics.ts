@@ -16,7 +16,23 @@ export interface EventAccepted {
   readonly processes: readonly string[];
 }
 
-export interface AttemptStarted {
+/** An event is about to be journalled: it becomes accepted or refused. */
+export interface EventEmitting {
+  readonly pipeline: string;
+  readonly event: EventRecord;
+  /** Gives the event its place in a trace, as its cause's `traceparent`: what is done for it hangs below. */
+  readonly place: (traceparent: string) => void;
+}
+
+/** The journal could not take an event. */
+export interface EventRefused {
+  readonly pipeline: string;
+  readonly event: EventRecord;
+  readonly error: unknown;
+}
+
+/** Which attempt a message is about. */
+export interface AttemptMessage {
   readonly pipeline: string;
   readonly process: string;
   readonly run: string;
@@ -24,7 +40,22 @@ export interface AttemptStarted {
   readonly event: EventRecord;
 }
 
-export interface AttemptEnded extends AttemptStarted {
+export interface AttemptStarted extends AttemptMessage {
+  readonly fence: number;
+  /** The pipeline version it runs under. */
+  readonly version: number;
+  /** Gives the attempt its place in a trace; before the process is called, which it is when this message is over. */
+  readonly place: (trace: AttemptTrace) => void;
+}
+
+export interface AttemptTrace {
+  /** What the attempt hands on: to children, in headers, as the cause of what it emits. */
+  readonly traceparent: string;
+  /** Calls the process, in the tracer's context for example. */
+  readonly around?: <Result>(call: () => Result) => Result;
+}
+
+export interface AttemptEnded extends AttemptMessage {
   readonly outcome: AttemptOutcome;
   /** Milliseconds. */
   readonly duration: number;
@@ -59,6 +90,8 @@ export interface ErrorReported {
   readonly error: SluiceError;
 }
 
+export const eventEmitting: Channel<object, EventEmitting> = channel("sluice.event.emitting") as never;
+export const eventRefused: Channel<object, EventRefused> = channel("sluice.event.refused") as never;
 export const eventAccepted: Channel<object, EventAccepted> = channel("sluice.event.accepted") as never;
 export const attemptStarted: Channel<object, AttemptStarted> = channel("sluice.attempt.started") as never;
 export const attemptEnded: Channel<object, AttemptEnded> = channel("sluice.attempt.ended") as never;

@@ -5,7 +5,7 @@ import { toEventRecord, type EventInit, type EventRecord } from "../model/event.
 import type { Operation } from "../model/operation.ts";
 import type { NewUid } from "../model/uid.ts";
 import type { Append, AppendResult, StatePut, Work } from "../journal/work.ts";
-import { eventAccepted } from "./diagnostics.ts";
+import { eventAccepted, eventEmitting, eventRefused } from "./diagnostics.ts";
 import type { EmissionWatch } from "./emission-watch.ts";
 import { lacksHops, withHops, type Routing } from "./routing.ts";
 
@@ -70,7 +70,7 @@ export class Emitter {
     if (watch !== undefined) for (const record of records) watch.saw(record);
     if (records.some(lacksHops)) records = await withHops(records, this.#options.work);
     const passed = records.filter((record) => passes(source, record));
-    const appends = passed.map((record) => this.append(record));
+    const appends = passed.map((record) => this.append(this.#placed(record)));
     const results = (await this.#commit(appends, statePuts(name, options?.state))).values();
     source.heard(this.#options.clock.now());
     return records.map((record) => {
@@ -84,7 +84,7 @@ export class Emitter {
     inits: readonly EventInit[],
     state: Readonly<Record<string, unknown>> | undefined,
   ): Promise<void> {
-    const appends = inits.map((init) => this.append(this.#toRecord(name, init)));
+    const appends = inits.map((init) => this.append(this.#placed(this.#toRecord(name, init))));
     await this.#commit(appends, statePuts(name, state));
   }
 
@@ -127,12 +127,29 @@ export class Emitter {
     state: readonly StatePut[] | undefined,
   ): Promise<Receipt> {
     if (!passes(source, record)) return this.#filterOne(source, record, state);
-    const append = [this.append(record, dedupe)];
-    return this.#options.work.commit(state === undefined ? { append } : { append, state }).then((result) => {
+    const append = [this.append(this.#placed(record), dedupe)];
+    const committed = this.#options.work.commit(state === undefined ? { append } : { append, state });
+    if (eventRefused.hasSubscribers) committed.catch((error: unknown) => this.#publishRefused(append, error));
+    return committed.then((result) => {
       if (eventAccepted.hasSubscribers) this.#publish(append, result.append);
       source.heard(this.#options.clock.now());
       return result.append[0] as Receipt;
     });
+  }
+
+  /** With its place in a trace, if somebody traces. */
+  #placed(event: EventRecord): EventRecord {
+    if (!eventEmitting.hasSubscribers) return event;
+    let placed = event;
+    const place = (traceparent: string): void => {
+      placed = { ...event, cause: { ...(event.cause ?? { runs: [], hops: 0 }), traceparent } };
+    };
+    eventEmitting.publish({ pipeline: this.#options.pipeline, event, place });
+    return placed;
+  }
+
+  #publishRefused(append: readonly Append[], error: unknown): void {
+    for (const { event } of append) eventRefused.publish({ pipeline: this.#options.pipeline, event, error });
   }
 
   async #filterOne(
@@ -150,9 +167,9 @@ export class Emitter {
     state: readonly StatePut[] | undefined,
   ): Promise<readonly AppendResult[]> {
     if (append.length === 0 && state === undefined) return [];
-    const { append: results } = await this.#options.work.commit(
-      state === undefined ? { append } : { append, state },
-    );
+    const committed = this.#options.work.commit(state === undefined ? { append } : { append, state });
+    if (eventRefused.hasSubscribers) committed.catch((error: unknown) => this.#publishRefused(append, error));
+    const { append: results } = await committed;
     if (eventAccepted.hasSubscribers) this.#publish(append, results);
     return results;
   }

@@ -5,7 +5,7 @@ import type { AttemptOutcome } from "../model/run.ts";
 import type { ProcessStatus } from "../model/status.ts";
 import type { Append, Claim, Outcome, Settle } from "../journal/work.ts";
 import { Attempt, type AbortKind, type AttemptHost } from "./attempt.ts";
-import { attemptEnded, attemptStarted, type AttemptStarted } from "./diagnostics.ts";
+import { attemptEnded, attemptStarted, type AttemptMessage, type AttemptStarted } from "./diagnostics.ts";
 import type { ErrorStream } from "./error-stream.ts";
 import { outcomeOf, redactError, redactOutcome, type Ending } from "./outcome.ts";
 import { askedDelay } from "./retry-policy.ts";
@@ -87,11 +87,11 @@ export class Runner {
     attempt.onSettled = onSettled;
     attempt.place = this.#running.push(attempt) - 1;
     if (timeout !== undefined) this.#startTimeout(attempt, timeout);
-    if (attemptStarted.hasSubscribers) attemptStarted.publish(this.#describe(attempt));
+    if (attemptStarted.hasSubscribers) this.#publishStart(attempt);
     let result: PromiseLike<ProcessStatus | void> | ProcessStatus | void;
     let promise: Promise<ProcessStatus | void> | undefined;
     try {
-      result = this.#process.run(toEvent(claim.event), attempt);
+      result = this.#call(attempt);
       promise = toPromise(result);
     } catch (error) {
       this.#end(attempt, { type: "rejected", error });
@@ -105,6 +105,12 @@ export class Runner {
       (status) => this.#end(attempt, { type: "resolved", status: status ?? undefined }),
       (error: unknown) => this.#end(attempt, { type: "rejected", error }),
     );
+  }
+
+  #call(attempt: Attempt): PromiseLike<ProcessStatus | void> | ProcessStatus | void {
+    const event = toEvent(attempt.claim.event);
+    if (attempt.around === undefined) return this.#process.run(event, attempt);
+    return attempt.around(() => this.#process.run(event, attempt));
   }
 
   /** Aborts the attempt with this fence. Answers whether it is here. */
@@ -250,10 +256,16 @@ export class Runner {
     this.#write(attempt, settle);
   }
 
-  #describe(attempt: Attempt): AttemptStarted {
+  #describe(attempt: Attempt): AttemptMessage {
     const { event, attempt: number } = attempt.claim;
     const { process, id: run } = attempt.run;
     return { pipeline: this.#host.pipeline, process, run, attempt: number, event };
+  }
+
+  #publishStart(attempt: Attempt): void {
+    const { fence, version } = attempt;
+    const place: AttemptStarted["place"] = (trace) => attempt.trace(trace);
+    attemptStarted.publish({ ...this.#describe(attempt), fence, version, place });
   }
 
   #publishEnd(attempt: Attempt, settle: Settle, result: "settled" | "stale"): void {

@@ -9,6 +9,27 @@ export function isTraceparent(text: string): boolean {
   return match !== null && !ZEROS.test(match[1] as string) && !ZEROS.test(match[2] as string);
 }
 
+/** The parts of a trace context. */
+export interface TraceContext {
+  /** 32 hexadecimal digits. */
+  readonly traceId: string;
+  /** 16 hexadecimal digits. */
+  readonly spanId: string;
+  /** A byte: 1 stands for sampled. */
+  readonly traceFlags: number;
+}
+
+/** `undefined` if the text is no trace context. */
+export function parseTraceparent(text: string): TraceContext | undefined {
+  if (!isTraceparent(text)) return undefined;
+  const [, traceId = "", spanId = "", flags = ""] = text.split("-");
+  return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) };
+}
+
+export function formatTraceparent({ traceId, spanId, traceFlags }: TraceContext): string {
+  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}`;
+}
+
 /** A new span in the trace of `parent`; without a valid parent, a new trace that is not sampled. */
 export function childTraceparent(parent: string | undefined, random: Random): string {
   const match = parent === undefined || !isTraceparent(parent) ? null : TRACEPARENT.exec(parent);

@@ -156,7 +156,7 @@ export class Collector {
     return message.pipeline === this.#options.pipeline;
   }
 
-  #toChange({ run, event, process, attempt }: AttemptStarted, state: RunState): RunChange {
+  #toChange({ run, event, process, attempt }: AttemptStarted | AttemptEnded, state: RunState): RunChange {
     const time = isoTime(this.#options.now());
     return { id: run, event: event.uid, process, state, attempt, duration: null, error: null, time };
   }

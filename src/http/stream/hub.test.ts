@@ -105,7 +105,7 @@ describe("what a client is told", () => {
     accept("a");
     accept("b");
     accept("b", { duplicate: true });
-    attemptStarted.publish(attempt("a"));
+    attemptStarted.publish({ ...attempt("a"), fence: 1, version: 1, place: () => undefined });
     end("a", "succeeded");
     end("b", "failed", false);
     now += 250;
