@@ -59,7 +59,7 @@ async function startDev(env: Record<string, string> = {}): Promise<void> {
   dev = shell("exec npx sluice dev", env);
   log = "";
   for (const stream of [dev.stdout, dev.stderr]) stream?.on("data", (chunk) => (log += String(chunk)));
-  await until(() => / runs; the page: /.test(log));
+  await until(async () => / runs; the page: /.test(log));
 }
 
 async function stopDev(): Promise<void> {
@@ -73,7 +73,7 @@ async function stopDev(): Promise<void> {
 async function save(files: Readonly<Record<string, string>>): Promise<void> {
   log = "";
   await Promise.all(Object.entries(files).map(([file, content]) => writeFile(join(folder, file), content)));
-  await until(() => /was saved[^]* runs; the page: /.test(log));
+  await until(async () => /was saved[^]* runs; the page: /.test(log));
 }
 
 const read = async (file: string): Promise<string> => readFile(join(folder, file), "utf8");
