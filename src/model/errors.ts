@@ -61,6 +61,7 @@ export type ErrorCode =
   // outside systems
   | "PRIVATE_ADDRESS"
   | "HTTP_STATUS"
+  | "INVALID_ANSWER"
   | "NETWORK"
   | "PROCESS_EXIT"
   | "COMMAND_NOT_FOUND"

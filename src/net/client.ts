@@ -28,6 +28,20 @@ export interface HttpAnswer {
   readonly body: Uint8Array;
   /** Whether there was more, or more to wait for. */
   readonly cut: boolean;
+  /** Why it was cut: it was too long, took too long, or broke off. */
+  readonly cutBy?: CutBy;
+}
+
+export type CutBy = "size" | "time" | "connection";
+
+/** An answer whose body is read as it comes. */
+export interface HttpStream {
+  readonly status: number;
+  readonly headers: HttpAnswer["headers"];
+  /** Ends with an error if the connection breaks off, or the call's signal aborts. */
+  readonly body: AsyncIterable<Buffer>;
+  /** Ends it, with an error for who reads it. */
+  destroy(error?: Error): void;
 }
 
 export interface ResolvedAddress {
@@ -43,6 +57,14 @@ export interface HttpClientOptions {
   readonly maxBody?: number;
   /** Milliseconds that the body of an answer may take once its status is known. Defaults to 5,000. */
   readonly bodyTimeout?: number;
+  /** Whom https trusts, and what we show of ourselves, as PEM text. Defaults to what Node trusts, and nothing. */
+  readonly tls?: ClientTls | undefined;
+}
+
+export interface ClientTls {
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
 }
 
 /** Makes outgoing calls: only to allowed addresses, never following a redirect. */
@@ -54,6 +76,8 @@ export interface HttpClient {
    * SluiceError NETWORK if there was no answer; the signal's reason if it aborts before there is one.
    */
   request(call: HttpCall): Promise<HttpAnswer>;
+  /** As `request`, but leaves the body to be read. Its connection is not kept open for others. */
+  open(call: HttpCall): Promise<HttpStream>;
   /**
    * Looks whether somebody listens where a URL points to, without asking anything of them.
    *
@@ -72,7 +96,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const { guard, resolve = resolveAll, maxBody = MAX_BODY, bodyTimeout = BODY_TIMEOUT } = options;
   const keepAlive = { keepAlive: true, maxFreeSockets: 16 };
   const httpAgent = new HttpAgent(keepAlive);
-  const httpsAgent = new HttpsAgent(keepAlive);
+  const httpsAgent = new HttpsAgent({ ...keepAlive, ...options.tls });
   const lookup = pinningLookup(guard, resolve);
 
   function send(call: HttpCall): ClientRequest {
@@ -83,25 +107,37 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     return open(url, { ...settings, agent: secure ? httpsAgent : httpAgent });
   }
 
-  async function request(call: HttpCall): Promise<HttpAnswer> {
+  async function respond(call: HttpCall): Promise<IncomingMessage> {
     call.signal.throwIfAborted();
     try {
-      return await exchange(call);
+      return await head(call, send(call));
     } catch (error) {
       if (!(error instanceof StaleConnection)) throw error;
       // The server closed a connection that was kept open, before it saw anything of this call.
-      return exchange(call);
+      return head(call, send(call));
     }
   }
 
-  async function exchange(call: HttpCall): Promise<HttpAnswer> {
-    const response = await head(call, send(call));
-    const { body, cut } = await readBody(response, maxBody, bodyTimeout, call);
-    return { status: response.statusCode ?? 0, headers: response.headers, body, cut };
+  async function request(call: HttpCall): Promise<HttpAnswer> {
+    const response = await respond(call);
+    const { body, cutBy } = await readBody(response, maxBody, bodyTimeout, call);
+    const answer = { status: response.statusCode ?? 0, headers: response.headers, body };
+    return cutBy === undefined ? { ...answer, cut: false } : { ...answer, cut: true, cutBy };
+  }
+
+  async function open(call: HttpCall): Promise<HttpStream> {
+    const response = await respond(call);
+    return {
+      status: response.statusCode ?? 0,
+      headers: response.headers,
+      body: response,
+      destroy: (error) => void response.destroy(error),
+    };
   }
 
   return {
     request,
+    open,
     reach: (url) => reach(checkTarget(url, guard), lookup),
     close() {
       httpAgent.destroy();
@@ -146,27 +182,27 @@ function readBody(
   maxBody: number,
   timeout: number,
   call: HttpCall,
-): Promise<{ body: Uint8Array; cut: boolean }> {
+): Promise<{ body: Uint8Array; cutBy: CutBy | undefined }> {
   return new Promise((resolve) => {
     const parts: Buffer[] = [];
     let size = 0;
-    const timer = call.clock.setTimer(timeout, cutOff);
+    const timer = call.clock.setTimer(timeout, () => cutOff("time"));
     response.on("data", (part: Buffer) => {
       parts.push(part.subarray(0, maxBody - size));
       size += part.length;
-      if (size > maxBody) cutOff();
+      if (size > maxBody) cutOff("size");
     });
-    response.once("end", () => finish(false));
-    response.once("error", () => finish(true));
-    response.once("close", () => finish(true));
+    response.once("end", () => finish(undefined));
+    response.once("error", () => finish("connection"));
+    response.once("close", () => finish("connection"));
 
-    function cutOff(): void {
-      finish(true);
+    function cutOff(by: CutBy): void {
+      finish(by);
       response.destroy();
     }
-    function finish(cut: boolean): void {
+    function finish(cutBy: CutBy | undefined): void {
       timer.cancel();
-      resolve({ body: Buffer.concat(parts), cut });
+      resolve({ body: Buffer.concat(parts), cutBy });
     }
   });
 }

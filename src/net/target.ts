@@ -26,6 +26,17 @@ export function checkTarget(text: string, guard: AddressGuard): URL {
   return url;
 }
 
+/** As `checkTarget`, of the option `url`: what is wrong says so. */
+export function checkUrlOption(text: string, guard: AddressGuard, option = "url"): URL {
+  try {
+    return checkTarget(text, guard);
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error;
+    const details = { ...error.details, path: option.split(".") };
+    throw new SluiceError(error.code, `${option}: ${error.message}`, { cause: error, details });
+  }
+}
+
 export function privateAddress(host: string, address: string): SluiceError {
   const found = host.replace(/^\[|\]$/g, "") === address ? host : `${host} (${address})`;
   return new SluiceError(

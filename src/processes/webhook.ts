@@ -5,8 +5,9 @@ import { PermanentError, RetryAfter, SluiceError } from "../model/errors.ts";
 import { formatEvent, type Event } from "../model/event.ts";
 import { defineProcess, type ProcessKind } from "../model/kind.ts";
 import { createMask } from "../model/mask.ts";
-import { createAddressGuard, type AddressGuard } from "../net/address.ts";
+import { createAddressGuard } from "../net/address.ts";
 import { createHttpClient, type HttpAnswer } from "../net/client.ts";
+import { allowPrivateOption, headersOption } from "../net/options.ts";
 import { readable } from "../net/readable.ts";
 import { parseRetryAfter } from "../net/retry-after.ts";
 import {
@@ -16,7 +17,7 @@ import {
   standardSignature,
   type SignatureScheme,
 } from "../net/signature.ts";
-import { checkTarget } from "../net/target.ts";
+import { checkUrlOption } from "../net/target.ts";
 
 /** Headers that are ours to set, or the connection's. */
 const RESERVED =
@@ -57,28 +58,16 @@ interface Options {
 const options: z.ZodType<Options, WebhookProcessOptions> = z.strictObject({
   url: z.string().describe("Where events are sent: http or https."),
   method: z.enum(["POST", "PUT", "PATCH", "DELETE", "GET"]).default("POST").describe("Defaults to POST."),
-  headers: z
-    .record(
-      z
-        .string()
-        .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "is not a name of a header")
-        .refine((name) => !RESERVED.test(name), "is a header that sluice sets itself"),
-      z
-        .string()
-        .regex(/^[\t\x20-\x7e\x80-\xff]*$/, "a header must not hold line breaks or control characters"),
-    )
-    .default({})
-    .describe("Headers that are sent besides. Content-Type defaults to application/json."),
+  headers: headersOption(RESERVED).describe(
+    "Headers that are sent besides. Content-Type defaults to application/json.",
+  ),
   secret: secret.optional().describe("Signs every call: `whsec_` and base64, or text."),
   secrets: z.array(secret).min(1).optional().describe("Several secrets: each signs, for rotation."),
   scheme: z
     .enum(["standard", "github"])
     .default("standard")
     .describe("How calls are signed: Standard Webhooks, or GitHub's way. Defaults to standard."),
-  allowPrivate: z
-    .union([z.boolean(), z.array(z.string())])
-    .default(false)
-    .describe("Whether private addresses may be called, or the ranges that may. Defaults to false."),
+  allowPrivate: allowPrivateOption,
 });
 
 /** How long an attempt may take if nothing else is said. */
@@ -108,7 +97,7 @@ export const webhookProcess: ProcessKind<WebhookProcessOptions, Options, unknown
 
 function createWebhookProcess(name: string, given: Options): Process {
   const guard = createAddressGuard(given.allowPrivate);
-  const url = checkUrl(given.url, guard);
+  const url = checkUrlOption(given.url, guard);
   const secrets = [...(given.secrets ?? []), ...(given.secret === undefined ? [] : [given.secret])];
   const keys = secrets.flatMap((text) => secretKeys(text, given.scheme).slice(0, 1));
   const client = createHttpClient({ guard });
@@ -203,14 +192,4 @@ function judge(answer: HttpAnswer, what: string, text: string, now: number): voi
     throw new PermanentError(redirect, { code: "HTTP_STATUS" });
   }
   throw new PermanentError(message, { code: "HTTP_STATUS" });
-}
-
-function checkUrl(text: string, guard: AddressGuard): URL {
-  try {
-    return checkTarget(text, guard);
-  } catch (error) {
-    if (!(error instanceof SluiceError)) throw error;
-    const details = { ...error.details, path: ["url"] };
-    throw new SluiceError(error.code, `url: ${error.message}`, { cause: error, details });
-  }
 }

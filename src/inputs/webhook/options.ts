@@ -1,17 +1,8 @@
 import { z } from "zod";
 import { isSecret, type SignatureScheme } from "../../net/signature.ts";
-import { isPointer } from "../../net/pointer.ts";
+import { pickOption, type PickedFields } from "../../net/options.ts";
 
-/** JSON Pointers (RFC 6901) to the fields of an event in a body. What one does not find gets its default. */
-export interface PickedFields {
-  readonly location?: string | undefined;
-  readonly operation?: string | undefined;
-  readonly id?: string | undefined;
-  readonly key?: string | undefined;
-  readonly time?: string | undefined;
-  /** Defaults to the whole body. */
-  readonly data?: string | undefined;
-}
+export type { PickedFields } from "../../net/options.ts";
 
 /** Options of the `webhook` input. */
 export interface WebhookInputOptions {
@@ -42,7 +33,6 @@ const secret = z
   .string()
   .refine(isSecret, "a secret must not be empty, and must be base64 after whsec_")
   .describe("What the sender signs with: `whsec_` and base64, or text.");
-const pointer = z.string().refine(isPointer, "must be a JSON Pointer, such as /order/id (RFC 6901)");
 
 export const webhookInputOptions: z.ZodType<ResolvedOptions, WebhookInputOptions> = z
   .strictObject({
@@ -77,18 +67,9 @@ export const webhookInputOptions: z.ZodType<ResolvedOptions, WebhookInputOptions
       .string()
       .optional()
       .describe("The location of events that do not say theirs. Defaults to the path."),
-    pick: z
-      .strictObject({
-        location: pointer,
-        operation: pointer,
-        id: pointer,
-        key: pointer,
-        time: pointer,
-        data: pointer,
-      })
-      .partial()
-      .optional()
-      .describe("JSON Pointers to the event's fields in a body. Without one, data is the whole body."),
+    pick: pickOption.describe(
+      "JSON Pointers to the event's fields in a body. Without one, data is the whole body.",
+    ),
     keepHeaders: z
       .array(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "must be a name of a header"))
       .optional()
