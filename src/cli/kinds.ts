@@ -13,6 +13,7 @@ export const BUILT_IN_KINDS: KindTable = {
     function: async () => (await import("../processes/function/index.ts")).functionProcess,
     command: async () => (await import("../processes/command.ts")).commandProcess,
     container: async () => (await import("../processes/container/index.ts")).containerProcess,
+    kubernetes: async () => (await import("../processes/kubernetes/index.ts")).kubernetesProcess,
     webhook: async () => (await import("../processes/webhook.ts")).webhookProcess,
     sql: async () => (await import("../processes/sql/index.ts")).sqlProcess,
     kafka: async () => (await import("../processes/kafka/index.ts")).kafkaProcess,

@@ -1,0 +1,140 @@
+import type { Clock } from "../../model/clock.ts";
+import type { Api } from "./api.ts";
+import { toSelector } from "./job.ts";
+import type { Job, Pod } from "./objects.ts";
+import { watchObjects, type Watched } from "./watch.ts";
+
+/** One run's look at its Job: woken whenever something of it changed. */
+export interface JobView {
+  /** As last seen; `undefined` if the API server showed it no more. */
+  readonly job: Job | undefined;
+  /** The newest pod that the Job had, as last seen: it stays once it is gone. */
+  readonly pod: Pod | undefined;
+  /** Resolves at the next change. */
+  changed(): Promise<void>;
+  close(): void;
+}
+
+/** All Jobs and pods of one process, watched together as long as one of its runs looks. */
+export interface ClusterView {
+  /** @throws ApiError if they cannot be read */
+  open(api: Api, clock: Clock, labels: Readonly<Record<string, string>>): Promise<OpenView>;
+}
+
+export interface OpenView {
+  of(job: Job, onTrouble: (error: Error | undefined) => void): JobView;
+  close(): void;
+}
+
+interface Watching {
+  readonly jobs: Watched<Job>;
+  readonly pods: Watched<Pod>;
+  users: number;
+}
+
+interface Viewer {
+  readonly uid: string;
+  wake(): void;
+  seen(pod: Pod): void;
+  trouble(error: Error | undefined): void;
+}
+
+export function createClusterView(): ClusterView {
+  const viewers = new Set<Viewer>();
+  let watching: Watching | undefined;
+
+  function start(api: Api, clock: Clock, labels: Readonly<Record<string, string>>): Watching {
+    const labelSelector = toSelector(labels);
+    const base = { api, clock, labelSelector };
+    const namespace = encodeURIComponent(api.namespace);
+    const onTrouble = (error: Error | undefined): void => {
+      for (const viewer of viewers) viewer.trouble(error);
+    };
+    const jobs = watchObjects<Job>(
+      { ...base, resource: "jobs", path: `/apis/batch/v1/namespaces/${namespace}/jobs` },
+      (_, uid) => {
+        for (const viewer of viewers) if (viewer.uid === uid) viewer.wake();
+      },
+      onTrouble,
+    );
+    const pods = watchObjects<Pod>(
+      { ...base, resource: "pods", path: `/api/v1/namespaces/${namespace}/pods` },
+      (pod) => {
+        if (pod === undefined) return;
+        for (const viewer of viewers) if (ownerOf(pod) === viewer.uid) viewer.seen(pod);
+      },
+      // Both use one server: the Jobs tell of it.
+      () => undefined,
+    );
+    return { jobs, pods, users: 0 };
+  }
+
+  return {
+    async open(api, clock, labels) {
+      const mine = (watching ??= start(api, clock, labels));
+      mine.users += 1;
+      let isOpen = true;
+      const close = (): void => {
+        if (!isOpen) return;
+        isOpen = false;
+        mine.users -= 1;
+        if (mine.users > 0) return;
+        mine.jobs.close();
+        mine.pods.close();
+        if (watching === mine) watching = undefined;
+      };
+      try {
+        await Promise.all([mine.jobs.ready, mine.pods.ready]);
+      } catch (error) {
+        // Who comes now begins anew.
+        if (watching === mine) watching = undefined;
+        close();
+        throw error;
+      }
+      return { of: (job, onTrouble) => viewOf(mine, job, onTrouble), close };
+    },
+  };
+
+  function viewOf({ jobs, pods }: Watching, first: Job, onTrouble: Viewer["trouble"]): JobView {
+    const { uid } = first.metadata;
+    let next = Promise.withResolvers<void>();
+    let wasSeen = jobs.items.has(uid);
+    let pod: Pod | undefined;
+    const viewer: Viewer = {
+      uid,
+      wake() {
+        wasSeen ||= jobs.items.has(uid);
+        next.resolve();
+        next = Promise.withResolvers();
+      },
+      seen(seen) {
+        if (isOlder(seen, pod)) return;
+        pod = seen;
+        viewer.wake();
+      },
+      trouble: onTrouble,
+    };
+    for (const known of pods.items.values()) if (ownerOf(known) === uid && !isOlder(known, pod)) pod = known;
+    viewers.add(viewer);
+    return {
+      get job() {
+        // The watch may be a moment behind who made it.
+        return jobs.items.get(uid) ?? (wasSeen ? undefined : first);
+      },
+      get pod() {
+        return pod;
+      },
+      changed: () => next.promise,
+      close: () => void viewers.delete(viewer),
+    };
+  }
+}
+
+function ownerOf(pod: Pod): string | undefined {
+  return pod.metadata.ownerReferences?.[0]?.uid;
+}
+
+function isOlder(pod: Pod, than: Pod | undefined): boolean {
+  if (than === undefined || than.metadata.uid === pod.metadata.uid) return false;
+  return (pod.metadata.creationTimestamp ?? "") < (than.metadata.creationTimestamp ?? "");
+}
