@@ -4,7 +4,7 @@ import { findOwnerSocket } from "../http/owner-socket.ts";
 import { isSluiceError, SluiceError } from "../model/errors.ts";
 import { createClient, type Client } from "./client.ts";
 import { locate, type Place, type Target } from "./locate.ts";
-import { inProcess, overNetwork, overSocket } from "./transport.ts";
+import { overNetwork, overSocket } from "./transport.ts";
 
 /** Adds what every command takes that talks to a pipeline. */
 export function withTarget(command: Command): Command {
@@ -39,18 +39,18 @@ async function connect(place: Place): Promise<Client> {
 async function connectToOwner({ journal }: Place): Promise<Client | undefined> {
   const socket = journal === undefined ? undefined : await findOwnerSocket(journal);
   if (socket === undefined) return undefined;
-  return createClient({ where: `socket ${socket}`, line: overSocket(socket) });
+  return createClient({ where: `socket ${socket}`, fetch: overSocket(socket) });
 }
 
 async function connectToUrl({ url, isUrlSaid, token, name }: Place): Promise<Client | undefined> {
   if (url === undefined) return undefined;
-  const line = overNetwork(url);
+  const fetch = overNetwork();
   try {
-    await line.call({ method: "GET", path: "/healthz", headers: {} });
+    await (await fetch(new Request(`${url.replace(/\/+$/, "")}/healthz`))).text();
   } catch {
     return undefined;
   }
-  const client = createClient({ where: url, line, ...(token !== undefined && { token }) });
+  const client = createClient({ where: url, url, fetch, token });
   if (isUrlSaid || name === undefined) return client;
   // Another pipeline may have the address that the config file of this one names.
   return (await isNamed(client, name)) ? client : undefined;
@@ -76,7 +76,7 @@ async function openJournal(place: Place): Promise<Client | undefined> {
   const api = createApi(pipeline, { owner: true });
   return createClient({
     where: `journal ${journal}`,
-    line: inProcess(api.fetch),
+    fetch: async (request) => api.fetch(request),
     isStopped: true,
     close: async () => pipeline.close(),
   });

@@ -33,7 +33,15 @@ export async function openStopped(
 
   const operate = <T>(work: (operator: Operator, journal: Journal) => Promise<T>): Promise<T> =>
     withOwnJournal(path, (owned) =>
-      work(new Operator(owned.work, owned.history, (process) => ordered.has(process)), owned),
+      work(
+        new Operator({
+          work: owned.work,
+          history: owned.history,
+          clock: systemClock,
+          isOrdered: (process) => ordered.has(process),
+        }),
+        owned,
+      ),
     );
   const switchTo = async (type: "pause" | "resume", component: string): Promise<void> => {
     await operate((_, owned) => owned.work.commit({ control: [{ type, name: component }] }));
@@ -81,8 +89,10 @@ export async function openStopped(
     resume: (component) => switchTo("resume", component),
     cancel: (runs) => operate((operator) => operator.cancel(runs)),
     replay: (runs, options) => operate((operator) => operator.replay(runs, options?.data)),
-    replayAll: (filter, options) =>
-      operate((operator) => operator.replayAll(filter, options?.dryRun === true)),
+    replayAll: (filter, options, observer) =>
+      operate((operator) => operator.replayAll(filter, options, observer)),
+    replayEvents: (request, observer) =>
+      withOpened(path, file, (orchestrator) => orchestrator.replayEvents(request, observer)),
     forget: (key) => operate((operator) => operator.forget(key)),
     close: () => journal.close(),
   };

@@ -15,7 +15,7 @@ async function clientOf(answer: (response: ServerResponse) => void): Promise<Cli
   onTestFinished(() => void server.close());
   await once(server, "listening");
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return createClient({ where: url, line: overNetwork(url) });
+  return createClient({ where: url, url, fetch: overNetwork() });
 }
 
 test("the report is what the last line holds, wherever the network cuts", async () => {

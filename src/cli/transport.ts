@@ -1,91 +1,43 @@
-import { request as requestHttp, type IncomingMessage, type RequestOptions } from "node:http";
-import { text } from "node:stream/consumers";
-import type { FetchHandler } from "../http/api.ts";
-
-export interface Call {
-  readonly method: "GET" | "POST";
-  /** With its query. */
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
-
-export interface Reply {
-  readonly status: number;
-  readonly body: string;
-}
-
-/** Carries a call to an API. Rejects if nobody could be reached. */
-export type Transport = (call: Call) => Promise<Reply>;
-
-export interface StreamReply {
-  readonly status: number;
-  readonly body: AsyncIterable<Uint8Array>;
-}
-
-/** As a transport, for an answer that goes on and on. */
-export type StreamTransport = (call: Call) => Promise<StreamReply>;
-
-/** Both ways to one API. */
-export interface Line {
-  readonly call: Transport;
-  readonly stream: StreamTransport;
-}
+import { request as requestHttp, type RequestOptions } from "node:http";
+import { Readable } from "node:stream";
+import type { Fetch } from "../client/caller.ts";
 
 const TIMEOUT = 60_000;
 
-/** To a server at a URL. */
-export function overNetwork(url: string): Line {
-  return lineTo(async (call) => {
-    const { protocol, hostname, port, pathname } = new URL(url);
-    const request = protocol === "https:" ? (await import("node:https")).request : requestHttp;
-    const prefix = pathname.replace(/\/$/, "");
-    const host = hostname.replace(/^\[|\]$/g, "");
-    return send(request, { host, port, path: `${prefix}${call.path}` }, call);
-  });
-}
-
-/** To the owner of a journal. */
-export function overSocket(socketPath: string): Line {
-  return lineTo((call) => send(requestHttp, { socketPath, path: call.path }, call));
-}
-
-/** To a handler in this process. */
-export function inProcess(fetch: FetchHandler): Line {
-  const ask = async ({ method, path, headers, body }: Call): Promise<Response> =>
-    fetch(new Request(`http://localhost${path}`, { method, headers, ...(body !== undefined && { body }) }));
-  return {
-    async call(call) {
-      const response = await ask(call);
-      return { status: response.status, body: await response.text() };
-    },
-    async stream(call) {
-      const response = await ask(call);
-      return { status: response.status, body: response.body ?? new ReadableStream() };
-    },
+/** To a server at a URL. Follows no redirect, and keeps no connection open. */
+export function overNetwork(): Fetch {
+  return async (request) => {
+    const { protocol, hostname, port } = new URL(request.url);
+    const send = protocol === "https:" ? (await import("node:https")).request : requestHttp;
+    return carry(send, { host: hostname.replace(/^\[|\]$/g, ""), port }, request);
   };
 }
 
-function lineTo(ask: (call: Call) => Promise<IncomingMessage>): Line {
-  return {
-    async call(call) {
-      const response = await ask(call);
-      return { status: response.statusCode ?? 0, body: await text(response) };
-    },
-    async stream(call) {
-      const response = await ask(call);
-      return { status: response.statusCode ?? 0, body: response };
-    },
-  };
+/** To the owner of a journal, whatever host the URL names. */
+export function overSocket(socketPath: string): Fetch {
+  return (request) => carry(requestHttp, { socketPath }, request);
 }
 
-function send(request: typeof requestHttp, where: RequestOptions, call: Call): Promise<IncomingMessage> {
+async function carry(send: typeof requestHttp, where: RequestOptions, request: Request): Promise<Response> {
+  const { pathname, search } = new URL(request.url);
+  const body = request.body === null ? undefined : Buffer.from(await request.arrayBuffer());
+  const headers = Object.fromEntries(request.headers);
   return new Promise((resolve, reject) => {
-    const { method, headers } = call;
-    const outgoing = request({ ...where, method, headers, agent: false, timeout: TIMEOUT });
-    outgoing.on("response", resolve);
+    const { method, signal } = request;
+    const options = { method, headers, signal, agent: false, timeout: TIMEOUT, path: pathname + search };
+    const outgoing = send({ ...where, ...options });
+    outgoing.on("response", (incoming) => {
+      const { statusCode: status = 0 } = incoming;
+      const stream = Readable.toWeb(incoming) as ReadableStream<Uint8Array>;
+      resolve(new Response(hasBody(status) ? stream : null, { status }));
+    });
     outgoing.on("timeout", () => outgoing.destroy(new Error(`no answer within ${TIMEOUT / 1_000} s`)));
     outgoing.on("error", reject);
-    outgoing.end(call.body);
+    outgoing.end(body);
   });
+}
+
+/** RFC 9110, section 6.4.1: a Response must have none with these. */
+function hasBody(status: number): boolean {
+  return status !== 204 && status !== 205 && status !== 304;
 }

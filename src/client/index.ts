@@ -1,21 +1,29 @@
 // What `sluice/client` exports: the API of a running pipeline, typed. Needs `fetch` and nothing of Node.
-import type { ForgetReport, ReplayFilter, RunOutcome } from "../engine/handles.ts";
+import type {
+  EventReplayReport,
+  EventReplayRequest,
+  ForgetReport,
+  ReplayFilter,
+  ReplayOptions,
+  RunOutcome,
+  SurveyProgress,
+} from "../engine/handles.ts";
 import type { InputRow, OrchestratorState, ProcessRow } from "../engine/rows.ts";
 import type { StreamEvent, StreamMessages } from "../http/stream/messages.ts";
 import type { DeadLetterGroup, EventRow, Journey, Page } from "../journal/history.ts";
-import { SluiceError } from "../model/errors.ts";
+import type { AuditReport, AuditRequest, BackfillReport, BackfillRequest } from "../model/component.ts";
 import type { EventInit } from "../model/event.ts";
+import type { Operation } from "../model/operation.ts";
 import type { AttemptRow, LogRow, RunRow, RunState } from "../model/run.ts";
 import type { Graph } from "../topology/types.ts";
-import { parseEvents } from "./server-events.ts";
-import { errorIn, withQuery, type Query } from "./wire.ts";
+import { createCaller, type Fetch, type Watcher } from "./caller.ts";
 
 export interface ClientOptions {
   /** Such as `http://127.0.0.1:8787`. */
   readonly url: string;
   readonly token?: string;
   /** Defaults to the global one. */
-  readonly fetch?: (request: Request) => Promise<Response>;
+  readonly fetch?: Fetch;
 }
 
 export interface PipelineRow {
@@ -37,6 +45,16 @@ export interface PageOf {
   readonly limit?: number;
   /** The `next` of the page before. */
   readonly cursor?: string;
+}
+
+export interface EventsOf extends PageOf {
+  readonly trigger?: string;
+  readonly location?: string;
+  readonly key?: string;
+  readonly operation?: Operation;
+  /** ISO 8601, of the event. */
+  readonly since?: string;
+  readonly until?: string;
 }
 
 export interface RunsOf extends PageOf {
@@ -67,7 +85,7 @@ export interface PipelineClient {
   graph(): Promise<Graph>;
   inputs(): Promise<Page<InputRow>>;
   processes(): Promise<Page<ProcessRow>>;
-  events(query?: PageOf & { readonly trigger?: string }): Promise<Page<EventRow>>;
+  events(query?: EventsOf): Promise<Page<EventRow>>;
   /** An event, its runs, and the events that those caused. */
   event(uid: string): Promise<Journey>;
   runs(query?: RunsOf): Promise<Page<RunRow>>;
@@ -82,10 +100,19 @@ export interface PipelineClient {
   restart(input: string): Promise<InputRow>;
   replay(run: string, options?: { readonly data?: unknown }): Promise<RunOutcome>;
   cancel(run: string): Promise<RunOutcome>;
+  /** At a rate it tells of its progress, and the signal ends it; what was replayed is kept. */
   replayAll(
     filter: ReplayFilter,
-    options?: { readonly dryRun?: boolean },
+    options?: ReplayOptions & Watcher<SurveyProgress>,
   ): Promise<{ readonly matched: number; readonly replayed: number }>;
+  /** Events of the past, to a process. To do it again goes on after what was cut off. */
+  replayEvents(request: EventReplayRequest, watcher?: Watcher<SurveyProgress>): Promise<EventReplayReport>;
+  backfill(
+    input: string,
+    request?: BackfillRequest,
+    watcher?: Watcher<SurveyProgress>,
+  ): Promise<BackfillReport>;
+  audit(input: string, request?: AuditRequest, watcher?: Watcher<SurveyProgress>): Promise<AuditReport>;
   /** Needs an admin. */
   forget(key: string): Promise<ForgetReport>;
   /** What happens, from the message after `lastId` on; ends when the connection or the signal does. */
@@ -101,38 +128,10 @@ export interface Emitted {
   readonly filtered?: true;
 }
 
-type Headers = Readonly<Record<string, string>>;
-
 /** Talks to the API of a running pipeline. */
 export function createClient(options: ClientOptions): PipelineClient {
-  const { token, fetch = (request) => globalThis.fetch(request) } = options;
-  const base = `${options.url.replace(/\/+$/, "")}/api/v1/`;
-  const authorization: Headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-
-  async function send(request: Request): Promise<Response> {
-    let response: Response;
-    try {
-      response = await fetch(request);
-    } catch (cause) {
-      throw new SluiceError("NETWORK", `${options.url} cannot be reached`, { cause });
-    }
-    if (response.ok) return response;
-    throw await toError(response, options.url);
-  }
-
-  async function get<Answer>(path: string, query: Query = {}): Promise<Answer> {
-    const response = await send(new Request(base + withQuery(path, query), { headers: authorization }));
-    return (await response.json()) as Answer;
-  }
-
-  async function post<Answer>(path: string, body: unknown = {}, more: Headers = {}): Promise<Answer> {
-    const headers = { ...authorization, ...more, "content-type": "application/json" };
-    const response = await send(
-      new Request(base + path, { method: "POST", headers, body: JSON.stringify(body) }),
-    );
-    return (await response.json()) as Answer;
-  }
-
+  const { url, token, fetch = (request) => globalThis.fetch(request) } = options;
+  const { get, post, events, work } = createCaller({ url, token, fetch });
   const segment = encodeURIComponent;
   const listOf = { input: "inputs", process: "processes" } as const;
   return {
@@ -158,19 +157,19 @@ export function createClient(options: ClientOptions): PipelineClient {
     restart: (input) => post(`inputs/${segment(input)}/restart`),
     replay: (run, edited = {}) => post(`runs/${segment(run)}/replay`, edited),
     cancel: (run) => post(`runs/${segment(run)}/cancel`),
-    replayAll: (filter, { dryRun = false } = {}) => post("runs/replay", { filter, dryRun }),
+    replayAll: (filter, { dryRun, rate, ...watcher } = {}) =>
+      rate === undefined
+        ? post("runs/replay", { filter, dryRun })
+        : work("runs/replay", { filter, dryRun, rate }, watcher),
+    replayEvents: (request, watcher) => work("events/replay", request, watcher),
+    backfill: (input, request = {}, watcher = {}) =>
+      work(`inputs/${segment(input)}/backfill`, request, watcher),
+    audit: (input, request = {}, watcher = {}) => work(`inputs/${segment(input)}/audit`, request, watcher),
     forget: (key) => post("forget", { key }),
     async *stream({ lastId, signal } = {}) {
-      const headers = { ...authorization, ...(lastId !== undefined && { "last-event-id": lastId }) };
-      const { body } = await send(new Request(`${base}stream`, { headers, ...(signal && { signal }) }));
-      if (body === null) return;
-      for await (const { id, event, data } of parseEvents(body)) {
+      for await (const { id, event, data } of events("stream", lastId, signal)) {
         yield { id, event, data: JSON.parse(data) } as StreamMessage;
       }
     },
   };
-}
-
-async function toError(response: Response, url: string): Promise<SluiceError> {
-  return errorIn(await response.json().catch(() => undefined), response.status, url);
 }

@@ -1,4 +1,5 @@
 import type { SluiceError } from "../model/errors.ts";
+import type { Operation } from "../model/operation.ts";
 
 /** What `addInput` answers: to be linked, typed by what the input's events carry. */
 export interface InputHandle<Data = unknown> {
@@ -36,6 +37,52 @@ export interface ReplayFilter {
   readonly fingerprint?: string;
 }
 
+/** How a bulk replay goes about it. */
+export interface ReplayOptions {
+  /** Counts, and replays none. Defaults to false. */
+  readonly dryRun?: boolean;
+  /** Most runs in a time, such as `100/s`. Defaults to no limit. */
+  readonly rate?: string;
+}
+
+/** Which events of the past a replay is for. Says at least one thing. */
+export interface EventFilter {
+  /** The input that saw them, or the process that emitted them. */
+  readonly input?: string;
+  readonly location?: string;
+  /** The ordering key, which is `location/id` where none was said. */
+  readonly key?: string;
+  readonly operation?: Operation;
+  /** ISO 8601, of the event: from this time on, and before that one. */
+  readonly since?: string;
+  readonly until?: string;
+}
+
+/** Which events of the past go to which process, and how. */
+export interface EventReplayRequest {
+  readonly filter: EventFilter;
+  /** The process. */
+  readonly to: string;
+  /** Most runs in a time, such as `100/s`. Defaults to no limit. */
+  readonly rate?: string;
+  /** Counts, and makes no run. Defaults to false. */
+  readonly dryRun?: boolean;
+  /** Events that have a run at the process, too: it is replayed. Defaults to leaving those. */
+  readonly again?: boolean;
+  /** Events that no link would carry to the process today, too. Defaults to leaving those. */
+  readonly unlinked?: boolean;
+}
+
+/** What became of a replay of events. */
+export interface EventReplayReport {
+  /** Events that the filter and the links let through. */
+  readonly matched: number;
+  /** Runs that were made, or replayed. */
+  readonly replayed: number;
+  /** The first of the events, oldest first: at most five. */
+  readonly samples: readonly string[];
+}
+
 /** What became of an operator's order for one run. */
 export interface RunOutcome {
   readonly id: string;
@@ -54,16 +101,16 @@ export interface ForgetReport {
   readonly open: number;
 }
 
-/** How far a backfill or an audit is. */
+/** How far a backfill, an audit or a replay is. */
 export interface SurveyProgress {
-  /** The table, topic… that it is at. */
+  /** The table, topic… that it is at; of a replay, the process. */
   readonly location: string;
   readonly done: number;
   /** An estimate; `null` if there is none. */
   readonly total: number | null;
 }
 
-/** Who asked for a backfill or an audit. */
+/** Who asked for a backfill, an audit or a replay. */
 export interface SurveyObserver {
   /** Ends it; what it has done is kept. */
   readonly signal?: AbortSignal;

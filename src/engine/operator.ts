@@ -1,22 +1,32 @@
+import type { Clock } from "../model/clock.ts";
 import { SluiceError } from "../model/errors.ts";
+import { Pace } from "../model/pace.ts";
+import { parseRate } from "../model/rate.ts";
 import { parseRunId } from "../model/run.ts";
 import type { History } from "../journal/history.ts";
 import type { CommitResult, Control, ControlResult, Work } from "../journal/work.ts";
-import type { ForgetReport, ReplayFilter, RunOutcome } from "./handles.ts";
+import type { ForgetReport, ReplayFilter, ReplayOptions, RunOutcome, SurveyObserver } from "./handles.ts";
 
 /** Controls in one commit, at most: a bulk replay must not hold up the events. */
-const CHUNK = 250;
+export const CHUNK = 250;
+
+export interface OperatorOptions {
+  readonly work: Work;
+  readonly history: History;
+  readonly clock: Clock;
+  readonly isOrdered: (process: string) => boolean;
+  /** Ends what takes long: the pipeline stops. */
+  readonly stopping?: AbortSignal;
+}
 
 /** What an operator does to runs. */
 export class Operator {
   readonly #work: Work;
-  readonly #history: History;
-  readonly #isOrdered: (process: string) => boolean;
+  readonly #options: OperatorOptions;
 
-  constructor(work: Work, history: History, isOrdered: (process: string) => boolean) {
-    this.#work = work;
-    this.#history = history;
-    this.#isOrdered = isOrdered;
+  constructor(options: OperatorOptions) {
+    this.#work = options.work;
+    this.#options = options;
   }
 
   cancel(runs: readonly string[]): Promise<readonly RunOutcome[]> {
@@ -27,15 +37,19 @@ export class Operator {
   replay(runs: readonly string[], data?: unknown): Promise<readonly RunOutcome[]> {
     const text = data === undefined ? undefined : JSON.stringify(data);
     return this.#control(runs, (run) => {
-      const ordered = this.#isOrdered(parseRunId(run)?.process ?? "");
+      const ordered = this.#options.isOrdered(parseRunId(run)?.process ?? "");
       return text === undefined
         ? { type: "replay", run, ordered }
         : { type: "replay", run, ordered, data: text };
     });
   }
 
-  /** @throws SluiceError INVALID_QUERY for a filter that says nothing */
-  async replayAll(filter: ReplayFilter, dryRun: boolean): Promise<{ matched: number; replayed: number }> {
+  /** @throws SluiceError INVALID_QUERY for a filter that says nothing, INVALID_OPTIONS for a rate that is none */
+  async replayAll(
+    filter: ReplayFilter,
+    { dryRun = false, rate }: ReplayOptions = {},
+    observer: SurveyObserver = {},
+  ): Promise<{ matched: number; replayed: number }> {
     const { state, process, event, fingerprint } = filter;
     if ([state, process, event, fingerprint].every((one) => one === undefined)) {
       throw new SluiceError(
@@ -43,16 +57,22 @@ export class Operator {
         "a bulk replay needs a filter: a state, a process, an event or a fingerprint",
       );
     }
+    const { clock, history } = this.#options;
+    const pace = new Pace(rate === undefined ? undefined : parseRate(rate), clock);
+    const signal = endOf(observer, this.#options.stopping);
     const query = { ...filter, state: filter.state ?? "dead", limit: 1_000 };
     let matched = 0;
     let replayed = 0;
     let cursor: string | null = null;
     do {
-      const page = await this.#history.runs(cursor === null ? query : { ...query, cursor });
-      matched += page.items.length;
-      if (!dryRun) {
-        const outcomes = await this.replay(page.items.map((run) => run.id));
+      const page = await history.runs(cursor === null ? query : { ...query, cursor });
+      // Oldest first: with `order = "key"` the earlier run of a key goes before the later one.
+      const ids = page.items.map((run) => run.id).toReversed();
+      matched += ids.length;
+      while (!dryRun && ids.length > 0) {
+        const outcomes = await this.replay(ids.splice(0, await paced(pace, signal)));
         replayed += outcomes.filter((outcome) => outcome.ok).length;
+        observer.onProgress?.({ location: process ?? "runs", done: matched - ids.length, total: null });
       }
       cursor = page.next;
     } while (cursor !== null);
@@ -87,6 +107,23 @@ export class Operator {
     }
     return outcomes;
   }
+}
+
+/** The signal that ends what somebody asked for. */
+export function endOf({ signal }: SurveyObserver, stopping: AbortSignal | undefined): AbortSignal {
+  return AbortSignal.any([signal, stopping].filter((one) => one !== undefined));
+}
+
+/**
+ * How many may go now.
+ *
+ * @throws SluiceError CANCELLED if whoever asked is gone, SHUTDOWN
+ */
+export async function paced(pace: Pace, signal: AbortSignal): Promise<number> {
+  const count = await pace.next(CHUNK, signal);
+  if (count > 0) return count;
+  if (signal.reason instanceof SluiceError) throw signal.reason;
+  throw new SluiceError("SHUTDOWN", "the pipeline stops; what was replayed is kept");
 }
 
 function toOutcome(id: string, result: ControlResult): RunOutcome {

@@ -26,11 +26,14 @@ import { Components, type RegisteredInput } from "./components.ts";
 import { ErrorStream } from "./error-stream.ts";
 import type {
   ErrorListener,
+  EventReplayReport,
+  EventReplayRequest,
   ForgetReport,
   Hook,
   InputHandle,
   ProcessHandle,
   ReplayFilter,
+  ReplayOptions,
   RunOutcome,
   SurveyObserver,
 } from "./handles.ts";
@@ -298,11 +301,25 @@ export class Orchestrator implements AsyncDisposable {
     return this.#lifecycle.running().operator.replay(runs, options.data);
   }
 
+  /** @throws SluiceError INVALID_QUERY for a filter that says nothing, INVALID_OPTIONS for a rate that is none */
   async replayAll(
     filter: ReplayFilter,
-    options: { readonly dryRun?: boolean } = {},
+    options: ReplayOptions = {},
+    observer: SurveyObserver = {},
   ): Promise<{ readonly matched: number; readonly replayed: number }> {
-    return this.#lifecycle.running().operator.replayAll(filter, options.dryRun === true);
+    return this.#lifecycle.running().operator.replayAll(filter, options, observer);
+  }
+
+  /**
+   * Sends events of the past to a process, oldest first, as far as its links would carry them today. An event that has
+   * a run there is left, so that what was cut off is gone on with by doing the same again.
+   *
+   * @throws SluiceError UNKNOWN_NAME, INVALID_QUERY for a filter that says nothing, INVALID_OPTIONS
+   */
+  async replayEvents(request: EventReplayRequest, observer: SurveyObserver = {}): Promise<EventReplayReport> {
+    const { eventReplays } = this.#lifecycle.running();
+    this.#components.expect(request.to, "process");
+    return eventReplays.run(request, observer);
   }
 
   /**

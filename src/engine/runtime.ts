@@ -1,4 +1,5 @@
 import type { Clock } from "../model/clock.ts";
+import { SluiceError } from "../model/errors.ts";
 import type { Logger } from "../model/logger.ts";
 import type { Redact } from "../model/mask.ts";
 import type { NewUid, Random } from "../model/uid.ts";
@@ -9,6 +10,7 @@ import type { Components, RegisteredInput, RegisteredProcess } from "./component
 import { Completion } from "./completion.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Emitter, type EmitSource } from "./emitter.ts";
+import { EventReplays } from "./event-replay.ts";
 import type { ErrorStream } from "./error-stream.ts";
 import type { LaneHost } from "./lane.ts";
 import { Operator } from "./operator.ts";
@@ -53,6 +55,7 @@ export class Runtime {
   readonly dispatcher: Dispatcher;
   readonly supervisor: Supervisor;
   readonly operator: Operator;
+  readonly eventReplays: EventReplays;
   readonly completion: Completion;
   readonly surveys: Surveys;
   readonly #plan: Plan;
@@ -92,7 +95,15 @@ export class Runtime {
     });
     this.#settler = new Settler({ work, clock, random, errors });
     this.completion = new Completion(journal, () => this.#settler.pending > 0);
-    this.operator = new Operator(work, journal.history, (process) => this.#isPerhapsOrdered(process));
+    const operating = {
+      work,
+      history: journal.history,
+      clock,
+      isOrdered: (process: string) => this.#isPerhapsOrdered(process),
+      stopping: this.#stopping.signal,
+    };
+    this.operator = new Operator(operating);
+    this.eventReplays = new EventReplays({ ...operating, routing: this.routing });
     this.dispatcher = new Dispatcher(this.#laneHost());
     this.supervisor = new Supervisor({
       pipeline,
@@ -164,7 +175,7 @@ export class Runtime {
   }
 
   async stop(grace: number): Promise<void> {
-    this.#stopping.abort();
+    this.#stopping.abort(new SluiceError("SHUTDOWN", "the pipeline stops; what was done is kept"));
     await this.#careful;
     await Promise.all([this.surveys.stop(grace), this.supervisor.stop(grace), this.dispatcher.stop(grace)]);
     const patience = this.#plan.clock.setTimer(SETTLE_PATIENCE, () => this.#settler.close());

@@ -10,6 +10,7 @@ import type { Call, MetricsSource, Route } from "./route.ts";
 import { componentRoutes } from "./routes/components.ts";
 import { pipelineRoutes } from "./routes/pipeline.ts";
 import { recordRoutes } from "./routes/records.ts";
+import { replayRoutes } from "./routes/replays.ts";
 import { streamRoutes } from "./routes/stream.ts";
 import { surveyRoutes } from "./routes/surveys.ts";
 import { StreamHub } from "./stream/hub.ts";
@@ -42,6 +43,8 @@ export const routes: readonly Route[] = [
   ...pipelineRoutes,
   ...componentRoutes,
   ...surveyRoutes,
+  // Before those of one record: "replay" is none's id.
+  ...replayRoutes,
   ...recordRoutes,
   ...streamRoutes,
 ];

@@ -19,6 +19,7 @@ export type ApiPipeline = Pick<
   | "cancel"
   | "replay"
   | "replayAll"
+  | "replayEvents"
   | "forget"
 > & { readonly journal: ApiJournal };
 

@@ -1,5 +1,6 @@
 import { SluiceError } from "../model/errors.ts";
 import { checkUid } from "../model/event.ts";
+import { parseOperation, type Operation } from "../model/operation.ts";
 import { checkRunState } from "../model/run.ts";
 import type { EventQuery, PageQuery, RunQuery } from "../journal/history.ts";
 import { didYouMean } from "../model/suggest.ts";
@@ -16,6 +17,7 @@ const RUN_KEYS = [
   "text",
   "fingerprint",
 ] as const;
+const EVENT_KEYS = [...PAGE_KEYS, "trigger", "location", "key", "operation", "since", "until"] as const;
 /** RFC 3339, section 5.6; seconds may be left away, as date fields of pages do. */
 const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})$/i;
 const LARGEST_LIMIT = 1_000;
@@ -27,9 +29,14 @@ export function readPageQuery(search: URLSearchParams): PageQuery {
 
 /** @throws SluiceError INVALID_QUERY */
 export function readEventQuery(search: URLSearchParams): EventQuery {
-  const values = readKeys(search, [...PAGE_KEYS, "trigger"]);
-  const trigger = values.get("trigger");
-  return { ...page(values), ...(trigger !== undefined && { trigger }) };
+  const values = readKeys(search, EVENT_KEYS);
+  const operation = values.get("operation");
+  return {
+    ...page(values),
+    ...texts(values, ["trigger", "location", "key"]),
+    ...(operation !== undefined && { operation: readOperation(operation) }),
+    ...times(values, ["since", "until"]),
+  };
 }
 
 /** @throws SluiceError INVALID_QUERY */
@@ -62,17 +69,28 @@ function times<Key extends string>(
   const found: { [K in Key]?: number } = {};
   for (const key of keys) {
     const text = values.get(key);
-    if (text === undefined) continue;
-    const time = ISO.test(text) ? Date.parse(text) : Number.NaN;
-    if (Number.isNaN(time)) {
-      throw new SluiceError(
-        "INVALID_QUERY",
-        `${key} must be a time such as 2026-11-24T10:30:00Z, not ${JSON.stringify(text)}`,
-      );
-    }
-    found[key] = time;
+    if (text !== undefined) found[key] = readTime(key, text);
   }
   return found;
+}
+
+/** Answers milliseconds since 1970. @throws SluiceError INVALID_QUERY */
+export function readTime(key: string, text: string): number {
+  const time = ISO.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(time)) return time;
+  throw new SluiceError(
+    "INVALID_QUERY",
+    `${key} must be a time such as 2026-11-24T10:30:00Z, not ${JSON.stringify(text)}`,
+  );
+}
+
+/** @throws SluiceError INVALID_QUERY */
+export function readOperation(text: string): Operation {
+  try {
+    return parseOperation(text);
+  } catch (cause) {
+    throw new SluiceError("INVALID_QUERY", (cause as Error).message, { cause });
+  }
 }
 
 /** @throws SluiceError INVALID_QUERY if there is any key at all */

@@ -78,7 +78,7 @@ test.each([
   [["emit", "orders", "--data", "{"], "--data is not JSON"],
   [["emit", "orders", "--data", "@none.json"], "none.json cannot be read"],
   [["show", "nonsense"], "neither the uid of an event"],
-  [["replay"], "say which runs"],
+  [["replay"], "say what to replay"],
   [["replay", "a/b", "--state", "dead"], "but not both"],
   [["runs", "--url", "nonsense"], "--url takes a URL"],
   [["runs", "--config", "none.toml"], "none.toml:1:1: CONFIG_NOT_FOUND"],

@@ -1,10 +1,8 @@
-import { readFile } from "node:fs/promises";
-import { text } from "node:stream/consumers";
 import type { Command } from "commander";
 import { RUN_HEADER } from "../../model/cause-headers.ts";
-import { SluiceError } from "../../model/errors.ts";
 import { isTraceparent } from "../../model/traceparent.ts";
 import { withClient, withTarget } from "../connect.ts";
+import { readData } from "../data.ts";
 import type { Target } from "../locate.ts";
 import { hint, print, printJson } from "../output.ts";
 
@@ -56,30 +54,9 @@ export function configure(command: Command): void {
 
 async function toEvent(options: Options): Promise<Readonly<Record<string, unknown>>> {
   const { location, operation, id, key, uid } = options;
-  const data = options.data === undefined ? undefined : parse(await readData(options.data));
+  const data = options.data === undefined ? undefined : await readData(options.data);
   const fields = { location, operation, id, key, uid, data };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-}
-
-async function readData(argument: string): Promise<string> {
-  if (argument === "-") return text(process.stdin);
-  if (!argument.startsWith("@")) return argument;
-  const file = argument.slice(1);
-  try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
-    throw new SluiceError("INVALID_OPTIONS", `--data: ${file} cannot be read: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
-}
-
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json) as unknown;
-  } catch (cause) {
-    throw new SluiceError("INVALID_OPTIONS", `--data is not JSON: ${(cause as Error).message}`, { cause });
-  }
 }
 
 /** What a run tells the children that it starts. */

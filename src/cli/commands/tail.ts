@@ -42,7 +42,7 @@ async function tail(client: Client, options: Options): Promise<void> {
   let tries = 0;
   while (!isStopping) {
     try {
-      for await (const message of client.stream("stream", lastId)) {
+      for await (const message of client.events("stream", lastId)) {
         if (tries > 0) hint("connected again");
         tries = 0;
         lastId = message.id;

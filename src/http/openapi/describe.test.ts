@@ -45,6 +45,7 @@ test("what a query may hold is what the route takes", async () => {
       event: "0193c0de-0000-7000-8000-00000000000f",
       since: "2026-01-01T00:00:00Z",
       until: "2026-01-01T00:00:00Z",
+      operation: "create",
     };
     const search = new URLSearchParams(
       Object.keys(query)

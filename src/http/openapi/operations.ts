@@ -81,7 +81,15 @@ export const OPERATIONS_OF: Readonly<Record<string, Operation>> = {
   },
   "GET /api/v1/events": {
     summary: "Events, newest first",
-    query: { ...PAGE, trigger: "only of this input, or process that emitted" },
+    query: {
+      ...PAGE,
+      trigger: "only of this input, or process that emitted",
+      location: "only of this location",
+      key: "only of this ordering key, which is `location/id` where none was said",
+      operation: "only of this operation",
+      since: "only from this time on",
+      until: "only before this time",
+    },
     answers: { 200: "Events" },
   },
   "GET /api/v1/events/:uid": {
@@ -104,9 +112,17 @@ export const OPERATIONS_OF: Readonly<Record<string, Operation>> = {
     answers: { 200: "Runs" },
   },
   "POST /api/v1/runs/replay": {
-    summary: "Replays all runs that a filter matches, or counts them",
+    summary:
+      "Replays all runs that a filter matches, or counts them; at a rate it answers line by line, as NDJSON",
     body: "BulkReplay",
     answers: { 200: "Replayed" },
+  },
+  "POST /api/v1/events/replay": {
+    summary:
+      "Sends events of the past to a process, or counts them, and tells line by line how far it is; breaking off ends it",
+    body: "EventReplay",
+    answers: { 200: "SurveyLine" },
+    type: "application/x-ndjson",
   },
   "GET /api/v1/runs/:id": { summary: "A run", answers: { 200: "Run" } },
   "GET /api/v1/runs/:id/attempts": {

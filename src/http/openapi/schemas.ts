@@ -149,6 +149,23 @@ const BulkReplay = z.strictObject({
     fingerprint: z.string().optional(),
   }),
   dryRun: z.boolean().optional(),
+  rate: z.string().optional(),
+});
+
+const EventReplay = z.strictObject({
+  filter: z.strictObject({
+    input: z.string().optional(),
+    location: z.string().optional(),
+    key: z.string().optional(),
+    operation: z.string().optional(),
+    since: time.optional(),
+    until: time.optional(),
+  }),
+  to: z.string(),
+  rate: z.string().optional(),
+  dryRun: z.boolean().optional(),
+  again: z.boolean().optional(),
+  unlinked: z.boolean().optional(),
 });
 
 const Nothing = z.strictObject({});
@@ -171,6 +188,7 @@ export type SchemaName =
   | "DeadLetters"
   | "Emitted"
   | "Event"
+  | "EventReplay"
   | "Events"
   | "Forget"
   | "Forgotten"
@@ -219,6 +237,7 @@ export const SCHEMAS: Readonly<Record<SchemaName, z.ZodType>> = {
     filtered: z.literal(true).optional(),
   }),
   Event,
+  EventReplay,
   Events: listOf(Event),
   Forget: z.strictObject({ key: z.string().min(1) }),
   Forgotten: z.object({ events: count, open: count }),

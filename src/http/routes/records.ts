@@ -1,13 +1,11 @@
 import { SluiceError } from "../../model/errors.ts";
 import { isUid } from "../../model/event.ts";
 import { parseRunId, type RunRow } from "../../model/run.ts";
-import type { ReplayFilter, RunOutcome } from "../../engine/handles.ts";
+import type { RunOutcome } from "../../engine/handles.ts";
 import { readObject, readOptionalObject, refuseUnknownKeys } from "../body.ts";
 import { badRequest } from "../problem.ts";
-import { readEventQuery, readPageQuery, readRunQuery, readUid, refuseQuery } from "../query.ts";
+import { readEventQuery, readPageQuery, readRunQuery, refuseQuery } from "../query.ts";
 import { json, list, type Call, type Route } from "../route.ts";
-
-const REPLAYABLE = ["dead", "cancelled", "succeeded"] as const;
 
 async function listEvents({ pipeline, search }: Call): Promise<Response> {
   return json(await pipeline.history.events(readEventQuery(search)));
@@ -66,49 +64,6 @@ async function cancelRun(call: Call): Promise<Response> {
   return answer(id, outcome);
 }
 
-async function replayMatching({ pipeline, request, search }: Call): Promise<Response> {
-  refuseQuery(search);
-  const body = await readObject(request);
-  refuseUnknownKeys(body, ["filter", "dryRun"], "a replay");
-  const { dryRun = false } = body;
-  if (typeof dryRun !== "boolean") throw badRequest("dryRun must be true or false");
-  return json(await pipeline.replayAll(readFilter(body["filter"]), { dryRun }));
-}
-
-/** @throws SluiceError BAD_REQUEST; an empty filter would be everything, which nobody means */
-function readFilter(value: unknown): ReplayFilter {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw badRequest('a replay needs a filter, such as {"filter":{"state":"dead"}}');
-  }
-  const filter = value as Readonly<Record<string, unknown>>;
-  refuseUnknownKeys(filter, ["state", "process", "event", "fingerprint"], "a filter");
-  const { state, process, event, fingerprint } = filter;
-  if ([state, process, event, fingerprint].every((one) => one === undefined)) {
-    throw badRequest('an empty filter would replay everything; say which runs, such as {"state":"dead"}');
-  }
-  if (state !== undefined && !isReplayable(state)) {
-    throw badRequest(
-      `runs can be replayed whose state is ${REPLAYABLE.join(", ")}, not ${JSON.stringify(state)}`,
-    );
-  }
-  if (process !== undefined && typeof process !== "string")
-    throw badRequest("the filter's process must be a string");
-  if (event !== undefined && typeof event !== "string")
-    throw badRequest("the filter's event must be a string");
-  if (fingerprint !== undefined && typeof fingerprint !== "string")
-    throw badRequest("the filter's fingerprint must be a string");
-  return {
-    ...(state !== undefined && { state }),
-    ...(process !== undefined && { process }),
-    ...(event !== undefined && { event: readUid(event) }),
-    ...(fingerprint !== undefined && { fingerprint }),
-  };
-}
-
-function isReplayable(state: unknown): state is (typeof REPLAYABLE)[number] {
-  return (REPLAYABLE as readonly unknown[]).includes(state);
-}
-
 async function findRun(call: Call): Promise<RunRow> {
   const id = runId(call);
   const row = await call.pipeline.history.run(id);
@@ -146,7 +101,6 @@ export const recordRoutes: readonly Route[] = [
   { method: "GET", path: "/api/v1/events", role: "viewer", handle: listEvents },
   { method: "GET", path: "/api/v1/events/:uid", role: "viewer", handle: showEvent },
   { method: "GET", path: "/api/v1/runs", role: "viewer", handle: listRuns },
-  { method: "POST", path: "/api/v1/runs/replay", role: "operator", handle: replayMatching },
   { method: "GET", path: "/api/v1/runs/:id", role: "viewer", handle: showRun },
   { method: "GET", path: "/api/v1/runs/:id/attempts", role: "viewer", handle: listAttempts },
   { method: "GET", path: "/api/v1/runs/:id/logs", role: "viewer", handle: listLogs },

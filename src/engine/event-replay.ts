@@ -1,0 +1,144 @@
+import { SluiceError } from "../model/errors.ts";
+import type { EventRecord } from "../model/event.ts";
+import { Pace } from "../model/pace.ts";
+import { parseRate } from "../model/rate.ts";
+import { formatRunId } from "../model/run.ts";
+import type { Clock } from "../model/clock.ts";
+import type { EventQuery, EventRow, History } from "../journal/history.ts";
+import type { Control, RunSeed, Work } from "../journal/work.ts";
+import type { EventFilter, EventReplayReport, EventReplayRequest, SurveyObserver } from "./handles.ts";
+import { endOf, paced } from "./operator.ts";
+import type { Routing } from "./routing.ts";
+
+export interface EventReplaysOptions {
+  readonly work: Work;
+  readonly history: History;
+  readonly routing: Routing;
+  readonly clock: Clock;
+  readonly isOrdered: (process: string) => boolean;
+  /** Ends what goes on: the pipeline stops. */
+  readonly stopping: AbortSignal;
+}
+
+const SAMPLES = 5;
+const PAGE = 1_000;
+
+/**
+ * Sends events of the past to a process, oldest first: a new one, or one behind a new link. Safe to repeat: an event
+ * that has a run there is left, unless its run is to be replayed.
+ */
+export class EventReplays {
+  readonly #options: EventReplaysOptions;
+
+  constructor(options: EventReplaysOptions) {
+    this.#options = options;
+  }
+
+  /** @throws SluiceError INVALID_QUERY, INVALID_OPTIONS, CANCELLED, SHUTDOWN */
+  async run(request: EventReplayRequest, observer: SurveyObserver): Promise<EventReplayReport> {
+    const { to, rate, dryRun = false, again = false, unlinked = false } = request;
+    const { clock, history } = this.#options;
+    const query: EventQuery = {
+      // What comes in meanwhile takes the way of all events.
+      ...toQuery({ ...request.filter, until: request.filter.until ?? new Date(clock.now()).toISOString() }),
+      ...(!again && { without: to }),
+    };
+    if (Object.keys(request.filter).length === 0) {
+      throw new SluiceError(
+        "INVALID_QUERY",
+        "a replay of events needs a filter, such as an input, a location or a time",
+      );
+    }
+    const pace = new Pace(rate === undefined ? undefined : parseRate(rate), clock);
+    const signal = endOf(observer, this.#options.stopping);
+    const samples: string[] = [];
+    let matched = 0;
+    let replayed = 0;
+    let cursor: string | null = null;
+    do {
+      signal.throwIfAborted();
+      const page = await history.events(cursor === null ? query : { ...query, cursor });
+      const ways = page.items
+        .map((event) => ({ uid: event.uid, seed: this.#seedFor(to, event, unlinked) }))
+        .filter((way): way is Way => way.seed !== undefined);
+      samples.push(...ways.slice(0, SAMPLES - samples.length).map(({ uid }) => uid));
+      matched += ways.length;
+      while (!dryRun && ways.length > 0) {
+        replayed += await this.#send(ways.splice(0, await paced(pace, signal)), again);
+        observer.onProgress?.({ location: to, done: matched - ways.length, total: null });
+      }
+      if (dryRun) observer.onProgress?.({ location: to, done: matched, total: null });
+      cursor = page.next;
+    } while (cursor !== null);
+    return { matched, replayed, samples };
+  }
+
+  #seedFor(process: string, row: EventRow, unlinked: boolean): RunSeed | undefined {
+    const { routing } = this.#options;
+    const event = toRecord(row);
+    const seed = routing.seeds(event).find((one) => one.process === process);
+    return seed ?? (unlinked ? routing.seedFor(process, event) : undefined);
+  }
+
+  /** Answers how many runs it made or replayed. One that was made meanwhile, or that is open, is left. */
+  async #send(ways: readonly Way[], again: boolean): Promise<number> {
+    const left = again ? await this.#replay(ways) : ways;
+    const made = await this.#commit(left.map(({ uid, seed }) => ({ type: "route", event: uid, seed })));
+    return ways.length - left.length + made.filter((result) => result.ok).length;
+  }
+
+  /** Answers those without a run, or with an open one, which takes no other. */
+  async #replay(ways: readonly Way[]): Promise<readonly Way[]> {
+    const results = await this.#commit(
+      ways.map(({ uid, seed: { process } }) => ({
+        type: "replay",
+        run: formatRunId(uid, process),
+        ordered: this.#options.isOrdered(process),
+      })),
+    );
+    return ways.filter((_, i) => results[i]?.ok !== true);
+  }
+
+  async #commit(control: readonly Control[]): Promise<readonly { readonly ok: boolean }[]> {
+    if (control.length === 0) return [];
+    return (await this.#options.work.commit({ control })).control;
+  }
+}
+
+interface Way {
+  readonly uid: string;
+  readonly seed: RunSeed;
+}
+
+function toQuery({ input, since, until, ...rest }: EventFilter): EventQuery {
+  return {
+    ...rest,
+    ...(input !== undefined && { trigger: input }),
+    ...(since !== undefined && { since: toTime("since", since) }),
+    ...(until !== undefined && { until: toTime("until", until) }),
+    oldestFirst: true,
+    limit: PAGE,
+  };
+}
+
+function toTime(key: string, text: string): number {
+  const time = Date.parse(text);
+  if (!Number.isNaN(time)) return time;
+  throw new SluiceError("INVALID_QUERY", `${key} must be a time such as 2026-11-24T10:30:00Z`);
+}
+
+/** An event as routing looks at it. */
+function toRecord(row: EventRow): EventRecord {
+  return {
+    uid: row.uid,
+    trigger: row.trigger,
+    location: row.location,
+    operation: row.operation,
+    id: row.id,
+    key: row.key ?? null,
+    time: Date.parse(row.time),
+    data: row.data === undefined ? null : JSON.stringify(row.data),
+    headers: row.headers === undefined ? null : JSON.stringify(row.headers),
+    cause: row.cause ?? null,
+  };
+}
