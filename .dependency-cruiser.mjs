@@ -40,7 +40,7 @@ const ROOMS = {
     "engine/rows.ts",
     "http/stream/",
   ],
-  observe: ["model/", ...ENGINE_FACE, "journal/diagnostics.ts"],
+  observe: ["model/", "net/", ...ENGINE_FACE, "engine/system.ts", "journal/diagnostics.ts"],
 };
 const SHARED_BY_KINDS = ["model/", "postgres/", "kafka/", "net/", "child/"];
 

@@ -179,7 +179,7 @@ describe("spans", () => {
     await orchestrator.emit("orders", { uid });
     expect(tracer.spans().at(-1)?.attributes).toMatchObject({ "sluice.event.duplicate": true });
     await orchestrator.journal.close();
-    await expect(orchestrator.emit("orders", {})).rejects.toThrow();
+    await expect(orchestrator.emit("orders", {})).rejects.toMatchObject({ code: "JOURNAL_CLOSED" });
     await expect.poll(() => tracer.spans().at(-1)?.attributes["error.type"]).toBe("JOURNAL_CLOSED");
   });
 });

@@ -75,21 +75,22 @@ class PipelineTracer {
   }
 
   listen(): void {
-    const ours = <Message extends { readonly pipeline: string }>(listener: (message: Message) => void) => {
-      return (message: unknown): void => {
-        if ((message as Message).pipeline === this.#pipeline) listener(message as Message);
-      };
-    };
     const listeners = [
-      [eventEmitting, ours((message: EventEmitting) => this.#emitting(message))],
-      [eventAccepted, ours((message: EventAccepted) => this.#accepted(message))],
-      [eventRefused, ours((message: EventRefused) => this.#refused(message))],
-      [attemptStarted, ours((message: AttemptStarted) => this.#started(message))],
-      [attemptEnded, ours((message: AttemptEnded) => this.#ended(message))],
+      [eventEmitting, (message: EventEmitting) => this.#emitting(message)],
+      [eventAccepted, (message: EventAccepted) => this.#accepted(message)],
+      [eventRefused, (message: EventRefused) => this.#refused(message)],
+      [attemptStarted, (message: AttemptStarted) => this.#started(message)],
+      [attemptEnded, (message: AttemptEnded) => this.#ended(message)],
     ] as const;
-    for (const [channel, listener] of listeners) channel.subscribe(listener);
+    const subscriptions = listeners.map(([channel, tell]) => {
+      const listener = (message: unknown): void => {
+        if ((message as { pipeline: string }).pipeline === this.#pipeline) tell(message as never);
+      };
+      channel.subscribe(listener);
+      return () => channel.unsubscribe(listener);
+    });
     this.#unsubscribe = () => {
-      for (const [channel, listener] of listeners) channel.unsubscribe(listener);
+      for (const unsubscribe of subscriptions) unsubscribe();
     };
   }
 
