@@ -62,10 +62,12 @@ export {
 } from "./engine/diagnostics.ts";
 
 export type {
+  ChangeReceipt,
   ErrorListener,
   ForgetReport,
   Hook,
   InputHandle,
+  PipelineChange,
   ProcessHandle,
   ReplayFilter,
   RunOutcome,

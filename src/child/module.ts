@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { SluiceError } from "../model/errors.ts";
@@ -15,7 +16,20 @@ export interface ModuleOptions {
   readonly export: string | undefined;
   /** What it is called as a method of an exported object. */
   readonly method: "run" | "handle";
+  /** Of the file, when the component was made (`contentOf`): another content than before is loaded anew. */
+  readonly content?: string;
 }
+
+/** A hash of a module's file: what it imports is not looked at, and stays as it was loaded first. */
+export function contentOf(module: string, directory: string): string {
+  return createHash("sha256")
+    .update(readFileSync(findModule(module, directory)))
+    .digest("hex")
+    .slice(0, 12);
+}
+
+/** The content with which each file was loaded first: Node keeps that one under the file's plain URL. */
+const first = new Map<string, string>();
 
 /** @throws SluiceError MODULE_NOT_FOUND */
 export function findModule(module: string, directory: string): string {
@@ -35,7 +49,7 @@ export function findModule(module: string, directory: string): string {
  */
 export async function loadExport(options: ModuleOptions): Promise<Exported> {
   const file = findModule(options.module, options.directory);
-  const exports = await importModule(file);
+  const exports = await importModule(file, options.content);
   const name = options.export ?? ("default" in exports ? "default" : options.method);
   const value = exports[name];
   if (typeof value === "function") return value as Exported;
@@ -49,9 +63,12 @@ export async function loadExport(options: ModuleOptions): Promise<Exported> {
   );
 }
 
-async function importModule(file: string): Promise<Readonly<Record<string, unknown>>> {
+async function importModule(file: string, content = ""): Promise<Readonly<Record<string, unknown>>> {
+  const { href } = pathToFileURL(file);
+  const known = first.get(file) ?? content;
+  first.set(file, known);
   try {
-    return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+    return (await import(known === content ? href : `${href}?v=${content}`)) as Record<string, unknown>;
   } catch (cause) {
     const reason =
       cause instanceof Error ? `${cause.name}: ${cause.message}${placeOf(cause)}` : String(cause);

@@ -2,7 +2,7 @@ import type { Orchestrator } from "../engine/orchestrator.ts";
 import type { Duration } from "../model/duration.ts";
 import type { Redact } from "../model/mask.ts";
 import type { LinkOptions } from "../model/component.ts";
-import type { Pipeline, PipelineRetention } from "./pipeline.ts";
+import { revisionOf, type Pipeline, type PipelineRetention } from "./pipeline.ts";
 
 /** What a config file says of the orchestrator itself. */
 export interface OrchestratorSettings {
@@ -12,6 +12,8 @@ export interface OrchestratorSettings {
   readonly retention: PipelineRetention;
   readonly concurrency?: number;
   readonly grace?: Duration;
+  /** A hash of what the components were made of. */
+  readonly revision?: string;
   /** Takes out what the file's references stand for. */
   readonly redact: Redact;
 }
@@ -27,12 +29,13 @@ export function assemble<O extends Assembled>(
   pipeline: Pipeline,
   { create }: { readonly create: (settings: OrchestratorSettings) => O },
 ): O {
-  const { name, journal, retention, concurrency, grace, redact } = pipeline;
+  const { name, journal, retention, concurrency, grace, redact, document } = pipeline;
   const orchestrator = create({
     name,
     journal,
     retention,
     redact,
+    ...(document !== null && { revision: revisionOf(pipeline) }),
     ...(concurrency !== undefined && { concurrency }),
     ...(grace !== undefined && { grace }),
   });

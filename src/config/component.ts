@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { z } from "zod";
 import type { Input, Process } from "../model/component.ts";
 import { isSluiceError } from "../model/errors.ts";
@@ -72,10 +74,9 @@ export async function readComponent(
   }
   const kind = await findKind(role, fields["type"], path, what, surroundings);
   const place = { path, what, report };
+  const whole = kind && withConnection(kind, fields, surroundings.connections, place);
   const own =
-    kind === undefined
-      ? undefined
-      : readOptions(kind, withConnection(kind, fields, surroundings.connections, place), path, what, report);
+    kind === undefined || whole === undefined ? undefined : readOptions(kind, whole, path, what, report);
   const partial = lenient(role, fields, path);
   if (partial === undefined) return undefined;
   const isRight =
@@ -85,7 +86,23 @@ export async function readComponent(
   const component = create(kind, partial.name, own, path, surroundings);
   if (component === undefined) return partial;
   configure(component, settingsOf(role, common), common);
-  return finish(partial, component, { made: { kind, options: own }, masked: maskSecrets(kind, masked) });
+  return finish(partial, component, {
+    made: { kind, options: own },
+    fields: { ...(whole ?? fields), ...filesOf(kind, own, surroundings) },
+    masked: maskSecrets(kind, masked),
+  });
+}
+
+/** The content of the files that it is made of, as one hash: another content makes another component. */
+function filesOf(kind: AnyKind, options: unknown, { directory }: Surroundings): Fields {
+  const files = kind.files?.(options as never, { directory }) ?? [];
+  return files.length === 0 ? {} : { files: hashOf(files.map((file) => readFileSync(file))) };
+}
+
+function hashOf(contents: readonly Uint8Array[]): string {
+  const hash = createHash("sha256");
+  for (const content of contents) hash.update(content);
+  return hash.digest("hex").slice(0, 12);
 }
 
 /** Reads a component that was made in code: what it is, not what it was made of. */
@@ -108,7 +125,7 @@ export function readInstance(
   });
   const partial = lenient(role, fields, path);
   if (partial === undefined || common === undefined) return partial;
-  return finish(partial, component, { masked: fields });
+  return finish(partial, component, { fields, masked: fields });
 }
 
 /** The keys of a table such as `retry`. */
@@ -208,7 +225,7 @@ function configure(component: Input | Process, settings: Record<string, unknown>
 function finish(
   partial: ReadComponent,
   component: Input | Process,
-  rest: { made?: { kind: AnyKind; options: unknown }; masked: Fields },
+  rest: { made?: { kind: AnyKind; options: unknown }; fields: Fields; masked: Fields },
 ): ReadComponent {
   const { role, name, type } = partial;
   const { reads = [], writes = [], settings } = component as Process;

@@ -33,6 +33,11 @@ export interface PipelineDefinition {
   readonly name?: string;
   /** `sqlite:PATH`, relative to the file, or `memory:`. Defaults to `sqlite:.sluice/journal.db`. */
   readonly journal?: string;
+  /**
+   * Who says what the pipeline is: the file, at each start, or the version that was applied last. A module is what it
+   * is: its pipeline cannot be changed by the API. Defaults to `"file"`.
+   */
+  readonly managedBy?: "file" | "api";
   /** Runs at a time over all processes. Defaults to no limit. */
   readonly concurrency?: number;
   /** How long a stop waits for what runs. Defaults to 30s. */

@@ -1,5 +1,5 @@
 import { dirname, resolve } from "node:path";
-import type { Pipeline } from "./pipeline.ts";
+import type { Pipeline, PipelineDocument } from "./pipeline.ts";
 import type { Registry } from "./registry.ts";
 import { formatOf, parseSource, readText, type ConfigFormat, type Source } from "./source.ts";
 import { validate } from "./validate.ts";
@@ -35,7 +35,9 @@ export async function parsePipeline(
   },
 ): Promise<Pipeline> {
   const { file, format = formatOf(file) as Exclude<ConfigFormat, "module"> } = options;
-  return check(await parseSource(file, text, format), options, dirname(resolve(file)), false);
+  const source = await parseSource(file, text, format);
+  const pipeline = await check(source, options, dirname(resolve(file)), false);
+  return { ...pipeline, document: { text, format, tree: source.value as PipelineDocument["tree"] } };
 }
 
 async function check(

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Input, Process } from "../model/component.ts";
 import type { Duration } from "../model/duration.ts";
 import type { LinkSpec } from "../topology/types.ts";
@@ -15,6 +16,7 @@ export interface Pipeline {
   readonly name: string;
   /** `memory:`, or `sqlite:` and an absolute path. */
   readonly journal: string;
+  readonly managedBy: "file" | "api";
   readonly concurrency?: number;
   readonly grace?: Duration;
   readonly retention: PipelineRetention;
@@ -30,8 +32,20 @@ export interface Pipeline {
   readonly warnings: readonly ConfigIssue[];
   /** The keys at the top as they were written, masked. */
   readonly masked: Readonly<Record<string, unknown>>;
-  /** Takes what must not be shown out of a text: what references stood for, and options that kinds mark secret. */
+  /** What must not be shown: what references stood for, and options that kinds mark secret. */
+  readonly secrets: ReadonlySet<string>;
+  /** Takes those out of a text. */
   readonly redact: (text: string) => string;
+  /** What was read, references unresolved; `null` for a module. */
+  readonly document: PipelineDocument | null;
+}
+
+/** A config file as it was written. */
+export interface PipelineDocument {
+  readonly text: string;
+  readonly format: "toml" | "yaml" | "json";
+  /** The text, parsed; not yet checked, references unresolved. */
+  readonly tree: Readonly<Record<string, unknown>>;
 }
 
 /** As `Retention` of the journal. */
@@ -62,6 +76,8 @@ export interface PipelineInput {
   readonly component: Input;
   /** What it was made by, and of; absent for an input that was made in code. */
   readonly made?: { readonly kind: AnyInputKind; readonly options: unknown };
+  /** What was said of it, with what its connection adds; references resolved: holds secrets. */
+  readonly fields: Readonly<Record<string, unknown>>;
   readonly masked: Readonly<Record<string, unknown>>;
 }
 
@@ -71,6 +87,7 @@ export interface PipelineProcess {
   readonly type: string;
   readonly component: Process;
   readonly made?: { readonly kind: AnyProcessKind; readonly options: unknown };
+  readonly fields: Readonly<Record<string, unknown>>;
   readonly masked: Readonly<Record<string, unknown>>;
 }
 
@@ -85,4 +102,12 @@ export function maskedView(pipeline: Pipeline): Record<string, unknown> {
     process: pipeline.processes.map((process) => process.masked),
     link: pipeline.links,
   };
+}
+
+/** A hash of what the components are made of: references unresolved, so that it holds no secret of theirs. */
+export function revisionOf({ document, inputs, processes }: Pipeline): string {
+  const { input, process, link, connections } = document?.tree ?? {};
+  const files = [...inputs, ...processes].map(({ name, fields }) => [name, fields["files"]]);
+  const parts = JSON.stringify([input, process, link, connections, files]);
+  return createHash("sha256").update(parts).digest("hex").slice(0, 16);
 }

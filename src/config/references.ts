@@ -94,6 +94,13 @@ export function resolveReferences(
   return { value, masked, secrets: [...secrets] };
 }
 
+/** Whether there is a reference anywhere in a tree. */
+export function hasReference(tree: unknown): boolean {
+  if (typeof tree === "string") return tree.includes("${env:") || tree.includes("${file:");
+  if (typeof tree !== "object" || tree === null) return false;
+  return Object.values(tree).some(hasReference);
+}
+
 /** Whether a text is a reference and nothing else. */
 export function isReference(text: string): boolean {
   return /^\$\{(env|file):[^}]*\}$/.test(text);
@@ -115,6 +122,26 @@ export function createRedactor(secrets: Iterable<string>): Redact {
     }
   }
   return createMask(texts);
+}
+
+/** What must not be shown of a pipeline that changes: what was secret once stays so. */
+export class Secrets {
+  #known: ReadonlySet<string>;
+  #redact: Redact;
+
+  constructor(secrets: ReadonlySet<string>) {
+    this.#known = secrets;
+    this.#redact = createRedactor(secrets);
+  }
+
+  readonly redact: Redact = (text) => this.#redact(text);
+
+  add(secrets: ReadonlySet<string>): void {
+    const all = new Set([...this.#known, ...secrets]);
+    if (all.size === this.#known.size) return;
+    this.#known = all;
+    this.#redact = createRedactor(all);
+  }
 }
 
 /** A client that cannot connect may quote the password of its URL, without the rest. */

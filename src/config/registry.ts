@@ -16,6 +16,7 @@ interface AnyKindBase {
   readonly secrets?: readonly string[];
   readonly runsCode?: boolean;
   readonly load?: () => Promise<unknown>;
+  readonly files?: (options: never, surroundings: Surroundings) => readonly string[];
   readonly check?: (options: never, surroundings: Surroundings) => Promise<void>;
   readonly uninstall?: (options: never, owner: { name: string; pipeline: string }) => Promise<void>;
 }

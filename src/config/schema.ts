@@ -33,6 +33,7 @@ const labels = z.record(z.string(), z.string()).meta({ description: "For people;
 
 export type TopKey =
   | "name"
+  | "managed_by"
   | "journal"
   | "concurrency"
   | "grace"
@@ -56,6 +57,10 @@ export const TOP: Readonly<Record<TopKey, z.ZodType>> = {
       description:
         'Where events and runs are kept: "sqlite:PATH", relative to this file, or "memory:". Defaults to "sqlite:.sluice/journal.db"',
     }),
+  managed_by: z.enum(["file", "api"]).meta({
+    description:
+      'Who says what the pipeline is: "file", this file, at each start; "api", the version that was applied last, and this file only until there is one. Defaults to "file"',
+  }),
   concurrency: z
     .int()
     .min(1)

@@ -21,6 +21,7 @@ export const SINGULAR: ReadonlyMap<string, string> = new Map([
 export interface Top {
   readonly name?: string;
   readonly journal?: string;
+  readonly managedBy: "file" | "api";
   readonly concurrency?: number;
   readonly grace?: string | number;
   readonly retention: PipelineRetention;
@@ -59,8 +60,9 @@ export function readTop(value: Fields, report: Report): Top {
           : "",
     });
   }
-  const { retention, http, hooks, connections: _, ...rest } = found;
+  const { retention, http, hooks, connections: _, managed_by: managedBy = "file", ...rest } = found;
   return {
+    managedBy: managedBy as Top["managedBy"],
     ...(rest as Pick<Top, "name" | "journal" | "concurrency" | "grace">),
     retention: toRetention(retention as Record<string, string | number> | undefined),
     http: toHttp(http as RawHttp | undefined, report),

@@ -68,7 +68,9 @@ export async function validate(source: Source, options: ValidateOptions): Promis
     topology,
     warnings: report.warnings.map((issue) => ({ ...issue, message: redact(issue.message) })),
     masked: maskTop(masked),
+    secrets,
     redact,
+    document: null,
   };
 }
 

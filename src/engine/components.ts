@@ -3,7 +3,8 @@ import { parseDataset } from "../model/dataset.ts";
 import { SluiceError } from "../model/errors.ts";
 import { didYouMean } from "../model/suggest.ts";
 import { Topology } from "../topology/topology.ts";
-import type { Hook } from "./handles.ts";
+import type { InputNode, ProcessNode } from "../topology/types.ts";
+import type { Hook, PipelineChange } from "./handles.ts";
 import {
   resolveInputSettings,
   resolveProcessSettings,
@@ -23,15 +24,22 @@ export interface RegisteredProcess {
 
 /** What a pipeline consists of: its components with their settings, and the topology between them. */
 export class Components {
-  readonly topology: Topology = new Topology();
   readonly #pipeline: string;
-  readonly #inputs = new Map<string, RegisteredInput>();
-  readonly #processes = new Map<string, RegisteredProcess>();
-  /** Processes that are being removed. */
-  readonly #retired = new Set<string>();
+  /** What its maker knows it by, beyond what is seen here: of a config file, what the components were made of. */
+  #revision: string | undefined;
+  #topology = new Topology();
+  #inputs = new Map<string, RegisteredInput>();
+  #processes = new Map<string, RegisteredProcess>();
+  /** Those that are being removed. */
+  #retired = new Set<string>();
 
-  constructor(pipeline: string) {
+  constructor(pipeline: string, revision?: string) {
     this.#pipeline = pipeline;
+    this.#revision = revision;
+  }
+
+  get topology(): Topology {
+    return this.#topology;
   }
 
   get inputs(): ReadonlyMap<string, RegisteredInput> {
@@ -80,6 +88,71 @@ export class Components {
   retire(name: string): void {
     this.#retired.add(name);
     for (const link of this.topology.links()) if (link.to === name) this.topology.removeLink(link.from, name);
+  }
+
+  /** What tells one version of the pipeline from another. What is being removed belongs to none. */
+  describe(): unknown {
+    const isThere = (name: string): boolean => !this.#retired.has(name);
+    const nodes = this.#topology.nodes().filter(({ name }) => isThere(name));
+    const links = this.#topology.links().filter(({ from }) => isThere(from));
+    const settings = [...this.#processes].map(([name, own]) => [name, own.settings] as const);
+    // In an order of their own: what was added when does not make another pipeline.
+    const sorted = (parts: readonly unknown[]): readonly string[] =>
+      parts.map((part) => JSON.stringify(part)).toSorted();
+    return [sorted(nodes), sorted(links), sorted(settings.filter(([name]) => isThere(name))), this.#revision];
+  }
+
+  /**
+   * What it is after a change; this one stays as it is. Who is removed stays, too, until it is gone, and so do the links
+   * that lead from it.
+   *
+   * @throws SluiceError if it would not be valid
+   */
+  after({ revision, add, remove, links, finish = [] }: PipelineChange): Components {
+    const next = new Components(this.#pipeline, revision);
+    const renewed = new Set([...add.inputs, ...add.processes].map(({ name }) => name));
+    const retired = new Set([...this.#retired, ...remove].filter((name) => !renewed.has(name)));
+    for (const registered of this.#inputs.values()) {
+      if (!renewed.has(registered.input.name)) next.#keepInput(registered, this.#topology);
+    }
+    for (const registered of this.#processes.values()) {
+      if (!renewed.has(registered.process.name)) next.#keepProcess(registered, this.#topology);
+    }
+    for (const input of add.inputs) next.addInput(input, undefined);
+    for (const process of add.processes) next.addProcess(process, undefined);
+    for (const { process } of finish) retired.add(next.addProcess(process, undefined).process.name);
+    next.#retired = retired;
+    for (const { from, to, ...options } of links) next.addLink(from, to, options);
+    for (const link of [...this.#topology.links(), ...finish.flatMap((one) => one.links)]) {
+      const leads = retired.has(link.from) && !retired.has(link.to) && next.#processes.has(link.to);
+      // What is on its way out closes no cycle that lasts.
+      if (leads) next.#topology.addLink({ ...link, loop: true });
+    }
+    return next;
+  }
+
+  /** From now on it is what another one is. Who has gone since that was made stays gone. */
+  become(next: Components): void {
+    for (const name of next.#retired) {
+      if (this.#topology.node(name) === undefined) next.remove(name);
+    }
+    this.#revision = next.#revision;
+    this.#topology = next.#topology;
+    this.#inputs = next.#inputs;
+    this.#processes = next.#processes;
+    this.#retired = next.#retired;
+  }
+
+  #keepInput(registered: RegisteredInput, topology: Topology): void {
+    const { name } = registered.input;
+    this.#topology.addInput(topology.node(name) as InputNode);
+    this.#inputs.set(name, registered);
+  }
+
+  #keepProcess(registered: RegisteredProcess, topology: Topology): void {
+    const { name } = registered.process;
+    this.#topology.addProcess(topology.node(name) as ProcessNode);
+    this.#processes.set(name, registered);
   }
 
   isRetired(name: string): boolean {

@@ -1,7 +1,8 @@
 import { waitAtMost, type Clock } from "../model/clock.ts";
 import type { Process } from "../model/component.ts";
 import { SluiceError } from "../model/errors.ts";
-import { Lane, type LaneHost } from "./lane.ts";
+import { createOpening, Lane, type LaneHost } from "./lane.ts";
+import type { Opening } from "./opening.ts";
 import type { ResolvedProcessSettings } from "./settings.ts";
 
 /** How long what was told to end at shutdown may take to do so, in milliseconds; then, how long processes may close. */
@@ -20,8 +21,16 @@ export class Dispatcher {
     this.#clock = host.clock;
   }
 
-  add(process: Process, settings: ResolvedProcessSettings, paused: boolean): Lane {
-    const lane = new Lane(this.#host, process, settings);
+  /** Opens a process that is to be added, or to replace another. @throws what it throws */
+  async open(process: Process): Promise<Opening> {
+    const opening = createOpening(this.#host, process);
+    await opening.openNow();
+    return opening;
+  }
+
+  /** @param opening of a process that is open already */
+  add(process: Process, settings: ResolvedProcessSettings, paused: boolean, opening?: Opening): Lane {
+    const lane = new Lane(this.#host, process, settings, opening);
     if (paused) lane.pause();
     this.#lanes.set(process.name, lane);
     if (this.#started) lane.start();

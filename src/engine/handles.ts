@@ -1,4 +1,6 @@
+import type { Input, Process } from "../model/component.ts";
 import type { SluiceError } from "../model/errors.ts";
+import type { LinkSpec } from "../topology/types.ts";
 import type { Operation } from "../model/operation.ts";
 
 /** What `addInput` answers: to be linked, typed by what the input's events carry. */
@@ -118,3 +120,32 @@ export interface SurveyObserver {
 }
 
 export type ErrorListener = (error: SluiceError) => void;
+
+/** What a running pipeline is to be, told by what is different. */
+export interface PipelineChange {
+  /** What its maker knows the changed pipeline by; part of what makes a version another one. */
+  readonly revision?: string;
+  /** New ones, and ones that take the place of those of the same name. */
+  readonly add: { readonly inputs: readonly Input[]; readonly processes: readonly Process[] };
+  /** Names of inputs and processes. */
+  readonly remove: readonly string[];
+  /**
+   * Processes that were removed while an earlier pipeline ran, and have open runs still: nothing is routed to them, and
+   * once those runs are over they are gone. With the links that lead from them.
+   */
+  readonly finish?: readonly { readonly process: Process; readonly links: readonly LinkSpec[] }[];
+  /** All links that there are afterwards, but for those. */
+  readonly links: readonly LinkSpec[];
+  /** What becomes of the open runs of processes that are removed. */
+  readonly open?: "drain" | "cancel";
+  /** What is kept in the journal together with the new version, under the pipeline's own name: all or nothing. */
+  readonly state?: (version: number) => Readonly<Record<string, string | null>>;
+}
+
+/** What became of a change. */
+export interface ChangeReceipt {
+  /** The version that attempts record from now on. */
+  readonly version: number;
+  /** Resolves once all inputs and processes that were removed are gone. @throws SluiceError NOT_RUNNING, JOURNAL_IO … */
+  readonly finished: Promise<void>;
+}

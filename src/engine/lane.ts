@@ -31,17 +31,19 @@ const TAKE_AGAIN = { initial: 50, max: 5_000, factor: 2 };
 /** Takes the due runs of one process, as many at a time as it may have. */
 export class Lane {
   readonly name: string;
-  readonly process: Process;
-  readonly settings: ResolvedProcessSettings;
   readonly #host: LaneHost;
-  readonly #runner: Runner;
-  readonly #opening: Opening;
-  readonly #hold: Hold;
+  #process: Process;
+  #settings: ResolvedProcessSettings;
+  #runner: Runner;
+  #opening: Opening;
+  #hold: Hold;
+  /** Of processes that this lane had before, with attempts that still run: those end as they began. */
+  readonly #former = new Set<Runner>();
   /** Where claims wait under a total limit; `undefined` without one. */
   readonly #slots: SlotQueue | undefined;
   /** Fences of claims that were cancelled while they were on their way here. */
   readonly #cancelled = new Set<number>();
-  readonly #rate: RateLimit | undefined;
+  #rate: RateLimit | undefined;
   /** Ends the current wait for a due run: the lane is paused or closed. */
   #taking = new AbortController();
   readonly #closing = new AbortController();
@@ -50,37 +52,81 @@ export class Lane {
   #paused: boolean;
   #isGone = false;
 
-  constructor(host: LaneHost, process: Process, settings: ResolvedProcessSettings) {
+  constructor(
+    host: LaneHost,
+    process: Process,
+    settings: ResolvedProcessSettings,
+    opening: Opening = createOpening(host, process),
+  ) {
     this.name = process.name;
-    this.process = process;
-    this.settings = settings;
+    this.#process = process;
+    this.#settings = settings;
     this.#host = host;
     this.#runner = new Runner(host, process, settings, this);
     this.#paused = !settings.enabled;
     this.#hold = new Hold(host.clock);
     this.#rate = settings.rate && new RateLimit(settings.rate, host.clock);
     this.#slots = host.shared && new SlotQueue(host.shared, this);
-    this.#opening = new Opening({
-      process,
-      owner: {
-        pipeline: host.pipeline,
-        journalId: host.journalId,
-        epoch: host.epoch,
-        log: host.logger(process.name),
-      },
-      clock: host.clock,
-      errors: host.errors,
-      redact: host.redact,
-      signal: this.#closing.signal,
-    });
+    this.#opening = opening;
+  }
+
+  get process(): Process {
+    return this.#process;
+  }
+
+  get settings(): ResolvedProcessSettings {
+    return this.#settings;
   }
 
   get running(): number {
-    return this.#runner.running;
+    return this.#sum((runner) => runner.running);
   }
 
   get abandoned(): number {
-    return this.#runner.abandoned;
+    return this.#sum((runner) => runner.abandoned);
+  }
+
+  get #unsettled(): number {
+    return this.#sum((runner) => runner.unsettled);
+  }
+
+  /** Adds up over the process that it has and those that it had; mostly there is one. */
+  #sum(count: (runner: Runner) => number): number {
+    let sum = count(this.#runner);
+    if (this.#former.size > 0) for (const runner of this.#former) sum += count(runner);
+    return sum;
+  }
+
+  /**
+   * Takes another process, which is open already, in the place of the one it has. Attempts that run end with the
+   * process that they began with, and count against the new concurrency; whatever begins from now on has the new one.
+   *
+   * @param paused whether an operator paused it
+   */
+  replace(process: Process, settings: ResolvedProcessSettings, opening: Opening, paused: boolean): void {
+    const [runner, former] = [this.#runner, this.#opening];
+    const wasEnabled = this.#settings.enabled;
+    this.#process = process;
+    this.#settings = settings;
+    this.#runner = new Runner(this.#host, process, settings, this);
+    this.#opening = opening;
+    this.#hold = new Hold(this.#host.clock);
+    this.#rate = settings.rate && new RateLimit(settings.rate, this.#host.clock);
+    this.#former.add(runner);
+    former.stop();
+    void this.#endFormer(runner, former);
+    // What was asked for is asked for anew: another process may take more, or less.
+    this.#taking.abort();
+    this.#taking = new AbortController();
+    if (settings.enabled !== wasEnabled) this.#paused = paused || !settings.enabled;
+    if (this.#paused) this.pause();
+    this.#signalRoom();
+  }
+
+  async #endFormer(runner: Runner, opening: Opening): Promise<void> {
+    await runner.quiet();
+    if (runner.abandoned === 0) this.#former.delete(runner);
+    await opening.dispose();
   }
 
   get isPaused(): boolean {
@@ -127,12 +173,12 @@ export class Lane {
     const pending = this.#slots?.remove(fence);
     // A cancelled claim is settled all the same: only then does the next run of its key go on.
     if (pending !== undefined) this.#runner.release(pending);
-    else if (!this.#runner.cancel(fence, message)) this.#cancelled.add(fence);
+    else if (!this.#runners().some((runner) => runner.cancel(fence, message))) this.#cancelled.add(fence);
   }
 
   /** Whether one more may start now, within its own slot of the total limit. */
   get hasRoom(): boolean {
-    return this.#room() > 0 && (this.#slots === undefined || this.#runner.running === 0);
+    return this.#room() > 0 && (this.#slots === undefined || this.running === 0);
   }
 
   /** Runs one claim that was not taken by the lane itself; resolves once its outcome is durable. */
@@ -147,6 +193,7 @@ export class Lane {
   /** Takes nothing more; what runs goes on. */
   async close(): Promise<void> {
     this.#closing.abort();
+    this.#opening.stop();
     this.#taking.abort();
     this.#signalRoom();
     this.#releasePending();
@@ -154,18 +201,18 @@ export class Lane {
   }
 
   /** Resolves when nothing runs any more. */
-  quiet(): Promise<void> {
-    return this.#runner.quiet();
+  async quiet(): Promise<void> {
+    await Promise.all(this.#runners().map((runner) => runner.quiet()));
   }
 
   /** Tells what still runs to end: the host shuts down. */
   abortAll(reason: SluiceError): void {
-    this.#runner.abortAll(reason);
+    for (const runner of this.#runners()) runner.abortAll(reason);
   }
 
   /** Hands back what did not end, abandoned attempts too: their host ends. */
   abandonAll(): void {
-    this.#runner.abandonAll();
+    for (const runner of this.#runners()) runner.abandonAll();
   }
 
   /** Lets go of what the process holds. */
@@ -175,13 +222,17 @@ export class Lane {
     await this.#opening.dispose();
   }
 
+  #runners(): readonly Runner[] {
+    return [this.#runner, ...this.#former];
+  }
+
   attemptEnded(): void {
     this.#slots?.attemptEnded();
     this.#signalRoom();
   }
 
   attemptSettled(): void {
-    if (this.#runner.unsettled === UNSETTLED_LIMIT - 1) this.#signalRoom();
+    if (this.#unsettled === UNSETTLED_LIMIT - 1) this.#signalRoom();
   }
 
   hold(delay: number, reason: ErrorRecord): void {
@@ -196,14 +247,14 @@ export class Lane {
         continue;
       }
       if (!this.#opening.isOpen && !(await this.#opening.open())) continue;
-      this.#start(await this.#takeSome(room));
+      const { signal } = this.#taking;
+      this.#start(await this.#takeSome(room, signal), signal);
     }
   }
 
   /** A journal that cannot read now is asked again: a lane that gave up would stand still without a word. */
-  async #takeSome(room: number): Promise<readonly Claim[]> {
+  async #takeSome(room: number, signal: AbortSignal): Promise<readonly Claim[]> {
     for (let failures = 1; ; failures += 1) {
-      const { signal } = this.#taking;
       try {
         return await this.#host.work.take(this.name, room, signal);
       } catch (error) {
@@ -215,9 +266,9 @@ export class Lane {
     }
   }
 
-  #start(claims: readonly Claim[]): void {
+  #start(claims: readonly Claim[], signal: AbortSignal): void {
     for (const claim of claims) {
-      if (this.#taking.signal.aborted || this.#cancelled.has(claim.fence)) this.#runner.release(claim);
+      if (signal.aborted || this.#cancelled.has(claim.fence)) this.#runner.release(claim);
       else if (this.#slots === undefined) this.begin(claim);
       else this.#slots.add(claim);
     }
@@ -237,7 +288,7 @@ export class Lane {
 
   /** How many runs may be taken now. */
   #room(): number {
-    if (this.#paused || this.isHeld || this.#runner.unsettled >= UNSETTLED_LIMIT) return 0;
+    if (this.#paused || this.isHeld || this.#unsettled >= UNSETTLED_LIMIT) return 0;
     const free = this.#free();
     if (this.#rate === undefined) return free;
     // What waits for a slot has its start coming.
@@ -246,7 +297,7 @@ export class Lane {
   }
 
   #free(): number {
-    return Math.max(0, this.settings.concurrency - this.#runner.running - this.#pending);
+    return Math.max(0, this.#settings.concurrency - this.running - this.#pending);
   }
 
   /** Taken, but without a slot of the total limit. */
@@ -259,7 +310,7 @@ export class Lane {
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
       // The rest ends by a signal; what remains is the rate, or that it is held.
-      if (this.#paused || this.#free() === 0 || this.#runner.unsettled >= UNSETTLED_LIMIT) return;
+      if (this.#paused || this.#free() === 0 || this.#unsettled >= UNSETTLED_LIMIT) return;
       const delay = Math.max(this.#hold.remaining, this.#rate?.delay(this.#pending) ?? 0);
       timer = this.#host.clock.setTimer(delay, resolve);
     });
@@ -272,4 +323,11 @@ export class Lane {
     this.#wake = undefined;
     wake();
   }
+}
+
+/** What opens a process, and lets go of it. */
+export function createOpening(host: LaneHost, process: Process): Opening {
+  const { pipeline, journalId, epoch, clock, errors, redact } = host;
+  const owner = { pipeline, journalId, epoch, log: host.logger(process.name) };
+  return new Opening({ process, owner, clock, errors, redact });
 }

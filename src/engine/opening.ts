@@ -15,13 +15,12 @@ export interface OpeningOptions {
   readonly clock: Clock;
   readonly errors: ErrorStream;
   readonly redact: Redact;
-  /** Aborted once the process takes nothing more: who is not open by then need not be. */
-  readonly signal: AbortSignal;
 }
 
 /** Opens a process before its first run, again and again until that works, and lets go of what it holds once. */
 export class Opening {
   readonly #options: OpeningOptions;
+  readonly #stopping = new AbortController();
   #opening: Promise<boolean> | undefined;
   #isOpen = false;
   #isDisposed = false;
@@ -49,6 +48,19 @@ export class Opening {
     return (this.#opening ??= this.#tryToOpen());
   }
 
+  /** Opens it by one try, for who would rather do without it than wait. @throws what the process throws */
+  async openNow(): Promise<void> {
+    const { process, owner } = this.#options;
+    this.#opening = Promise.resolve(process.open?.(owner)).then(() => true);
+    await this.#opening;
+    this.#isOpen = true;
+  }
+
+  /** The process takes nothing more: if it is not open by now, it need not be. */
+  stop(): void {
+    this.#stopping.abort();
+  }
+
   async dispose(): Promise<void> {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
@@ -56,7 +68,8 @@ export class Opening {
   }
 
   async #tryToOpen(): Promise<boolean> {
-    const { process, owner, signal } = this.#options;
+    const { process, owner } = this.#options;
+    const { signal } = this.#stopping;
     for (let failures = 1; !signal.aborted; failures += 1) {
       try {
         await process.open?.(owner);
@@ -75,10 +88,10 @@ export class Opening {
   }
 
   async #failed(error: unknown, failures: number): Promise<void> {
-    const { process, errors, redact, clock, signal } = this.#options;
+    const { process, errors, redact, clock } = this.#options;
     this.#lastError = redactError(toErrorRecord(error), redact);
     errors.reportThrown(error, "RUN_FAILED", `process "${process.name}" could not be opened; trying again`);
-    await sleep(clock, backOff(AGAIN, failures), signal);
+    await sleep(clock, backOff(AGAIN, failures), this.#stopping.signal);
   }
 
   async #close(): Promise<void> {

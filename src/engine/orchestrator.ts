@@ -22,15 +22,18 @@ import { createUidSource, type Random } from "../model/uid.ts";
 import type { History } from "../journal/history.ts";
 import type { Journal, JournalDriver } from "../journal/journal.ts";
 import type { Graph } from "../topology/types.ts";
+import { changePipeline, openRunsError } from "./change.ts";
 import { Components, type RegisteredInput } from "./components.ts";
 import { ErrorStream } from "./error-stream.ts";
 import type {
+  ChangeReceipt,
   ErrorListener,
   EventReplayReport,
   EventReplayRequest,
   ForgetReport,
   Hook,
   InputHandle,
+  PipelineChange,
   ProcessHandle,
   ReplayFilter,
   ReplayOptions,
@@ -64,6 +67,11 @@ export interface EngineOptions {
    * Defaults to leaving them as they are.
    */
   readonly redact?: Redact;
+  /**
+   * What its maker knows the pipeline by, such as a hash of its config file: with another one it is another version,
+   * even if all that is seen of it here is the same. Defaults to none.
+   */
+  readonly revision?: string;
 }
 
 /**
@@ -82,7 +90,7 @@ export class Orchestrator implements AsyncDisposable {
     const { clock = systemClock, random = createSystemRandom(), logger = silentLogger } = options;
     this.name = options.name ?? "pipeline";
     this.#errors = new ErrorStream(this.name, logger);
-    this.#components = new Components(this.name);
+    this.#components = new Components(this.name, options.revision);
     this.#plan = {
       name: this.name,
       clock,
@@ -168,6 +176,25 @@ export class Orchestrator implements AsyncDisposable {
   removeLink(from: string, to: string): void {
     this.#components.topology.removeLink(from, to);
     this.#changed();
+  }
+
+  /**
+   * Makes a running pipeline another one, all at once: what stays goes on untouched, what cannot be opened changes
+   * nothing. Runs that have begun end with the process that they began with; queued and retried ones take the current.
+   * Resolves once the change is durable and the inputs that changed have ended; `finished` when all that was removed is
+   * gone.
+   *
+   * @throws SluiceError OPEN_RUNS as `removeProcess`, NOT_RUNNING, what a process throws that cannot be opened, and
+   * whatever makes the changed pipeline invalid
+   */
+  async change(change: PipelineChange): Promise<ChangeReceipt> {
+    const runtime = this.#lifecycle.running();
+    return runtime.exclusively(() => changePipeline(runtime, this.#components, change));
+  }
+
+  /** Counts from 1, and grows whenever the pipeline is not what it was. @throws SluiceError NOT_RUNNING */
+  get version(): number {
+    return this.#lifecycle.running().version.current;
   }
 
   /**
@@ -377,12 +404,7 @@ export class Orchestrator implements AsyncDisposable {
 
   async #expectNoOpenRuns(process: string): Promise<void> {
     const open = (await this.#lifecycle.runtime?.openRuns(process)) ?? 0;
-    if (open === 0) return;
-    throw new SluiceError(
-      "OPEN_RUNS",
-      `process "${process}" has ${open} open runs; say { open: "drain" } to finish or { open: "cancel" } to cancel them`,
-      { details: { open } },
-    );
+    if (open > 0) throw openRunsError(process, open);
   }
 
   async #switch(name: string, type: "pause" | "resume"): Promise<void> {

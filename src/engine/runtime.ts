@@ -13,6 +13,7 @@ import { Emitter, type EmitSource } from "./emitter.ts";
 import { EventReplays } from "./event-replay.ts";
 import type { ErrorStream } from "./error-stream.ts";
 import type { LaneHost } from "./lane.ts";
+import type { Opening } from "./opening.ts";
 import { Operator } from "./operator.ts";
 import { openRuns } from "./process-rows.ts";
 import { Routing } from "./routing.ts";
@@ -58,20 +59,21 @@ export class Runtime {
   readonly eventReplays: EventReplays;
   readonly completion: Completion;
   readonly surveys: Surveys;
+  readonly version: PipelineVersion;
   readonly #plan: Plan;
   readonly #settler: Settler;
   readonly #stopping = new AbortController();
   readonly #unwatch: () => void;
   readonly #keepAlive: NodeJS.Timeout = setInterval(() => undefined, KEEP_ALIVE_INTERVAL);
-  readonly #version: PipelineVersion;
   #careful: Promise<void> = Promise.resolve();
+  #changing: Promise<void> = Promise.resolve();
 
   constructor(plan: Plan, journal: Journal) {
     const { clock, random, errors, newUid, redact, name: pipeline } = plan;
     const { work } = journal;
     this.#plan = plan;
     this.journal = journal;
-    this.#version = new PipelineVersion(work);
+    this.version = new PipelineVersion(work);
     this.routing = new Routing({
       route: (source) => plan.components.topology.route(source),
       isOrdered: (process) => this.#isOrdered(process),
@@ -124,7 +126,7 @@ export class Runtime {
   /** @param idle starts neither inputs nor processes: the journal is owned, and that is all */
   async start(idle: boolean): Promise<void> {
     const { inputs, processes } = this.#plan.components;
-    await this.#version.load();
+    await this.version.load();
     await this.refreshVersion();
     // What was added while the journal was being read is there already.
     for (const registered of processes.values()) {
@@ -146,19 +148,75 @@ export class Runtime {
     this.dispatcher.add(process, settings, this.#isPaused(process.name));
   }
 
+  /** Adds an input, or ends the one of its name and starts this one in its place. */
+  async putInput({ input, settings }: RegisteredInput): Promise<void> {
+    const { name } = input;
+    await this.supervisor.replace(input, settings, () => this.#isPaused(name), this.#plan.grace);
+  }
+
+  /** Adds a process that is open already, or lets it take the place of the one of its name. */
+  putProcess({ process, settings }: RegisteredProcess, opening: Opening): void {
+    const paused = this.#isPaused(process.name);
+    const lane = this.dispatcher.lane(process.name);
+    if (lane === undefined) this.dispatcher.add(process, settings, paused, opening);
+    else lane.replace(process, settings, opening, paused);
+  }
+
+  /** Ends an input, and what is left of it. */
+  async removeInput(name: string): Promise<void> {
+    await this.supervisor.remove(name, this.#plan.grace);
+    this.#plan.components.remove(name);
+    this.routing.reset();
+  }
+
+  /**
+   * Ends a process that was retired: finishes its open runs or cancels them, then lets go of it. Should a change bring
+   * back one of its name meanwhile, that one has the runs.
+   */
+  async endProcess(name: string, open: "drain" | "cancel"): Promise<void> {
+    const { components } = this.#plan;
+    await this.#routedIsDurable();
+    if (open === "cancel") await this.#cancelOpen(name);
+    const isBack = (): boolean => !components.isRetired(name);
+    await this.completion.until(async () => isBack() || (await this.openRuns(name)) === 0);
+    await this.dispatcher.lane(name)?.quiet();
+    await this.exclusively(async () => {
+      if (isBack()) return;
+      await this.dispatcher.remove(name);
+      components.remove(name);
+      this.routing.reset();
+    });
+  }
+
+  /** One change of the pipeline at a time. */
+  exclusively<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#changing.then(change);
+    this.#changing = done.then(
+      () => undefined,
+      () => undefined,
+    );
+    return done;
+  }
+
+  /** What was routed until now is durable once a later commit is: then open runs can be counted. */
+  async #routedIsDurable(): Promise<void> {
+    await this.#settler.cut();
+    await this.version.confirm();
+  }
+
+  async #cancelOpen(name: string): Promise<void> {
+    const reason = { code: "CANCELLED", message: `process "${name}" was removed` };
+    await this.journal.work.commit({ control: [{ type: "cancelOpen", process: name, reason }] });
+  }
+
   /**
    * Ends a process to which nothing is routed any more; resolves when it has no open runs and is closed.
    * Its runs are finished unless they are to be cancelled.
    */
   async removeProcess(name: string, open: "drain" | "cancel" | undefined): Promise<void> {
-    // What was routed to it before is durable once a later commit is: then its open runs can be counted.
-    await this.refreshVersion();
-    if (open === "cancel") {
-      const reason = { code: "CANCELLED", message: `process "${name}" was removed` };
-      await this.journal.work.commit({ control: [{ type: "cancelOpen", process: name, reason }] });
-    } else {
-      await this.completion.until(async () => (await this.openRuns(name)) === 0);
-    }
+    await this.#routedIsDurable();
+    if (open === "cancel") await this.#cancelOpen(name);
+    else await this.completion.until(async () => (await this.openRuns(name)) === 0);
     await this.dispatcher.remove(name);
   }
 
@@ -169,9 +227,7 @@ export class Runtime {
 
   /** To be called after every change of the pipeline: attempts that begin from now on record it. */
   refreshVersion(): Promise<void> {
-    const { topology, processes } = this.#plan.components;
-    const settings = [...processes].map(([name, process]) => [name, process.settings]);
-    return this.#version.update([topology.graph(), topology.nodes(), settings]);
+    return this.version.update(this.#plan.components.describe());
   }
 
   async stop(grace: number): Promise<void> {
@@ -243,7 +299,7 @@ export class Runtime {
       grace,
       redact,
       shared: concurrency === undefined ? undefined : new SharedSlots(concurrency),
-      version: () => this.#version.current,
+      version: () => this.version.current,
       logger: (process) => componentLogger(this.#plan.logger, { process }),
       log: (claim, text, stream) => this.#settler.log({ claim, time: clock.now(), stream, text }),
       emitNow: (event, dedupe) => this.emitter.emitRecord(event, dedupe),

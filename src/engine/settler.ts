@@ -10,7 +10,13 @@ export interface SettleListener<Token> {
   settled(token: Token, settle: Settle, result: "settled" | "stale"): void;
 }
 
+/** Outcomes that were handed in between two cuts. */
+interface Generation {
+  pending: number;
+}
+
 interface Batch {
+  readonly generation: Generation;
   settles: Settle[];
   /** Who hears of each settle, and what of. */
   listeners: SettleListener<unknown>[];
@@ -29,7 +35,8 @@ export class Settler {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #errors: ErrorStream;
-  #batch: Batch = emptyBatch();
+  #generation: Generation = { pending: 0 };
+  #batch: Batch = emptyBatch(this.#generation);
   #scheduled = false;
   #pending = 0;
   #drained: (() => void)[] = [];
@@ -50,6 +57,7 @@ export class Settler {
 
   settle<Token>(settle: Settle, listener: SettleListener<Token>, token: Token): void {
     this.#pending += 1;
+    this.#batch.generation.pending += 1;
     this.#batch.settles.push(settle);
     this.#batch.listeners.push(listener);
     this.#batch.tokens.push(token);
@@ -69,6 +77,15 @@ export class Settler {
     }
   }
 
+  /** Resolves when everything that was handed in before the call is durable, or was given up. */
+  async cut(): Promise<void> {
+    const before = this.#generation;
+    this.#generation = { pending: 0 };
+    while (!this.#closed && before.pending > 0) {
+      await new Promise<void>((resolve) => this.#drained.push(resolve));
+    }
+  }
+
   /** Gives up what is not durable: those runs are due again when the journal is opened next. */
   close(): void {
     this.#closed = true;
@@ -83,7 +100,7 @@ export class Settler {
 
   async #flush(): Promise<void> {
     const batch = this.#batch;
-    this.#batch = emptyBatch();
+    this.#batch = emptyBatch(this.#generation);
     this.#scheduled = false;
     await this.#write(batch);
     this.#wake();
@@ -104,7 +121,12 @@ export class Settler {
         await this.#backOff(failures);
       }
     }
-    this.#pending -= settles.length;
+    this.#end(batch, settles.length);
+  }
+
+  #end({ generation }: Batch, count: number): void {
+    this.#pending -= count;
+    generation.pending -= count;
   }
 
   #backOff(failures: number): Promise<void> {
@@ -113,23 +135,26 @@ export class Settler {
     return sleep(this.#clock, backOff(AGAIN, failures) * (0.5 + this.#random() / 2), signal);
   }
 
-  #written({ settles, listeners, tokens }: Batch, results: CommitResult["settle"]): void {
-    this.#pending -= settles.length;
+  #written(batch: Batch, results: CommitResult["settle"]): void {
+    const { settles, listeners, tokens } = batch;
+    this.#end(batch, settles.length);
     for (let i = 0; i < settles.length; i += 1) {
       listeners[i]?.settled(tokens[i], settles[i] as Settle, results[i] as "settled" | "stale");
     }
   }
 
   /** Something is refused for what it is: find it, and make its run dead rather than lose the others. */
-  async #writeEach({ settles, listeners, tokens, logs }: Batch, error: unknown): Promise<void> {
+  async #writeEach(batch: Batch, error: unknown): Promise<void> {
+    const { generation, settles, listeners, tokens, logs } = batch;
     if (logs.length > 0) {
       await this.#writeLogs(logs);
-      return this.#write({ settles, listeners, tokens, logs: [] });
+      return this.#write({ ...batch, logs: [] });
     }
     if (settles.length > 1) {
       for (const [i, settle] of settles.entries()) {
         const listener = listeners[i] as SettleListener<unknown>;
-        await this.#write({ settles: [settle], listeners: [listener], tokens: [tokens[i]], logs: [] });
+        const one = { settles: [settle], listeners: [listener], tokens: [tokens[i]], logs: [] };
+        await this.#write({ generation, ...one });
       }
       return;
     }
@@ -139,13 +164,13 @@ export class Settler {
     const what = `the outcome of a run of "${settle.claim.process}" was refused`;
     this.#errors.reportThrown(error, "RUN_FAILED", what);
     if (settle.outcome.type === "dead") {
-      this.#pending -= 1;
+      this.#end(batch, 1);
       listener?.settled(tokens[0], settle, "stale");
       return;
     }
     const { emitted: _refused, ...rest } = settle;
     const dead: Settle = { ...rest, outcome: { type: "dead", error: toErrorRecord(error) } };
-    await this.#write({ settles: [dead], listeners, tokens, logs: [] });
+    await this.#write({ generation, settles: [dead], listeners, tokens, logs: [] });
   }
 
   async #writeLogs(logs: readonly LogLine[]): Promise<void> {
@@ -163,8 +188,8 @@ export class Settler {
   }
 }
 
-function emptyBatch(): Batch {
-  return { settles: [], listeners: [], tokens: [], logs: [] };
+function emptyBatch(generation: Generation): Batch {
+  return { generation, settles: [], listeners: [], tokens: [], logs: [] };
 }
 
 /** Whether an error of the journal passes by itself, or by an operator's hand. */

@@ -43,6 +43,17 @@ export class Supervisor {
     this.#inputs.delete(name);
   }
 
+  /** Ends an input, then starts another in its place. */
+  async replace(
+    input: Input,
+    settings: ResolvedInputSettings,
+    isPaused: () => boolean,
+    grace: number,
+  ): Promise<void> {
+    await this.#inputs.get(input.name)?.stop(grace);
+    this.add(input, settings, isPaused());
+  }
+
   async stop(grace: number): Promise<void> {
     this.#started = false;
     await Promise.all([...this.#inputs.values()].map((input) => input.stop(grace)));

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import type { Work } from "../journal/work.ts";
+import type { StatePut, Work } from "../journal/work.ts";
 
-const OWNER = "$pipeline";
+/** Whose state the pipeline itself is, in the journal. No component can be called so. */
+export const PIPELINE_OWNER = "$pipeline";
 const KEY = "version";
 
 /**
@@ -26,7 +27,7 @@ export class PipelineVersion {
 
   /** Reads the last one. Until then {@link PipelineVersion.update} does nothing. */
   async load(): Promise<void> {
-    const entry = await this.#work.readState(OWNER, KEY);
+    const entry = await this.#work.readState(PIPELINE_OWNER, KEY);
     if (entry !== undefined) {
       const last = JSON.parse(entry.value) as { version: number; hash: string };
       this.#current = last.version;
@@ -42,7 +43,7 @@ export class PipelineVersion {
    */
   async update(description: unknown): Promise<void> {
     if (!this.#isLoaded) return;
-    const hash = createHash("sha256").update(JSON.stringify(description)).digest("hex");
+    const hash = hashOf(description);
     if (hash !== this.#hash) {
       this.#hash = hash;
       this.#current += 1;
@@ -51,12 +52,44 @@ export class PipelineVersion {
     await (this.#written ??= this.#write());
   }
 
+  /**
+   * Makes the next version durable, with what belongs to it, before the pipeline is what it describes; `become` is
+   * to be called once it is. Until then attempts record the one before.
+   */
+  async prepare(
+    description: unknown,
+    state: (version: number) => readonly StatePut[],
+  ): Promise<{ readonly version: number; readonly become: () => void }> {
+    const hash = hashOf(description);
+    const version = hash === this.#hash ? this.#current : this.#current + 1;
+    await this.#work.commit({ state: [put(version, hash), ...state(version)] });
+    const become = (): void => {
+      this.#current = version;
+      this.#hash = hash;
+      this.#written = Promise.resolve();
+    };
+    return { version, become };
+  }
+
+  /** Writes it once more: what was committed before is durable then. */
+  async confirm(): Promise<void> {
+    await this.#write();
+  }
+
   #write(): Promise<void> {
-    const value = JSON.stringify({ version: this.#current, hash: this.#hash });
-    const writing = this.#work.commit({ state: [{ owner: OWNER, key: KEY, value }] }).then(() => undefined);
+    const state = [put(this.#current, this.#hash as string)];
+    const writing = this.#work.commit({ state }).then(() => undefined);
     writing.catch(() => {
       if (this.#written === writing) this.#written = undefined;
     });
     return writing;
   }
+}
+
+function hashOf(description: unknown): string {
+  return createHash("sha256").update(JSON.stringify(description)).digest("hex");
+}
+
+function put(version: number, hash: string): StatePut {
+  return { owner: PIPELINE_OWNER, key: KEY, value: JSON.stringify({ version, hash }) };
 }

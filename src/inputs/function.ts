@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { findModule, loadExport } from "../child/module.ts";
+import { contentOf, findModule, loadExport, type ModuleOptions } from "../child/module.ts";
 import { defineInput, type InputKind } from "../model/kind.ts";
 
 /** Options of the `function` input. */
@@ -31,18 +31,24 @@ export const functionInput: InputKind<FunctionInputOptions, FunctionInputOptions
   summary: "Listens by a function that a module exports.",
   options,
   runsCode: true,
+  files: (given, { directory }) => [findModule(given.module, directory)],
   async check(given, { directory }) {
-    await loadExport({ ...given, export: given.export, directory, method: "handle" });
+    await loadExport(moduleOf(given, directory));
   },
   create(name, given, { directory }) {
-    findModule(given.module, directory);
+    const module = moduleOf(given, directory);
     return {
       name,
       type: "function",
       async handle(context) {
-        const handle = await loadExport({ ...given, export: given.export, directory, method: "handle" });
+        const handle = await loadExport(module);
         await handle(context);
       },
     };
   },
 });
+
+function moduleOf(given: FunctionInputOptions, directory: string): ModuleOptions {
+  const content = contentOf(given.module, directory);
+  return { module: given.module, export: given.export, directory, method: "handle", content };
+}

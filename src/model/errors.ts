@@ -41,6 +41,8 @@ export type ErrorCode =
   | "HOP_LIMIT"
   | "WHEN_FAILED"
   | "OPEN_RUNS"
+  | "VERSION_CONFLICT"
+  | "LOCAL_ONLY"
   // inputs and lifecycle
   | "INPUT_FAILED"
   | "INPUT_SILENT"

@@ -53,6 +53,8 @@ interface KindBase<In, Out> {
    * of before anything is started. Throws MISSING_DEPENDENCY.
    */
   readonly load?: () => Promise<unknown>;
+  /** Files that it is made of, such as a module: with another content it is another component. */
+  readonly files?: (options: Out, surroundings: Surroundings) => readonly string[];
   /** Looks whether the outside is as it must be (`doctor`, `validate --connect`). Throws what is wrong. */
   readonly check?: (options: Out, surroundings: Surroundings) => Promise<void>;
   /** Removes what it left outside. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { findModule, loadExport, type Exported, type ModuleOptions } from "../../child/module.ts";
+import { contentOf, findModule, loadExport, type Exported, type ModuleOptions } from "../../child/module.ts";
 import { checkedBy } from "../../model/checked-by.ts";
 import type { Process } from "../../model/component.ts";
 import { parseDuration, type Duration } from "../../model/duration.ts";
@@ -72,11 +72,11 @@ export const functionProcess: ProcessKind<FunctionProcessOptions, FunctionProces
     summary: "Runs a function that a module exports.",
     options,
     runsCode: true,
+    files: (given, { directory }) => [findModule(given.module, directory)],
     async check(given, { directory }) {
       await loadExport(moduleOf(given, directory));
     },
     create(name, given, { directory }) {
-      findModule(given.module, directory);
       const module = moduleOf(given, directory);
       if (given.isolate !== "thread") return createProcess(name, module);
       return createIsolatedProcess(name, module, {
@@ -87,7 +87,8 @@ export const functionProcess: ProcessKind<FunctionProcessOptions, FunctionProces
   });
 
 function moduleOf(given: FunctionProcessOptions, directory: string): ModuleOptions {
-  return { module: given.module, export: given.export, directory, method: "run" };
+  const content = contentOf(given.module, directory);
+  return { module: given.module, export: given.export, directory, method: "run", content };
 }
 
 function createProcess(name: string, module: ModuleOptions): Process {

@@ -1,0 +1,401 @@
+import { basename, resolve } from "node:path";
+import type { Orchestrator } from "../engine/orchestrator.ts";
+import { isSluiceError, SluiceError, toErrorRecord } from "../model/errors.ts";
+import { isoTime } from "../model/event.ts";
+import type { AppliedPlan, PipelinePlan, VersionDetail, VersionRow } from "../model/pipeline-plan.ts";
+import { describeEdit, editTree, type Edit } from "./edit.ts";
+import { formatIssue } from "./issue.ts";
+import { parsePipeline, type LoadOptions } from "./load.ts";
+import { localOnly } from "./local-only.ts";
+import {
+  maskedView,
+  revisionOf,
+  type Pipeline,
+  type PipelineInput,
+  type PipelineProcess,
+} from "./pipeline.ts";
+import { compare, compareTops, type Difference } from "./plan.ts";
+import type { Secrets } from "./references.ts";
+import { TOP, type Fields } from "./schema.ts";
+import {
+  INDEX_KEY,
+  NO_VERSIONS,
+  recordVersion,
+  textKey,
+  type Leaving,
+  type StoredText,
+  type VersionIndex,
+} from "./versions.ts";
+
+/** What a pipeline is to become: a text, a change of the current one, or a version that it had. */
+export type Proposal =
+  | {
+      readonly text: string;
+      readonly format: "toml" | "yaml" | "json";
+      /** Where it stands: relative paths start from its folder. Defaults to the pipeline's own. */
+      readonly file?: string;
+    }
+  | { readonly edit: Edit }
+  /** Without a number, the one before the current. */
+  | { readonly rollback: number | null };
+
+export interface ApplyOptions {
+  /** For the record. */
+  readonly by: string;
+  /** Whether it comes through the owner's socket: who can open that could run any code here. */
+  readonly isOwner: boolean;
+  /** What becomes of the open runs of processes that go. */
+  readonly open?: "drain" | "cancel";
+  /** The version that must be running. */
+  readonly ifVersion?: number;
+}
+
+export interface ChangesOptions extends LoadOptions {
+  /** As it was loaded, and runs now. */
+  readonly pipeline: Pipeline;
+  /** Told of what must not be shown, before anything could show it. */
+  readonly secrets: Secrets;
+  /** Told of what goes wrong after an apply was answered. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** The versions of one running pipeline: what it is, what it would become, what it was. */
+export class PipelineChanges {
+  readonly #orchestrator: Orchestrator;
+  readonly #options: ChangesOptions;
+  #current: Pipeline;
+  #index: VersionIndex = NO_VERSIONS;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(orchestrator: Orchestrator, options: ChangesOptions) {
+    this.#orchestrator = orchestrator;
+    this.#options = options;
+    this.#current = options.pipeline;
+  }
+
+  get managedBy(): Pipeline["managedBy"] {
+    return this.#options.pipeline.managedBy;
+  }
+
+  get version(): number {
+    return this.#orchestrator.version;
+  }
+
+  /** What runs, secrets masked. */
+  config(): unknown {
+    return maskedView(this.#current);
+  }
+
+  /**
+   * To be called once the pipeline has started: records the version that it started with, and goes on with what was
+   * being removed when it ended.
+   */
+  async begin(): Promise<void> {
+    await this.#exclusively(async () => {
+      this.#index = (await this.#read<VersionIndex>(INDEX_KEY)) ?? NO_VERSIONS;
+      const { document, processes } = this.#current;
+      if (document === null) return;
+      const isBack = ({ process }: Leaving): boolean => processes.some(({ name }) => name === process);
+      const leaving = this.#index.leaving.filter((one) => !isBack(one));
+      const isKnown = this.#index.versions[0]?.version === this.version;
+      if (!isKnown || leaving.length < this.#index.leaving.length) {
+        const row = isKnown ? undefined : { by: "start", how: "start" };
+        await this.#write(this.#record(this.version, this.#current, row, leaving));
+      }
+      for (const one of leaving) await this.#resumeLeaving(one).catch(this.#options.onError);
+    });
+  }
+
+  async plan(proposal: Proposal): Promise<PipelinePlan> {
+    return this.#exclusively(async () => {
+      const next = await this.#propose(proposal);
+      return this.#plan(next, compare(this.#current, next));
+    });
+  }
+
+  /**
+   * Makes the pipeline what is proposed, or leaves it wholly as it is.
+   *
+   * @throws SluiceError VERSION_CONFLICT, LOCAL_ONLY, OPEN_RUNS, what `configError` makes of an invalid text, and what
+   * a component throws that cannot be opened
+   */
+  async apply(proposal: Proposal, options: ApplyOptions): Promise<AppliedPlan> {
+    return this.#exclusively(async () => {
+      this.#checkVersion(options.ifVersion);
+      const next = await this.#propose(proposal);
+      const difference = compare(this.#current, next);
+      const plan = await this.#plan(next, difference);
+      if (!options.isOwner && plan.localOnly.length > 0) throw refusal(plan.localOnly);
+      if (plan.changes.length === 0) return { version: this.version, changed: false, plan, leaving: [] };
+      this.#options.secrets.add(next.secrets);
+      try {
+        await checkAll([...difference.inputs, ...difference.processes], next.directory);
+        await this.#change(next, difference, describe(proposal), options);
+      } catch (error) {
+        throw redacted(error, this.#options.secrets);
+      }
+      const leaving = this.#index.leaving.map(({ process }) => process);
+      return { version: this.version, changed: true, plan, leaving };
+    });
+  }
+
+  /** Newest first. */
+  versions(): readonly VersionRow[] {
+    return this.#index.versions.map((row) => ({ ...row, current: row.version === this.version }));
+  }
+
+  /** @throws SluiceError NOT_FOUND */
+  async versionOf(number: number): Promise<VersionDetail> {
+    const row = this.versions().find(({ version }) => version === number);
+    const stored = row && (await this.#read<StoredText>(textKey(number)));
+    if (row === undefined || stored === undefined) throw noVersion(number, this.#index);
+    const { text, format } = stored;
+    // What it refers to may be gone by now.
+    const pipeline = await this.#parse(stored).catch(() => undefined);
+    return { ...row, config: pipeline === undefined ? null : maskedView(pipeline), source: { text, format } };
+  }
+
+  async #change(
+    next: Pipeline,
+    { inputs, processes, removed }: Difference,
+    how: string,
+    { by, open }: ApplyOptions,
+  ): Promise<void> {
+    const before = this.version;
+    const names = new Set(next.processes.map(({ name }) => name));
+    const gone = removed.filter((name) => this.#current.processes.some((process) => process.name === name));
+    const leaving = [
+      ...this.#index.leaving.filter(({ process }) => !names.has(process)),
+      ...gone.map((process) => ({ process, open: open ?? "drain", version: before })),
+    ];
+    let written: ReturnType<typeof recordVersion> | undefined;
+    const { finished } = await this.#orchestrator.change({
+      revision: revisionOf(next),
+      add: {
+        inputs: inputs.map(({ component }) => component),
+        processes: processes.map(({ component }) => component),
+      },
+      remove: removed.filter((name) => !this.#isRenewed(name, inputs, processes)),
+      links: next.links,
+      ...(open !== undefined && { open }),
+      state: (version) => {
+        written = this.#record(version, next, { by, how }, leaving);
+        return written.state;
+      },
+    });
+    this.#index = written?.index ?? this.#index;
+    this.#current = this.#withOwnTop(next);
+    this.#clearOnce(finished, gone);
+  }
+
+  #isRenewed(name: string, inputs: readonly PipelineInput[], processes: readonly PipelineProcess[]): boolean {
+    return [...inputs, ...processes].some((component) => component.name === name);
+  }
+
+  /** A process that was removed, and cut off by the pipeline's end, is finished without anything routed to it. */
+  async #resumeLeaving(one: Leaving): Promise<void> {
+    const stored = await this.#read<StoredText>(textKey(one.version));
+    if (stored === undefined) return;
+    const former = await this.#parse(stored);
+    const process = former.processes.find(({ name }) => name === one.process);
+    if (process === undefined) return;
+    this.#options.secrets.add(former.secrets);
+    const { finished } = await this.#orchestrator.change({
+      revision: revisionOf(this.#current),
+      add: { inputs: [], processes: [] },
+      remove: [],
+      finish: [
+        { process: process.component, links: former.links.filter(({ from }) => from === one.process) },
+      ],
+      links: this.#current.links,
+      open: one.open,
+    });
+    this.#clearOnce(finished, [one.process]);
+  }
+
+  /** What is gone need not be gone on with at the next start. */
+  #clearOnce(finished: Promise<void>, processes: readonly string[]): void {
+    if (processes.length === 0) return void finished.catch(this.#options.onError);
+    const clear = async (): Promise<void> => {
+      await finished;
+      await this.#exclusively(async () => {
+        const isThere = this.#orchestrator.graph().nodes.some(({ id }) => processes.includes(id));
+        if (isThere) return;
+        const leaving = this.#index.leaving.filter(({ process }) => !processes.includes(process));
+        const index = { ...this.#index, leaving };
+        await this.#write({ index, state: { [INDEX_KEY]: JSON.stringify(index) } });
+      });
+    };
+    clear().catch((error: unknown) => {
+      // Then the next start goes on with it.
+      if (!isSluiceError(error, "NOT_RUNNING")) this.#options.onError(error);
+    });
+  }
+
+  #record(
+    version: number,
+    pipeline: Pipeline,
+    row: { readonly by: string; readonly how: string } | undefined,
+    leaving: readonly Leaving[],
+  ): ReturnType<typeof recordVersion> {
+    const { document, directory, file } = pipeline;
+    const known = this.#index.versions.find((other) => other.version === version);
+    const said = row ?? { by: known?.by ?? "start", how: known?.how ?? "start" };
+    const stored = { version, hash: revisionOf(pipeline), at: isoTime(Date.now()), ...said };
+    const text = { text: document?.text ?? "", format: document?.format ?? "json" };
+    return recordVersion(this.#index, stored, { ...text, file: resolve(directory, basename(file)) }, leaving);
+  }
+
+  async #write({ index, state }: ReturnType<typeof recordVersion>): Promise<void> {
+    const puts = Object.entries(state).map(([key, value]) => ({ owner: OWNER, key, value }));
+    await this.#orchestrator.journal.work.commit({ state: puts });
+    this.#index = index;
+  }
+
+  async #read<T>(key: string): Promise<T | undefined> {
+    const entry = await this.#orchestrator.journal.work.readState(OWNER, key);
+    return entry && (JSON.parse(entry.value) as T);
+  }
+
+  #checkVersion(wanted: number | undefined): void {
+    if (wanted === undefined || wanted === this.version) return;
+    throw new SluiceError(
+      "VERSION_CONFLICT",
+      `version ${wanted} was expected, but ${this.version} runs: somebody else has changed the pipeline; plan anew`,
+      { details: { wanted, version: this.version } },
+    );
+  }
+
+  async #propose(proposal: Proposal): Promise<Pipeline> {
+    if (this.#current.document === null) {
+      throw new SluiceError(
+        "FORBIDDEN",
+        "this pipeline is a module: change that, and run it again, or write it as TOML, YAML or JSON",
+      );
+    }
+    const next = await this.#parse(await this.#textOf(proposal));
+    const { name, journal } = this.#options.pipeline;
+    const { tree } = next.document ?? {};
+    if (tree?.["name"] === undefined && tree?.["journal"] === undefined) return next;
+    const isOther = next.name !== name || (tree["journal"] !== undefined && next.journal !== journal);
+    if (!isOther) return next;
+    throw new SluiceError(
+      "INVALID_OPTIONS",
+      `this is pipeline "${name}" over ${journal}; a running one cannot become "${next.name}" over ${next.journal}`,
+      { details: { issues: [] } },
+    );
+  }
+
+  async #textOf(proposal: Proposal): Promise<StoredText> {
+    const { directory, file, document } = this.#current;
+    const own = resolve(directory, basename(file));
+    if ("text" in proposal) return { file: own, ...proposal };
+    if ("edit" in proposal) {
+      const tree = editTree(document?.tree ?? {}, proposal.edit);
+      return { file: own, text: JSON.stringify(tree, null, 2), format: "json" };
+    }
+    const before = this.#index.versions.find(({ version }) => version < this.version)?.version;
+    const wanted = proposal.rollback ?? before;
+    const stored = wanted === undefined ? undefined : await this.#read<StoredText>(textKey(wanted));
+    if (stored === undefined) throw noVersion(wanted, this.#index);
+    return stored;
+  }
+
+  #parse(text: StoredText): Promise<Pipeline> {
+    return parsePipeline(text.text, { ...this.#options, file: text.file, format: text.format });
+  }
+
+  /** What stands at the top of a file is read at start: until then that of the running one holds. */
+  #withOwnTop(next: Pipeline): Pipeline {
+    const { pipeline } = this.#options;
+    const { inputs, processes, links, topology, warnings, directory, file, document } = next;
+    const tree = { ...withoutTop(document?.tree ?? {}), ...onlyTop(pipeline.document?.tree ?? {}) };
+    const parts = { inputs, processes, links, topology, warnings, directory, file };
+    const masked = { ...onlyTop(pipeline.masked), ...withoutTop(next.masked) };
+    return { ...pipeline, ...parts, masked, document: document && { ...document, tree } };
+  }
+
+  async #plan(next: Pipeline, difference: Difference): Promise<PipelinePlan> {
+    const rows = await this.#orchestrator.processes();
+    const changes = difference.changes.map((change) => {
+      const row = rows.find(({ name }) => change.role === "process" && name === change.name);
+      if (row === undefined) return change;
+      const { queued = 0, waiting = 0, running = 0, retrying = 0 } = row.runs;
+      return { ...change, openRuns: queued + waiting + running + retrying, running: row.running };
+    });
+    const undecided = changes.filter(({ action, openRuns }) => action === "remove" && openRuns > 0);
+    return {
+      version: this.version,
+      changes,
+      atStart: compareTops(this.#options.pipeline, next),
+      undecided: undecided.map(({ name }) => name),
+      localOnly: localOnly(this.#current, next),
+      warnings: next.warnings.map(formatIssue),
+    };
+  }
+
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+}
+
+/** The pipeline itself, as the owner of state in its journal. */
+const OWNER = "$pipeline";
+
+function withoutTop(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([key]) => !isTop(key)));
+}
+
+function onlyTop(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([key]) => isTop(key)));
+}
+
+function isTop(key: string): boolean {
+  return key !== "connections" && Object.hasOwn(TOP, key);
+}
+
+/** As at the start of a pipeline: clients are loaded, modules too. Inputs also look whether their source is there. */
+async function checkAll(
+  components: readonly (PipelineInput | PipelineProcess)[],
+  directory: string,
+): Promise<void> {
+  for (const { role, name, made } of components) {
+    try {
+      await made?.kind.load?.();
+      if (role === "input" || made?.kind.type === "function") {
+        await made?.kind.check?.(made.options as never, { directory });
+      }
+    } catch (error) {
+      const { message } = toErrorRecord(error);
+      const code = isSluiceError(error) ? error.code : "SOURCE_UNAVAILABLE";
+      throw new SluiceError(code, `${role} "${name}": ${message}`, { cause: error });
+    }
+  }
+}
+
+function redacted(error: unknown, secrets: Secrets): unknown {
+  if (!isSluiceError(error)) return error;
+  return new SluiceError(error.code, secrets.redact(error.message), { cause: error, details: error.details });
+}
+
+function describe(proposal: Proposal): string {
+  if ("edit" in proposal) return describeEdit(proposal.edit);
+  if ("text" in proposal) return "apply";
+  return proposal.rollback === null ? "rollback" : `rollback to ${proposal.rollback}`;
+}
+
+function refusal(what: readonly string[]): SluiceError {
+  return new SluiceError(
+    "LOCAL_ONLY",
+    `${what.join("; ")}: only a local file, or the owner's socket, may bring that in; use "sluice apply" where the pipeline runs`,
+    { details: { localOnly: what } },
+  );
+}
+
+function noVersion(wanted: number | undefined, { versions }: VersionIndex): SluiceError {
+  const kept = versions.map(({ version }) => version).join(", ");
+  const what = wanted === undefined ? "there is no version before this one" : `there is no version ${wanted}`;
+  return new SluiceError("NOT_FOUND", `${what}; the journal keeps ${kept === "" ? "none" : kept}`);
+}
