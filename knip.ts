@@ -38,7 +38,6 @@ const config: KnipConfig = {
     "axe-core",
     // Not used yet: each line goes with the commit that uses it.
     "csv-parse",
-    "eventsource-parser",
   ],
 };
 

@@ -7,6 +7,8 @@ export const BUILT_IN_KINDS: KindTable = {
     webhook: async () => (await import("../inputs/webhook.ts")).webhookInput,
     postgres: async () => (await import("../inputs/postgres/index.ts")).postgresInput,
     kafka: async () => (await import("../inputs/kafka/index.ts")).kafkaInput,
+    poll: async () => (await import("../inputs/poll/index.ts")).pollInput,
+    sse: async () => (await import("../inputs/sse/index.ts")).sseInput,
     function: async () => (await import("../inputs/function.ts")).functionInput,
   },
   processes: {
