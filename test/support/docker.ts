@@ -97,12 +97,18 @@ async function untilReady(docker: DockerEngine["docker"], ended: Promise<unknown
 }
 
 async function importImage(directory: string, docker: DockerEngine["docker"]): Promise<void> {
+  await docker("import", await packBusybox(directory), "busybox:local");
+}
+
+/** An archive of a root file system that is busybox and nothing else: there is no registry to have an image from. */
+export async function packBusybox(directory: string): Promise<string> {
   const bin = join(directory, "root", "bin");
   await mkdir(bin, { recursive: true });
   await copyFile("/bin/busybox", join(bin, "busybox"));
   await chmod(join(bin, "busybox"), 0o755);
   await mkdir(join(directory, "root", "tmp"));
   await Promise.all(APPLETS.map((applet) => symlink("busybox", join(bin, applet))));
-  await execute("tar", ["-C", join(directory, "root"), "-cf", join(directory, "root.tar"), "."]);
-  await docker("import", join(directory, "root.tar"), "busybox:local");
+  const archive = join(directory, "root.tar");
+  await execute("tar", ["-C", join(directory, "root"), "-cf", archive, "."]);
+  return archive;
 }

@@ -1,6 +1,6 @@
 import { EVENT_FOLDER } from "../../child/event-environment.ts";
-import { parseEventLine } from "../../child/event-line.ts";
 import { exitError } from "../../child/exit.ts";
+import { JobOutput } from "../../child/output.ts";
 import type { RunContext } from "../../model/component.ts";
 import { parseDuration } from "../../model/duration.ts";
 import { isSluiceError, PermanentError, SluiceError } from "../../model/errors.ts";
@@ -11,6 +11,9 @@ import { unpackFirst } from "./tar.ts";
 
 /** What a run may emit by its file, in bytes. */
 const LARGEST_OUTPUT = 16 * 1024 * 1024;
+
+/** Exit code of what got SIGKILL, which we send only where an attempt must end. */
+const SIGKILLED = 137;
 
 /** Emits what the container left and removes it, or keeps it and throws what its end means for the run. */
 export async function conclude(
@@ -46,7 +49,10 @@ async function fail(
     );
     throw new SluiceError("OUT_OF_MEMORY", message, { details: { exitCode, ...details } });
   }
-  throw exitError(`the container of ${image}`, exitCode, { permanentExitCodes, tail, details });
+  // Podman does not always tell what the kernel did.
+  const killed = exitCode === SIGKILLED ? [`it was killed: probably at its memory limit (${memory})`] : [];
+  const lines = [...killed, ...tail];
+  throw exitError(`the container of ${image}`, exitCode, { permanentExitCodes, tail: lines, details });
 }
 
 /** For a look at it, under another name: the run's own is for its next attempt. */
@@ -64,16 +70,10 @@ async function emitOutput(container: Container, context: RunContext): Promise<vo
     return stream === undefined ? undefined : readAll(stream);
   });
   const content = archive === undefined ? undefined : unpackFirst(archive);
-  const lines = content?.toString("utf8").split("\n") ?? [];
-  lines.forEach((line, index) => {
-    if (line.trim() === "") return;
-    try {
-      context.emit(parseEventLine(line));
-    } catch (cause) {
-      const message = `line ${index + 1} of ${EVENT_FOLDER}/out.ndjson is no event: ${(cause as Error).message}`;
-      throw new PermanentError(message, { cause, code: "INVALID_EVENT" });
-    }
-  });
+  if (content === undefined) return;
+  const output = new JobOutput({ where: `${EVENT_FOLDER}/out.ndjson` });
+  output.push(content);
+  output.emit(context);
 }
 
 async function readAll(stream: NodeJS.ReadableStream & { destroy(): void }): Promise<Buffer> {
