@@ -16,11 +16,12 @@ import { scenario as k } from "./scenarios/k-capture.ts";
 import { scenario as l } from "./scenarios/l-writers.ts";
 import { scenario as m } from "./scenarios/m-capture-latency.ts";
 import { scenario as n } from "./scenarios/n-child.ts";
+import { scenario as nContainer } from "./scenarios/n-container.ts";
 import { scenario as o } from "./scenarios/o-topic.ts";
 import { scenario as p } from "./scenarios/p-cpu.ts";
 import { scenario as q } from "./scenarios/q-start.ts";
 
 // Those that look at the same samples stand together.
 await measureAndPrint(
-  readArguments("npm run bench", [a, h, i, p, b, c, d, e1, e4, f, g, j, k, l, m, n, o, q]),
+  readArguments("npm run bench", [a, h, i, p, b, c, d, e1, e4, f, g, j, k, l, m, n, nContainer, o, q]),
 );
