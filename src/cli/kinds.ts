@@ -10,6 +10,7 @@ export const BUILT_IN_KINDS: KindTable = {
     poll: async () => (await import("../inputs/poll/index.ts")).pollInput,
     sse: async () => (await import("../inputs/sse/index.ts")).sseInput,
     function: async () => (await import("../inputs/function.ts")).functionInput,
+    engine: async () => (await import("../inputs/engine.ts")).engineInput,
   },
   processes: {
     function: async () => (await import("../processes/function/index.ts")).functionProcess,

@@ -1,5 +1,6 @@
 import type { Clock } from "../model/clock.ts";
 import type { ComponentState, EmitOptions, Receipt } from "../model/component.ts";
+import type { EngineView } from "../model/engine-view.ts";
 import type { EventInit } from "../model/event.ts";
 import type { Logger } from "../model/logger.ts";
 import type { Redact } from "../model/mask.ts";
@@ -15,6 +16,7 @@ export interface InputHost {
   readonly random: Random;
   readonly errors: ErrorStream;
   readonly redact: Redact;
+  readonly engine: EngineView;
   logger(input: string): Logger;
   state(owner: string): ComponentState;
   lease(name: string, signal: AbortSignal): Promise<Lease | undefined>;

@@ -41,7 +41,6 @@ import type {
   SurveyObserver,
 } from "./handles.ts";
 import { Lifecycle } from "./lifecycle.ts";
-import { processRow } from "./process-rows.ts";
 import type { InputRow, OrchestratorState, ProcessRow } from "./rows.ts";
 import type { Plan } from "./runtime.ts";
 import { checkConcurrency } from "./settings.ts";
@@ -362,11 +361,7 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   async processes(): Promise<readonly ProcessRow[]> {
-    const runtime = this.#lifecycle.running();
-    const { runs } = await runtime.journal.history.counters();
-    return [...runtime.dispatcher.lanes()].map((lane) => {
-      return processRow(lane, runs[lane.name] ?? {}, this.#components.isRetired(lane.name));
-    });
+    return this.#lifecycle.running().processes();
   }
 
   graph(): Graph {

@@ -1,5 +1,6 @@
 import type { Clock } from "../model/clock.ts";
 import { SluiceError } from "../model/errors.ts";
+import type { EngineView } from "../model/engine-view.ts";
 import type { Logger } from "../model/logger.ts";
 import type { Redact } from "../model/mask.ts";
 import type { NewUid, Random } from "../model/uid.ts";
@@ -15,8 +16,9 @@ import type { ErrorStream } from "./error-stream.ts";
 import type { LaneHost } from "./lane.ts";
 import type { Opening } from "./opening.ts";
 import { Operator } from "./operator.ts";
-import { openRuns } from "./process-rows.ts";
+import { openRuns, processRow } from "./process-rows.ts";
 import { Routing } from "./routing.ts";
+import type { ProcessRow } from "./rows.ts";
 import { Settler } from "./settler.ts";
 import { SharedSlots } from "./shared-slots.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -114,6 +116,7 @@ export class Runtime {
       random,
       errors,
       redact,
+      engine: this.#view(),
       logger: (input) => componentLogger(plan.logger, { input }),
       state: (owner) => this.emitter.state(owner),
       lease: (lease, signal) => journal.coordination.lease(lease, signal),
@@ -220,6 +223,14 @@ export class Runtime {
     await this.dispatcher.remove(name);
   }
 
+  async processes(): Promise<readonly ProcessRow[]> {
+    const { runs } = await this.journal.history.counters();
+    const { components } = this.#plan;
+    return [...this.dispatcher.lanes()].map((lane) => {
+      return processRow(lane, runs[lane.name] ?? {}, components.isRetired(lane.name));
+    });
+  }
+
   async openRuns(process: string): Promise<number> {
     const { runs } = await this.journal.history.counters();
     return openRuns(runs[process] ?? {});
@@ -306,6 +317,18 @@ export class Runtime {
       append: (event) => this.emitter.append(event),
       progress: () => this.completion.progress(),
       pause: (process) => void this.#pause(process),
+    };
+  }
+
+  /** What an input may see of the pipeline that it belongs to. */
+  #view(): EngineView {
+    const { components } = this.#plan;
+    return {
+      inputs: () => this.supervisor.rows(),
+      processes: () => this.processes(),
+      deadLetters: () => this.journal.history.deadLetters(),
+      graph: () => components.topology.graph(),
+      health: () => this.journal.health(),
     };
   }
 

@@ -242,6 +242,7 @@ export class SupervisedInput {
       clock: host.clock,
       random: host.random,
       state: host.state(name),
+      engine: host.engine,
       emit: async (event, options) => {
         this.#checkAlive(alive);
         return host.emit(name, event, options);

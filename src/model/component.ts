@@ -1,5 +1,6 @@
 import type { Clock } from "./clock.ts";
 import type { Duration } from "./duration.ts";
+import type { EngineView } from "./engine-view.ts";
 import type { Event, EventInit } from "./event.ts";
 import type { Logger } from "./logger.ts";
 import type { Operation } from "./operation.ts";
@@ -98,6 +99,8 @@ export interface InputContext<Data = unknown> {
   ready(this: void): void;
   /** Says how it is: shown by `sluice status`, the API and the page, and measured. Costs nothing; may be called often. */
   report(this: void, report: InputReport): void;
+  /** The pipeline around it, for an input whose events are the engine's own. The engine always gives it. */
+  readonly engine?: EngineView;
 }
 
 /** What a survey of an input's source (`backfill`, `audit`) is given. */

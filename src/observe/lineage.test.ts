@@ -1,5 +1,5 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,11 +30,14 @@ class Receiver {
       this.calls += 1;
       this.paths.push(request.url);
       this.headers.push(request.headers.authorization);
-      void text(request).then((body) => {
-        if (this.status < 300) this.events.push(JSON.parse(body) as RunEvent);
-        response.writeHead(this.status).end("not now");
-      });
+      void this.#answer(request, response);
     });
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await text(request);
+    if (this.status < 300) this.events.push(JSON.parse(body) as RunEvent);
+    response.writeHead(this.status).end("not now");
   }
 
   async listen(): Promise<string> {

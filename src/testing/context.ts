@@ -7,6 +7,7 @@ import type {
   RunContext,
   StateEntry,
 } from "../model/component.ts";
+import type { EngineView } from "../model/engine-view.ts";
 import { SluiceError } from "../model/errors.ts";
 import { toEvent, toEventRecord, type Event, type EventInit } from "../model/event.ts";
 import { silentLogger, type Logger } from "../model/logger.ts";
@@ -22,6 +23,8 @@ export interface InputContextOptions {
   /** Defaults to a clock that stands at 2026-01-01T00:00:00Z. */
   readonly clock?: Clock;
   readonly logger?: Logger;
+  /** The pipeline around it. Defaults to none. */
+  readonly engine?: EngineView;
   /** State left by an earlier start: of another context, or made by hand. */
   readonly state?: Map<string, StateEntry>;
   /** What was emitted before, by dedupe key or uid. Hand it on to let a second start know the first's deliveries. */
@@ -95,6 +98,7 @@ export function createInputContext(options: InputContextOptions = {}): TestInput
     log: logger,
     clock,
     random,
+    ...(options.engine !== undefined && { engine: options.engine }),
     state: {
       get: async (key) => entries.get(key),
       async put(key, value, ifVersion) {
