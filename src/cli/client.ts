@@ -29,6 +29,8 @@ export function createClient(options: ClientOptions): Client {
     close,
     get: (path, query) => caller.get<never>(path, query).catch(explain),
     post: (path, body, headers) => caller.post<never>(path, body, headers).catch(explain),
+    put: (path, body, headers) => caller.put<never>(path, body, headers).catch(explain),
+    remove: (path, query, headers) => caller.remove<never>(path, query, headers).catch(explain),
     work: (path, body, watcher) => caller.work<never, never>(path, body, watcher as never).catch(explain),
     events: (path, lastId, signal) => caller.events(path, lastId, signal),
   };

@@ -1,6 +1,8 @@
 import { constants } from "node:os";
 import { assemble } from "../config/assemble.ts";
-import { maskedView, type Pipeline } from "../config/pipeline.ts";
+import { PipelineChanges } from "../config/changes.ts";
+import type { Pipeline } from "../config/pipeline.ts";
+import { Secrets } from "../config/references.ts";
 import { Orchestrator } from "../engine/orchestrator.ts";
 import { systemClock } from "../engine/system.ts";
 import { createApi } from "../http/api.ts";
@@ -15,7 +17,7 @@ import type { Metrics } from "../observe/metrics.ts";
 import { logFailures } from "../observe/run-log.ts";
 import { EXIT, type ExitCode } from "./command.ts";
 import { reportFailure } from "./failure.ts";
-import { load } from "./load.ts";
+import { load, registry, takeStored } from "./load.ts";
 import { createLogger } from "./log.ts";
 import { printJson } from "./output.ts";
 
@@ -30,14 +32,17 @@ export interface RunOptions {
 
 /** Runs the pipeline of a file until a signal stops it, or it fails to start. */
 export async function runPipeline(file: string, { json, withParent }: RunOptions): Promise<void> {
-  const pipeline = await load(file);
-  const logger = createLogger(pipeline.redact);
+  const { pipeline, version } = await takeStored(await load(file));
+  const secrets = new Secrets(pipeline.secrets);
+  const logger = createLogger(secrets.redact);
+  if (version !== null)
+    logger.info({ version }, "the version that was applied last is taken, as managed_by says");
   const signalled = untilSignalled();
   if (withParent) stopWithParent();
   outliveRejections(logger);
   try {
     await loadModules(pipeline);
-    await using running = await start(pipeline, logger);
+    await using running = await start(pipeline, secrets, logger);
     const { http, hooks } = running.servers;
     const apart = pipeline.hooks === null ? {} : { hooks };
     if (json) printJson({ ready: true, http, ...apart });
@@ -45,7 +50,7 @@ export async function runPipeline(file: string, { json, withParent }: RunOptions
     const signal = await signalled;
     logger.info({ signal }, `${pipeline.name} is stopping`);
   } catch (error) {
-    leave(reportFailure(error, pipeline.redact));
+    leave(reportFailure(error, secrets.redact));
     return;
   }
   logger.info({}, `${pipeline.name} is stopped`);
@@ -75,26 +80,32 @@ interface Running extends AsyncDisposable {
 }
 
 /** Listens first: a port in use is told before anything has been done. */
-async function start(pipeline: Pipeline, logger: Logger): Promise<Running> {
+async function start(pipeline: Pipeline, secrets: Secrets, logger: Logger): Promise<Running> {
+  const { redact } = secrets;
   const orchestrator = assemble(pipeline, {
     create: ({ journal, retention, ...settings }) =>
-      new Orchestrator({ ...settings, journal: journalFrom(journal, retention), logger }),
+      new Orchestrator({ ...settings, redact, journal: journalFrom(journal, retention), logger }),
   });
   const onError = (error: unknown): void => logger.error({ err: error }, "a request failed inside");
-  const config = maskedView(pipeline);
+  const changes = new PipelineChanges(orchestrator, {
+    registry,
+    pipeline,
+    secrets,
+    onError: (error) => logger.error({ err: error }, "what an apply left to be done failed"),
+  });
   const { http, hooks } = pipeline;
   const metrics = http === null ? undefined : await measure(orchestrator);
   const servers = await serve(orchestrator, {
     ...(http !== null && { http }),
     ...(metrics && { metrics }),
     ...(hooks !== null && { hooks }),
-    config,
+    changes,
     onError,
-    redact: pipeline.redact,
+    redact,
   }).catch(async (error: unknown) => {
     throw (await runsAlready(pipeline)) ?? error;
   });
-  const api = createApi(orchestrator, { owner: true, config, onError, redact: pipeline.redact });
+  const api = createApi(orchestrator, { owner: true, changes, onError, redact });
   const endLog = logFailures(orchestrator.name, logger, systemClock);
   let socket: Listener | undefined;
   const stop = async (): Promise<void> => {
@@ -104,6 +115,7 @@ async function start(pipeline: Pipeline, logger: Logger): Promise<Running> {
   };
   try {
     await orchestrator.start();
+    await changes.begin();
     socket = await openOwnerSocket(pipeline.journal, api.fetch, logger);
   } catch (error) {
     await stop();

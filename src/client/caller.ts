@@ -1,5 +1,5 @@
 import { SluiceError, type ErrorCode, type ErrorRecord } from "../model/errors.ts";
-import { parseEvents, untilCut, type ServerEvent } from "./server-events.ts";
+import { chunksOf, parseEvents, untilCut, type ServerEvent } from "./server-events.ts";
 import { errorIn, withQuery, type Query } from "./wire.ts";
 
 export type Fetch = (request: Request) => Promise<Response>;
@@ -26,8 +26,10 @@ export interface Watcher<Progress> {
  * SluiceError that has the code which the API answered, or NETWORK.
  */
 export interface Caller {
-  readonly get: <Answer>(path: string, query?: Query) => Promise<Answer>;
+  readonly get: <Answer>(path: string, query?: Query, signal?: AbortSignal) => Promise<Answer>;
   readonly post: <Answer>(path: string, body?: unknown, headers?: Headers) => Promise<Answer>;
+  readonly put: <Answer>(path: string, body: unknown, headers?: Headers) => Promise<Answer>;
+  readonly remove: <Answer>(path: string, query?: Query, headers?: Headers) => Promise<Answer>;
   /** What happens, from the message after `lastId` on; ends when the connection or the signal does. */
   readonly events: (
     path: string,
@@ -79,12 +81,20 @@ export function createCaller({ url, where = url, token, fetch }: CallerOptions):
   }
 
   return {
-    get: async (path, query = {}) => read(await send(withQuery(path, query), { headers: authorization })),
+    get: async (path, query = {}, signal) =>
+      read(await send(withQuery(path, query), { headers: authorization, ...(signal && { signal }) })),
     post: async (path, body = {}, headers = {}) => read(await send(path, toPost(body, headers))),
+    put: async (path, body, headers = {}) => {
+      return read(await send(path, { ...toPost(body, headers), method: "PUT" }));
+    },
+    remove: async (path, query = {}, headers = {}) => {
+      const init = { method: "DELETE", headers: { ...authorization, ...headers } };
+      return read(await send(withQuery(path, query), init));
+    },
     async *events(path, lastId, signal) {
       const headers = { ...authorization, ...(lastId !== undefined && { "last-event-id": lastId }) };
       const { body } = await send(path, { headers, ...(signal && { signal }) });
-      if (body !== null) yield* parseEvents(body);
+      if (body !== null) yield* parseEvents(chunksOf(body));
     },
     async work<Report, Progress>(
       path: string,
@@ -109,7 +119,7 @@ async function* linesOf({ body }: Response): AsyncGenerator<unknown, void, undef
   if (body === null) return;
   const decoder = new TextDecoder();
   let rest = "";
-  for await (const chunk of untilCut(body)) {
+  for await (const chunk of untilCut(chunksOf(body))) {
     const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
     rest = lines.pop() ?? "";
     for (const text of lines) yield JSON.parse(text) as unknown;

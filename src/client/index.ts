@@ -10,13 +10,20 @@ import type {
 } from "../engine/handles.ts";
 import type { InputRow, OrchestratorState, ProcessRow } from "../engine/rows.ts";
 import type { StreamEvent, StreamMessages } from "../http/stream/messages.ts";
-import type { DeadLetterGroup, EventRow, Journey, Page } from "../journal/history.ts";
-import type { AuditReport, AuditRequest, BackfillReport, BackfillRequest } from "../model/component.ts";
+import type { DeadLetterGroup, EventRow, Journey, Page, RunDetail } from "../journal/history.ts";
+import type {
+  AuditReport,
+  AuditRequest,
+  BackfillReport,
+  BackfillRequest,
+  LinkOptions,
+} from "../model/component.ts";
 import type { EventInit } from "../model/event.ts";
 import type { Operation } from "../model/operation.ts";
+import type { AppliedPlan, PipelinePlan, VersionDetail, VersionRow } from "../model/pipeline-plan.ts";
 import type { AttemptRow, LogRow, RunRow, RunState } from "../model/run.ts";
 import type { Graph } from "../topology/types.ts";
-import { createCaller, type Fetch, type Watcher } from "./caller.ts";
+import { createCaller, type Fetch, type Headers, type Watcher } from "./caller.ts";
 
 export interface ClientOptions {
   /** Such as `http://127.0.0.1:8787`. */
@@ -35,9 +42,17 @@ export interface PipelineRow {
     readonly durable: boolean;
     readonly healthy: boolean;
   };
+  /** The version that runs; `null` for a pipeline that was made in code, or is stopped. */
+  readonly version: number | null;
+  /** Whether its config file says what it is, or what was applied last. */
+  readonly managedBy: "file" | "api" | null;
+  /** Whether this client may change it. */
+  readonly mayChange: boolean;
   readonly openRuns: number;
   /** The configuration, secrets masked; `null` for a pipeline that was made in code. */
   readonly config: unknown;
+  /** What whoever asks may do: a viewer reads, an operator also steers, an admin also changes the pipeline. */
+  readonly role: "viewer" | "operator" | "admin";
 }
 
 export interface PageOf {
@@ -89,7 +104,7 @@ export interface PipelineClient {
   /** An event, its runs, and the events that those caused. */
   event(uid: string): Promise<Journey>;
   runs(query?: RunsOf): Promise<Page<RunRow>>;
-  run(id: string): Promise<RunRow>;
+  run(id: string): Promise<RunDetail>;
   attempts(run: string): Promise<Page<AttemptRow>>;
   logs(run: string, query?: PageOf): Promise<Page<LogRow>>;
   deadLetters(): Promise<Page<DeadLetterGroup>>;
@@ -113,6 +128,22 @@ export interface PipelineClient {
     watcher?: Watcher<SurveyProgress>,
   ): Promise<BackfillReport>;
   audit(input: string, request?: AuditRequest, watcher?: Watcher<SurveyProgress>): Promise<AuditReport>;
+  /** What an apply would do. This and all that changes the pipeline needs an admin. */
+  plan(proposal: ProposedPipeline): Promise<PipelinePlan>;
+  /** Makes the pipeline another one, all at once, or leaves it wholly as it is. */
+  apply(proposal: ProposedPipeline, options?: Applying): Promise<AppliedPlan>;
+  /** Newest first. */
+  versions(): Promise<Page<VersionRow>>;
+  version(version: number): Promise<VersionDetail>;
+  /** Adds a component, or puts it in the place of the one of its name. The fields are those of a config file. */
+  put(kind: "input" | "process", name: string, fields: object, options?: IfVersion): Promise<AppliedPlan>;
+  /** Removes a component, with its links. */
+  remove(kind: "input" | "process", name: string, options?: Applying): Promise<AppliedPlan>;
+  addLink(
+    link: { readonly from: string; readonly to: string } & LinkOptions,
+    options?: IfVersion,
+  ): Promise<AppliedPlan>;
+  removeLink(from: string, to: string, options?: IfVersion): Promise<AppliedPlan>;
   /** Needs an admin. */
   forget(key: string): Promise<ForgetReport>;
   /** What happens, from the message after `lastId` on; ends when the connection or the signal does. */
@@ -120,6 +151,22 @@ export interface PipelineClient {
     readonly lastId?: string;
     readonly signal?: AbortSignal;
   }): AsyncGenerator<StreamMessage, void, undefined>;
+}
+
+/** A text, a table of what it would say, or a version that the journal keeps (`null`: the one before this). */
+export type ProposedPipeline =
+  | { readonly source: string; readonly format?: "toml" | "yaml" | "json" }
+  | { readonly config: object }
+  | { readonly rollback: number | null };
+
+export interface IfVersion {
+  /** The version that must be running, or else it is refused by VERSION_CONFLICT. Defaults to whichever runs. */
+  readonly ifVersion?: number;
+}
+
+export interface Applying extends IfVersion {
+  /** What becomes of open runs of processes that go. */
+  readonly open?: "drain" | "cancel";
 }
 
 export interface Emitted {
@@ -131,7 +178,7 @@ export interface Emitted {
 /** Talks to the API of a running pipeline. */
 export function createClient(options: ClientOptions): PipelineClient {
   const { url, token, fetch = (request) => globalThis.fetch(request) } = options;
-  const { get, post, events, work } = createCaller({ url, token, fetch });
+  const { get, post, put, remove, events, work } = createCaller({ url, token, fetch });
   const segment = encodeURIComponent;
   const listOf = { input: "inputs", process: "processes" } as const;
   return {
@@ -165,6 +212,17 @@ export function createClient(options: ClientOptions): PipelineClient {
     backfill: (input, request = {}, watcher = {}) =>
       work(`inputs/${segment(input)}/backfill`, request, watcher),
     audit: (input, request = {}, watcher = {}) => work(`inputs/${segment(input)}/audit`, request, watcher),
+    plan: (proposal) => post("pipeline/plan", proposal),
+    apply: (proposal, { open, ...options } = {}) =>
+      put("pipeline", { ...proposal, ...(open && { open }) }, ifMatch(options)),
+    versions: () => get("pipeline/versions"),
+    version: (version) => get(`pipeline/versions/${version}`),
+    put: (kind, name, fields, options) =>
+      put(`${listOf[kind]}/${segment(name)}`, { ...fields, name }, ifMatch(options)),
+    remove: (kind, name, { open, ...options } = {}) =>
+      remove(`${listOf[kind]}/${segment(name)}`, { open }, ifMatch(options)),
+    addLink: (link, options) => post("links", link, ifMatch(options)),
+    removeLink: (from, to, options) => remove("links", { from, to }, ifMatch(options)),
     forget: (key) => post("forget", { key }),
     async *stream({ lastId, signal } = {}) {
       for await (const { id, event, data } of events("stream", lastId, signal)) {
@@ -172,4 +230,8 @@ export function createClient(options: ClientOptions): PipelineClient {
       }
     },
   };
+}
+
+function ifMatch({ ifVersion }: IfVersion = {}): Headers {
+  return ifVersion === undefined ? {} : { "if-match": `"${ifVersion}"` };
 }

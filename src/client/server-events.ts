@@ -5,6 +5,24 @@ export interface ServerEvent {
   readonly data: string;
 }
 
+/** What a body holds, read as every browser can; who stops reading breaks it off. */
+export async function* chunksOf(
+  body: ReadableStream<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = body.getReader();
+  let isOver = false;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      yield value;
+    }
+    isOver = true;
+  } finally {
+    if (!isOver) await reader.cancel().catch(() => undefined);
+  }
+}
+
 /** Reads messages as the HTML standard, section 9.2.6 has them; a message that was cut off is none. */
 export async function* parseEvents(
   chunks: AsyncIterable<Uint8Array>,

@@ -21,6 +21,7 @@ test("an orchestrator is made of all that the file says, and not started", async
     concurrency: 64,
     grace: "45s",
     redact: pipeline.redact,
+    revision: expect.stringMatching(/^[0-9a-f]{16}$/),
   });
   expect(orchestrator.state).toBe("new");
   expect(orchestrator.name).toBe("orders");

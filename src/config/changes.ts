@@ -2,8 +2,16 @@ import { basename, resolve } from "node:path";
 import type { Orchestrator } from "../engine/orchestrator.ts";
 import { isSluiceError, SluiceError, toErrorRecord } from "../model/errors.ts";
 import { isoTime } from "../model/event.ts";
-import type { AppliedPlan, PipelinePlan, VersionDetail, VersionRow } from "../model/pipeline-plan.ts";
-import { describeEdit, editTree, type Edit } from "./edit.ts";
+import { PIPELINE_OWNER } from "../model/name.ts";
+import type {
+  ApplyOptions,
+  AppliedPlan,
+  PipelinePlan,
+  Proposal,
+  VersionDetail,
+  VersionRow,
+} from "../model/pipeline-plan.ts";
+import { describeEdit, editTree } from "./edit.ts";
 import { formatIssue } from "./issue.ts";
 import { parsePipeline, type LoadOptions } from "./load.ts";
 import { localOnly } from "./local-only.ts";
@@ -16,7 +24,7 @@ import {
 } from "./pipeline.ts";
 import { compare, compareTops, type Difference } from "./plan.ts";
 import type { Secrets } from "./references.ts";
-import { TOP, type Fields } from "./schema.ts";
+import { withTopOf } from "./top-of.ts";
 import {
   INDEX_KEY,
   NO_VERSIONS,
@@ -26,29 +34,6 @@ import {
   type StoredText,
   type VersionIndex,
 } from "./versions.ts";
-
-/** What a pipeline is to become: a text, a change of the current one, or a version that it had. */
-export type Proposal =
-  | {
-      readonly text: string;
-      readonly format: "toml" | "yaml" | "json";
-      /** Where it stands: relative paths start from its folder. Defaults to the pipeline's own. */
-      readonly file?: string;
-    }
-  | { readonly edit: Edit }
-  /** Without a number, the one before the current. */
-  | { readonly rollback: number | null };
-
-export interface ApplyOptions {
-  /** For the record. */
-  readonly by: string;
-  /** Whether it comes through the owner's socket: who can open that could run any code here. */
-  readonly isOwner: boolean;
-  /** What becomes of the open runs of processes that go. */
-  readonly open?: "drain" | "cancel";
-  /** The version that must be running. */
-  readonly ifVersion?: number;
-}
 
 export interface ChangesOptions extends LoadOptions {
   /** As it was loaded, and runs now. */
@@ -65,6 +50,7 @@ export class PipelineChanges {
   readonly #options: ChangesOptions;
   #current: Pipeline;
   #index: VersionIndex = NO_VERSIONS;
+  #hasBegun = false;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(orchestrator: Orchestrator, options: ChangesOptions) {
@@ -93,6 +79,7 @@ export class PipelineChanges {
   async begin(): Promise<void> {
     await this.#exclusively(async () => {
       this.#index = (await this.#read<VersionIndex>(INDEX_KEY)) ?? NO_VERSIONS;
+      this.#hasBegun = true;
       const { document, processes } = this.#current;
       if (document === null) return;
       const isBack = ({ process }: Leaving): boolean => processes.some(({ name }) => name === process);
@@ -108,6 +95,7 @@ export class PipelineChanges {
 
   async plan(proposal: Proposal): Promise<PipelinePlan> {
     return this.#exclusively(async () => {
+      this.#expectBegun();
       const next = await this.#propose(proposal);
       return this.#plan(next, compare(this.#current, next));
     });
@@ -121,6 +109,7 @@ export class PipelineChanges {
    */
   async apply(proposal: Proposal, options: ApplyOptions): Promise<AppliedPlan> {
     return this.#exclusively(async () => {
+      this.#expectBegun();
       this.#checkVersion(options.ifVersion);
       const next = await this.#propose(proposal);
       const difference = compare(this.#current, next);
@@ -184,7 +173,7 @@ export class PipelineChanges {
       },
     });
     this.#index = written?.index ?? this.#index;
-    this.#current = this.#withOwnTop(next);
+    this.#current = withTopOf(this.#options.pipeline, next);
     this.#clearOnce(finished, gone);
   }
 
@@ -247,14 +236,18 @@ export class PipelineChanges {
   }
 
   async #write({ index, state }: ReturnType<typeof recordVersion>): Promise<void> {
-    const puts = Object.entries(state).map(([key, value]) => ({ owner: OWNER, key, value }));
+    const puts = Object.entries(state).map(([key, value]) => ({ owner: PIPELINE_OWNER, key, value }));
     await this.#orchestrator.journal.work.commit({ state: puts });
     this.#index = index;
   }
 
   async #read<T>(key: string): Promise<T | undefined> {
-    const entry = await this.#orchestrator.journal.work.readState(OWNER, key);
+    const entry = await this.#orchestrator.journal.work.readState(PIPELINE_OWNER, key);
     return entry && (JSON.parse(entry.value) as T);
+  }
+
+  #expectBegun(): void {
+    if (!this.#hasBegun) throw new SluiceError("NOT_RUNNING", "the pipeline is starting; try again");
   }
 
   #checkVersion(wanted: number | undefined): void {
@@ -305,16 +298,6 @@ export class PipelineChanges {
     return parsePipeline(text.text, { ...this.#options, file: text.file, format: text.format });
   }
 
-  /** What stands at the top of a file is read at start: until then that of the running one holds. */
-  #withOwnTop(next: Pipeline): Pipeline {
-    const { pipeline } = this.#options;
-    const { inputs, processes, links, topology, warnings, directory, file, document } = next;
-    const tree = { ...withoutTop(document?.tree ?? {}), ...onlyTop(pipeline.document?.tree ?? {}) };
-    const parts = { inputs, processes, links, topology, warnings, directory, file };
-    const masked = { ...onlyTop(pipeline.masked), ...withoutTop(next.masked) };
-    return { ...pipeline, ...parts, masked, document: document && { ...document, tree } };
-  }
-
   async #plan(next: Pipeline, difference: Difference): Promise<PipelinePlan> {
     const rows = await this.#orchestrator.processes();
     const changes = difference.changes.map((change) => {
@@ -339,21 +322,6 @@ export class PipelineChanges {
     this.#last = done.catch(() => undefined);
     return done;
   }
-}
-
-/** The pipeline itself, as the owner of state in its journal. */
-const OWNER = "$pipeline";
-
-function withoutTop(fields: Fields): Fields {
-  return Object.fromEntries(Object.entries(fields).filter(([key]) => !isTop(key)));
-}
-
-function onlyTop(fields: Fields): Fields {
-  return Object.fromEntries(Object.entries(fields).filter(([key]) => isTop(key)));
-}
-
-function isTop(key: string): boolean {
-  return key !== "connections" && Object.hasOwn(TOP, key);
 }
 
 /** As at the start of a pipeline: clients are loaded, modules too. Inputs also look whether their source is there. */

@@ -1,27 +1,20 @@
 import { SluiceError } from "../model/errors.ts";
+import type { PipelineEdit } from "../model/pipeline-plan.ts";
 import { isPlainObject } from "./references.ts";
 import type { Fields } from "./schema.ts";
-
-/** One change of a config file. */
-export type Edit =
-  /** Adds a component, or puts it in the place of the one of its name. */
-  | { readonly put: "input" | "process"; readonly name: string; readonly fields: Fields }
-  | { readonly remove: "input" | "process"; readonly name: string }
-  | { readonly put: "link"; readonly fields: Fields }
-  | { readonly remove: "link"; readonly from: string; readonly to: string };
 
 /**
  * A file's tree with one change. What links to a component that goes away goes with it.
  *
  * @throws SluiceError UNKNOWN_NAME for what is to be removed and is not there
  */
-export function editTree(tree: Fields, edit: Edit): Fields {
+export function editTree(tree: Fields, edit: PipelineEdit): Fields {
   if ("put" in edit) return edit.put === "link" ? addLink(tree, edit.fields) : putComponent(tree, edit);
   return edit.remove === "link" ? removeLink(tree, edit) : removeComponent(tree, edit);
 }
 
 /** For people: which change it is. */
-export function describeEdit(edit: Edit): string {
+export function describeEdit(edit: PipelineEdit): string {
   if ("put" in edit) return edit.put === "link" ? "add a link" : `put ${edit.put} ${edit.name}`;
   return edit.remove === "link"
     ? `remove link ${edit.from} → ${edit.to}`

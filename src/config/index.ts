@@ -22,4 +22,6 @@ export {
   type Registry,
   type Role,
 } from "./registry.ts";
+export { PipelineChanges, type ChangesOptions } from "./changes.ts";
+export { Secrets } from "./references.ts";
 export type { ConfigFormat } from "./source.ts";

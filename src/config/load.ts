@@ -2,6 +2,7 @@ import { dirname, resolve } from "node:path";
 import type { Pipeline, PipelineDocument } from "./pipeline.ts";
 import type { Registry } from "./registry.ts";
 import { formatOf, parseSource, readText, type ConfigFormat, type Source } from "./source.ts";
+import { withoutTop } from "./top-of.ts";
 import { validate } from "./validate.ts";
 
 export interface LoadOptions {
@@ -38,6 +39,17 @@ export async function parsePipeline(
   const source = await parseSource(file, text, format);
   const pipeline = await check(source, options, dirname(resolve(file)), false);
   return { ...pipeline, document: { text, format, tree: source.value as PipelineDocument["tree"] } };
+}
+
+/** As `parsePipeline`, without what the text says at its top. */
+export async function parseParts(
+  { file, text, format }: Pick<PipelineDocument, "text" | "format"> & { readonly file: string },
+  options: LoadOptions,
+): Promise<Pipeline> {
+  const source = await parseSource(file, text, format);
+  const value = withoutTop(source.value as PipelineDocument["tree"]);
+  const pipeline = await check({ ...source, value }, options, dirname(resolve(file)), false);
+  return { ...pipeline, document: { text, format, tree: value } };
 }
 
 async function check(

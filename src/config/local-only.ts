@@ -1,6 +1,6 @@
-import { isDeepStrictEqual } from "node:util";
 import type { Pipeline, PipelineInput, PipelineProcess } from "./pipeline.ts";
 import { hasReference, isPlainObject } from "./references.ts";
+import { isSame } from "./same.ts";
 import { SHAPES, type Fields } from "./schema.ts";
 
 /**
@@ -24,7 +24,7 @@ function ofComponent(
   after: Fields,
 ): readonly string[] {
   const own = ownFields(role, find(after, role, name));
-  if (isDeepStrictEqual(own, ownFields(role, find(before, role, name)))) return [];
+  if (isSame(own, ownFields(role, find(before, role, name)))) return [];
   const what = `${role} "${name}"`;
   if (made?.kind.runsCode === true) return [`${what} is of type "${type}", which runs code`];
   return hasReference(own) ? [`${what} has a reference to the environment or to a file`] : [];
@@ -51,7 +51,7 @@ function ofTable(what: string, before: unknown, after: unknown): readonly string
   if (!isPlainObject(after)) return hasReference(after) ? [`${what} has a reference`] : [];
   const old = isPlainObject(before) ? before : {};
   return Object.entries(after)
-    .filter(([key, value]) => hasReference(value) && !isDeepStrictEqual(value, old[key]))
+    .filter(([key, value]) => hasReference(value) && !isSame(value, old[key]))
     .map(([key]) => `${what}.${key} has a reference to the environment or to a file`);
 }
 
@@ -62,7 +62,7 @@ function ofRest(before: Fields, after: Fields): readonly string[] {
   const { link: links, ...rest } = after;
   const known = Array.isArray(oldLinks) ? (oldLinks as unknown[]) : [];
   const added = (Array.isArray(links) ? (links as unknown[]) : []).filter(
-    (link) => hasReference(link) && !known.some((other) => isDeepStrictEqual(link, other)),
+    (link) => hasReference(link) && !known.some((other) => isSame(link, other)),
   );
   const tops = Object.fromEntries(Object.entries(rest).filter(([key]) => !parts.includes(key)));
   return [

@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from "node:util";
+import { isSame } from "./same.ts";
 import type { LinkSpec } from "../topology/types.ts";
 import { MASK } from "../model/mask.ts";
 import type { OptionChange, PlannedChange } from "../model/pipeline-plan.ts";
@@ -33,7 +33,7 @@ export function compare(current: Pipeline, next: Pipeline): Difference {
 export function compareTops(current: Pipeline, next: Pipeline): readonly string[] {
   const [before, after] = [current, next].map(({ document }) => document?.tree ?? {}) as [Fields, Fields];
   return Object.keys(TOP).filter((key) => {
-    return key !== "connections" && key in after && !isDeepStrictEqual(before[key], after[key]);
+    return key !== "connections" && key in after && !isSame(before[key], after[key]);
   });
 }
 
@@ -77,7 +77,7 @@ function compareOptions(
 ): readonly OptionChange[] {
   const keys = new Set([...Object.keys(before?.fields ?? {}), ...Object.keys(after?.fields ?? {})]);
   return [...keys]
-    .filter((key) => !NO_OPTIONS.has(key) && !isDeepStrictEqual(before?.fields[key], after?.fields[key]))
+    .filter((key) => !NO_OPTIONS.has(key) && !isSame(before?.fields[key], after?.fields[key]))
     .map((option) => ({ option, before: shown(before, option), after: shown(after, option) }));
 }
 
@@ -116,5 +116,5 @@ function plannedLink(
 function conditions(before: LinkSpec | undefined, after: LinkSpec | undefined): readonly OptionChange[] {
   return (["operations", "locations", "when", "loop"] as const)
     .map((option) => ({ option, before: before?.[option] ?? null, after: after?.[option] ?? null }))
-    .filter((change) => !isDeepStrictEqual(change.before, change.after));
+    .filter((change) => !isSame(change.before, change.after));
 }

@@ -1,11 +1,11 @@
 import type { Process } from "../model/component.ts";
+import { PIPELINE_OWNER } from "../model/name.ts";
 import { SluiceError, toErrorRecord, isSluiceError } from "../model/errors.ts";
 import type { StatePut } from "../journal/work.ts";
 import type { Components, RegisteredInput, RegisteredProcess } from "./components.ts";
 import type { PipelineChange, ChangeReceipt } from "./handles.ts";
 import type { Opening } from "./opening.ts";
 import type { Runtime } from "./runtime.ts";
-import { PIPELINE_OWNER } from "./version.ts";
 
 /**
  * Makes a running pipeline another one, all at once:

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
+import { PIPELINE_OWNER } from "../model/name.ts";
 import type { StatePut, Work } from "../journal/work.ts";
 
-/** Whose state the pipeline itself is, in the journal. No component can be called so. */
-export const PIPELINE_OWNER = "$pipeline";
 const KEY = "version";
 
 /**

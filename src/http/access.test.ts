@@ -29,10 +29,11 @@ const everyRoute = routes.map(({ method, path, role }) => ({
   method,
   path: path
     .replace(":name", "orders")
+    .replace(":version", "1")
     .replace(":uid", "0193c0de-0000-7000-8000-00000000000f")
     .replace(":id", "x%2Fy"),
   role,
-  body: method === "GET" ? undefined : {},
+  body: method === "GET" || method === "DELETE" ? undefined : {},
 }));
 
 describe.each(everyRoute)("$method $path", ({ method, path, role, body }) => {

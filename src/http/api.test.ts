@@ -49,6 +49,9 @@ describe("what there is", () => {
     expect((await call("GET", "/api/v1/pipeline")).body).toEqual({
       name: "shop",
       state: "running",
+      version: null,
+      managedBy: null,
+      mayChange: false,
       journal: {
         id: orchestrator.journal.id,
         epoch: orchestrator.journal.epoch,
@@ -57,7 +60,19 @@ describe("what there is", () => {
       },
       openRuns: 0,
       config: { name: "shop", token: "***" },
+      role: "operator",
     });
+  });
+
+  test("the pipeline tells each caller what it may do", async () => {
+    const tokens = { viewerToken: "look", token: "steer", adminToken: "change" };
+    const callGuarded = callerOf(orchestrator, tokens);
+    const roleOf = async (token: string): Promise<string> =>
+      (await callGuarded("GET", "/api/v1/pipeline", undefined, { authorization: `Bearer ${token}` })).body
+        .role;
+    expect(await roleOf("look")).toBe("viewer");
+    expect(await roleOf("steer")).toBe("operator");
+    expect(await roleOf("change")).toBe("admin");
   });
 
   test("the graph is answered as JSON", async () => {
@@ -391,7 +406,7 @@ describe("what does not exist", () => {
     "/api/v1/runs/%ff%fe",
     "/api/v1/events/nothing",
     "/api/v1/events/0193c0de-0000-7000-8000-00000000000f",
-    "/api/v1/inputs/orders",
+    "/api/v1/runs/x%2Fy/nothing",
     "/metricsx",
     "//evil.example/api/v1/runs",
   ])("%s is answered 404 with a problem", async (path) => {

@@ -7,6 +7,8 @@ import { problem } from "../model/problem.ts";
 import { notFound, problemOf } from "./problem.ts";
 import type { ApiPipeline } from "./pipeline.ts";
 import type { Call, MetricsSource, Route } from "./route.ts";
+import type { ApiChanges } from "./changes.ts";
+import { changeRoutes } from "./routes/changes.ts";
 import { componentRoutes } from "./routes/components.ts";
 import { pipelineRoutes } from "./routes/pipeline.ts";
 import { recordRoutes } from "./routes/records.ts";
@@ -22,6 +24,10 @@ export interface ApiOptions extends AccessOptions {
   readonly owner?: boolean;
   /** The configuration as it may be shown, secrets masked. */
   readonly config?: unknown;
+  /** How the pipeline becomes another one. Defaults to not at all. */
+  readonly changes?: ApiChanges;
+  /** Whether an admin may do that through the network, if its config file leaves it to the API. Defaults to `false`. */
+  readonly allowsChanges?: boolean;
   /** Told of what went wrong inside, which answers do not say. Defaults to nothing. */
   readonly onError?: (error: unknown) => void;
   /** Takes secrets out of what the stream and failures inside tell. Defaults to leaving it as it is. */
@@ -41,6 +47,7 @@ export interface Api {
 /** Every route, with who may call it: what tests walk through. */
 export const routes: readonly Route[] = [
   ...pipelineRoutes,
+  ...changeRoutes,
   ...componentRoutes,
   ...surveyRoutes,
   // Before those of one record: "replay" is none's id.
@@ -63,10 +70,20 @@ export function createApi(pipeline: ApiPipeline, options: ApiOptions = {}): Api 
   const access = options.owner === true ? ownerAccess : createAccess(options);
   const report = options.onError ?? (() => undefined);
   const app = new Hono();
-  const { config, metrics, page, redact = (text) => text } = options;
+  const { config, changes, allowsChanges = false, metrics, page, redact = (text) => text } = options;
   const stream = new StreamHub(pipeline, { redact });
   const isOwner = options.owner === true;
-  const surroundings = { pipeline, isOwner, config, redact, metrics, stream, openapi };
+  const surroundings = {
+    pipeline,
+    isOwner,
+    config,
+    changes,
+    allowsChanges,
+    redact,
+    metrics,
+    stream,
+    openapi,
+  };
 
   app.use(async (context, next) => {
     access.checkSite(context.req.raw);
@@ -76,7 +93,7 @@ export function createApi(pipeline: ApiPipeline, options: ApiOptions = {}): Api 
   for (const [path, methods] of byPath(routes)) {
     for (const route of methods) {
       app.on(route.method, path, requireRole(access, route.role), (context) =>
-        route.handle(toCall(context, surroundings)),
+        route.handle(toCall(context, surroundings, access)),
       );
     }
     const open = methods.some((route) => route.role === "anyone");
@@ -118,13 +135,14 @@ function requireRole(access: Access, role: Route["role"]): MiddlewareHandler {
   };
 }
 
-type Surroundings = Omit<Call, "request" | "search" | "param">;
+type Surroundings = Omit<Call, "request" | "search" | "param" | "role">;
 
-function toCall(context: Context, surroundings: Surroundings): Call {
+function toCall(context: Context, surroundings: Surroundings, access: Access): Call {
   const request = context.req.raw;
   return {
     ...surroundings,
     request,
+    role: () => access.grant(request),
     search: new URL(request.url).searchParams,
     param: (name) => context.req.param(name) ?? "",
   };

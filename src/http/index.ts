@@ -1,6 +1,7 @@
 // What `sluice/http` exports: to serve a pipeline that was made in code.
 export { createApi, type Api, type ApiOptions, type FetchHandler } from "./api.ts";
 export type { AccessOptions } from "./access.ts";
+export type { ApiChanges } from "./changes.ts";
 export { hooksHandler } from "./hooks.ts";
 export { listen, type Address, type Listener, type ListenTimeouts } from "./listen.ts";
 export { openPage, type Page } from "./page.ts";

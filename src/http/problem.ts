@@ -13,6 +13,7 @@ const STATUSES: Readonly<Partial<Record<ErrorCode, number>>> = {
   INVALID_EXPRESSION: 400,
   UNAUTHORIZED: 401,
   FORBIDDEN: 403,
+  LOCAL_ONLY: 403,
   NOT_FOUND: 404,
   UNKNOWN_NAME: 404,
   RUN_NOT_FOUND: 404,
@@ -22,6 +23,7 @@ const STATUSES: Readonly<Partial<Record<ErrorCode, number>>> = {
   RUN_STATE: 409,
   STATE_CONFLICT: 409,
   OPEN_RUNS: 409,
+  VERSION_CONFLICT: 412,
   PAYLOAD_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
   JOURNAL_FULL: 503,
@@ -33,6 +35,11 @@ const STATUSES: Readonly<Partial<Record<ErrorCode, number>>> = {
   SHUTDOWN: 503,
   TOO_MANY_STREAMS: 503,
 };
+
+/** Of a code that a request can provoke; `undefined` for others. */
+export function statusOf(code: ErrorCode): number | undefined {
+  return STATUSES[code];
+}
 
 /**
  * The answer to a request that threw. What is not a SluiceError is our mistake: it is told to `report`,

@@ -113,7 +113,8 @@ export function readUid(text: string): string {
   }
 }
 
-function readKeys(search: URLSearchParams, allowed: readonly string[]): ReadonlyMap<string, string> {
+/** @throws SluiceError INVALID_QUERY for unknown and repeated keys */
+export function readKeys(search: URLSearchParams, allowed: readonly string[]): ReadonlyMap<string, string> {
   const values = new Map<string, string>();
   for (const [key, value] of search) {
     if (!allowed.includes(key)) throw unknownKey(key, allowed);

@@ -1,6 +1,7 @@
 import { SluiceError } from "../model/errors.ts";
 import { didYouMean } from "../model/suggest.ts";
 import type { Role } from "./access.ts";
+import type { ApiChanges } from "./changes.ts";
 import type { ApiPipeline } from "./pipeline.ts";
 import type { StreamHub } from "./stream/hub.ts";
 
@@ -11,10 +12,16 @@ export interface Call {
   readonly search: URLSearchParams;
   /** Whether it came through the owner's socket, or from who reads the journal: those could run any code here. */
   readonly isOwner: boolean;
+  /** What whoever called may do. */
+  readonly role: () => Role;
   /** A parameter of the path, decoded once. */
   readonly param: (name: string) => string;
   /** The masked configuration, if there is one. */
   readonly config: unknown;
+  /** How the pipeline becomes another one; `undefined` if it cannot: it was made in code, or is stopped. */
+  readonly changes: ApiChanges | undefined;
+  /** Whether `[http] changes` allows that through this listener. */
+  readonly allowsChanges: boolean;
   /** Takes secrets out of what is told of a failure inside. */
   readonly redact: (text: string) => string;
   readonly stream: StreamHub;
@@ -31,7 +38,7 @@ export interface MetricsSource {
 }
 
 export interface Route {
-  readonly method: "GET" | "POST" | "PUT";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** As hono writes paths, such as `/api/v1/runs/:id`. */
   readonly path: string;
   /** `anyone`: without a token, too. */

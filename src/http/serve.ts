@@ -3,6 +3,7 @@ import type { Orchestrator } from "../engine/orchestrator.ts";
 import { SluiceError } from "../model/errors.ts";
 import { isLoopback } from "../model/loopback.ts";
 import type { AccessOptions } from "./access.ts";
+import type { ApiChanges } from "./changes.ts";
 import { createApi, type Api } from "./api.ts";
 import { hooksHandler } from "./hooks.ts";
 import { listen, type Listener } from "./listen.ts";
@@ -16,6 +17,8 @@ export interface ServeOptions {
   readonly hooks?: { readonly host: string; readonly port: number };
   /** The configuration as it may be shown, secrets masked. */
   readonly config?: unknown;
+  /** How the pipeline becomes another one. Defaults to not at all. */
+  readonly changes?: ApiChanges;
   readonly onError?: (error: unknown) => void;
   /** Takes secrets out of what the stream and failures inside tell. Defaults to leaving it as it is. */
   readonly redact?: (text: string) => string;
@@ -31,6 +34,8 @@ export interface HttpListenerOptions {
   readonly token?: string;
   readonly viewerToken?: string;
   readonly adminToken?: string;
+  /** Whether an admin may change the pipeline. Defaults to `false`. */
+  readonly changes?: boolean;
   /** Names it is also called by, behind a proxy for example. */
   readonly hosts?: readonly string[];
 }
@@ -50,7 +55,7 @@ export interface Servers {
  * @throws SluiceError LISTENER_FAILED, or INSECURE_LISTENER for an API off loopback without a token
  */
 export async function serve(orchestrator: Orchestrator, options: ServeOptions): Promise<Servers> {
-  const { http, hooks, onError, redact, metrics, config } = options;
+  const { http, hooks, onError, redact, metrics, config, changes } = options;
   const reporting = { ...(onError && { onError }), ...(redact && { redact }) };
   const listeners: Listener[] = [];
   let api: Api | undefined;
@@ -66,6 +71,7 @@ export async function serve(orchestrator: Orchestrator, options: ServeOptions): 
         ...reporting,
         ...(metrics && { metrics }),
         ...(page && { page }),
+        ...(changes && { changes, allowsChanges: http.changes === true }),
         config,
       });
       const fetch =

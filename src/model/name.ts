@@ -16,3 +16,6 @@ export function checkName(name: unknown, what: string): string {
     `${what} has the name ${JSON.stringify(name)}; a name has 1 to 100 letters, digits, "_", "-" or "." and starts with a letter, digit or "_"; "constructor" and the like, which every object has, are no names`,
   );
 }
+
+/** Whose state in the journal that of the pipeline itself is. No component can be called so. */
+export const PIPELINE_OWNER = "$pipeline";

@@ -74,3 +74,38 @@ export interface VersionDetail extends VersionRow {
   /** The text as it was given, references unresolved; `null` for who is no admin. */
   readonly source: { readonly text: string; readonly format: "toml" | "yaml" | "json" } | null;
 }
+
+/** One change of a config file. */
+export type PipelineEdit =
+  /** Adds a component, or puts it in the place of the one of its name. */
+  | {
+      readonly put: "input" | "process";
+      readonly name: string;
+      readonly fields: Readonly<Record<string, unknown>>;
+    }
+  | { readonly remove: "input" | "process"; readonly name: string }
+  | { readonly put: "link"; readonly fields: Readonly<Record<string, unknown>> }
+  | { readonly remove: "link"; readonly from: string; readonly to: string };
+
+/** What a pipeline is to become: a text, a change of the current one, or a version that it had. */
+export type Proposal =
+  | {
+      readonly text: string;
+      readonly format: "toml" | "yaml" | "json";
+      /** Where it stands: relative paths start from its folder. Defaults to the pipeline's own. */
+      readonly file?: string;
+    }
+  | { readonly edit: PipelineEdit }
+  /** Without a number, the one before the current. */
+  | { readonly rollback: number | null };
+
+export interface ApplyOptions {
+  /** For the record. */
+  readonly by: string;
+  /** Whether it comes through the owner's socket: who can open that could run any code here. */
+  readonly isOwner: boolean;
+  /** What becomes of the open runs of processes that go. */
+  readonly open?: "drain" | "cancel";
+  /** The version that must be running. */
+  readonly ifVersion?: number;
+}

@@ -29,7 +29,7 @@ test("the description names each route once, with its parameters, and every refe
     expect(operation["x-role"]).toBe(role);
     const names = (operation.parameters ?? []).map((parameter: { name: string }) => parameter.name);
     for (const [, name] of path.matchAll(/:(\w+)/g)) expect(names).toContain(name);
-    expect((operation.requestBody === undefined) === (method === "GET")).toBe(true);
+    expect((operation.requestBody === undefined) === (method === "GET" || method === "DELETE")).toBe(true);
   }
   for (const [, name] of JSON.stringify(body).matchAll(/#\/components\/schemas\/(\w+)/g)) {
     expect(body.components.schemas).toHaveProperty(name as string);
@@ -38,7 +38,8 @@ test("the description names each route once, with its parameters, and every refe
 
 test("what a query may hold is what the route takes", async () => {
   for (const [name, { query }] of Object.entries(OPERATIONS_OF)) {
-    if (query === undefined || name.includes(":") || name.includes("stream")) continue;
+    if (query === undefined || !name.startsWith("GET ") || name.includes(":") || name.includes("stream"))
+      continue;
     const values: Readonly<Record<string, string>> = {
       limit: "1",
       state: "dead",

@@ -31,8 +31,49 @@ export const OPERATIONS_OF: Readonly<Record<string, Operation>> = {
     summary: "Name, state, journal and masked configuration",
     answers: { 200: "Pipeline" },
   },
-  "PUT /api/v1/pipeline": { summary: "Refused: change the file", body: "Whatever", answers: {} },
-  "POST /api/v1/pipeline/plan": { summary: "Refused: change the file", body: "Whatever", answers: {} },
+  "PUT /api/v1/pipeline": {
+    summary: "Makes the pipeline another one, all at once; If-Match names the version that must be running",
+    body: "Apply",
+    answers: { 200: "Applied" },
+  },
+  "POST /api/v1/pipeline/plan": {
+    summary: "What an apply would do",
+    body: "Proposal",
+    answers: { 200: "Plan" },
+  },
+  "GET /api/v1/pipeline/versions": {
+    summary: "Versions that the journal keeps, newest first",
+    answers: { 200: "Versions" },
+  },
+  "GET /api/v1/pipeline/versions/:version": {
+    summary: "One of them, with its config, masked; for an admin with its text",
+    answers: { 200: "VersionDetail" },
+  },
+  "PUT /api/v1/inputs/:name": {
+    summary: "Adds an input, or puts it in the place of the one of its name",
+    body: "Whatever",
+    answers: { 200: "Applied" },
+  },
+  "DELETE /api/v1/inputs/:name": {
+    summary: "Removes an input, with the links that leave it",
+    answers: { 200: "Applied" },
+  },
+  "PUT /api/v1/processes/:name": {
+    summary: "Adds a process, or puts it in the place of the one of its name",
+    body: "Whatever",
+    answers: { 200: "Applied" },
+  },
+  "DELETE /api/v1/processes/:name": {
+    summary: "Removes a process, with its links",
+    query: { open: "drain finishes its open runs, cancel cancels them" },
+    answers: { 200: "Applied" },
+  },
+  "POST /api/v1/links": { summary: "Adds a link", body: "Whatever", answers: { 200: "Applied" } },
+  "DELETE /api/v1/links": {
+    summary: "Removes a link",
+    query: { from: "an input or process", to: "a process" },
+    answers: { 200: "Applied" },
+  },
   "GET /api/v1/graph": { summary: "The DAG, with its datasets", answers: { 200: "Graph" } },
   "GET /api/v1/inputs": { summary: "All inputs", answers: { 200: "Inputs" } },
   "POST /api/v1/inputs/:name/events": {
@@ -124,7 +165,10 @@ export const OPERATIONS_OF: Readonly<Record<string, Operation>> = {
     answers: { 200: "SurveyLine" },
     type: "application/x-ndjson",
   },
-  "GET /api/v1/runs/:id": { summary: "A run", answers: { 200: "Run" } },
+  "GET /api/v1/runs/:id": {
+    summary: "A run, with its payload if that was edited",
+    answers: { 200: "RunDetail" },
+  },
   "GET /api/v1/runs/:id/attempts": {
     summary: "The attempts of a run, oldest first",
     answers: { 200: "Attempts" },

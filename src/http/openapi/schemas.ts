@@ -34,6 +34,8 @@ const Run = z.object({
   replayOf: z.string().nullable(),
 });
 
+const RunDetail = Run.extend({ data: z.unknown().optional() });
+
 const Input = z.object({
   name: z.string(),
   type: z.string(),
@@ -117,6 +119,9 @@ const Graph = z.object({
 const Pipeline = z.object({
   name: z.string(),
   state: z.enum(["new", "starting", "running", "stopping", "stopped"]),
+  version: count.nullable(),
+  managedBy: z.enum(["file", "api"]).nullable(),
+  mayChange: z.boolean(),
   journal: z.object({
     id: z.string().nullable(),
     epoch: z.int().nullable(),
@@ -125,6 +130,45 @@ const Pipeline = z.object({
   }),
   openRuns: count,
   config: z.unknown(),
+  role: z.enum(["viewer", "operator", "admin"]),
+});
+
+const ComponentChange = z.object({
+  action: z.enum(["add", "remove", "change"]),
+  role: z.enum(["input", "process", "link"]),
+  name: z.string(),
+  type: z.string().nullable(),
+  options: z.array(z.object({ option: z.string(), before: z.unknown(), after: z.unknown() })),
+  restarts: z.boolean(),
+  openRuns: count,
+  running: count,
+});
+
+const Plan = z.object({
+  version: count,
+  changes: z.array(ComponentChange),
+  atStart: z.array(z.string()),
+  undecided: z.array(z.string()),
+  localOnly: z.array(z.string()),
+  warnings: z.array(z.string()),
+});
+
+/** One of `source`, `config` and `rollback`. */
+const Proposal = z.strictObject({
+  source: z.string().optional(),
+  format: z.enum(["toml", "yaml", "json"]).default("toml"),
+  config: z.record(z.string(), z.unknown()).optional(),
+  rollback: z.int().min(1).nullable().optional(),
+  file: z.string().optional(),
+});
+
+const Version = z.object({
+  version: count,
+  hash: z.string(),
+  at: time,
+  by: z.string(),
+  how: z.string(),
+  current: z.boolean(),
 });
 
 const NewEvent = z.strictObject({
@@ -179,6 +223,8 @@ const Problem = z.object({
 });
 
 export type SchemaName =
+  | "Applied"
+  | "Apply"
   | "Audit"
   | "Backfill"
   | "Attempt"
@@ -201,12 +247,17 @@ export type SchemaName =
   | "NewEvent"
   | "Nothing"
   | "Pipeline"
+  | "Plan"
+  | "Proposal"
+  | "VersionDetail"
+  | "Versions"
   | "Problem"
   | "Process"
   | "Processes"
   | "Replay"
   | "Replayed"
   | "Run"
+  | "RunDetail"
   | "RunOutcome"
   | "Runs"
   | "Status"
@@ -215,6 +266,8 @@ export type SchemaName =
   | "Whatever";
 
 export const SCHEMAS: Readonly<Record<SchemaName, z.ZodType>> = {
+  Applied: z.object({ version: count, changed: z.boolean(), plan: Plan, leaving: z.array(z.string()) }),
+  Apply: Proposal.extend({ open: z.enum(["drain", "cancel"]).optional() }),
   Attempt,
   Attempts: listOf(Attempt),
   Audit: z.strictObject({
@@ -250,12 +303,15 @@ export const SCHEMAS: Readonly<Record<SchemaName, z.ZodType>> = {
   NewEvent,
   Nothing,
   Pipeline,
+  Plan,
   Problem,
   Process,
   Processes: listOf(Process),
+  Proposal,
   Replay,
   Replayed: z.object({ matched: count, replayed: count }),
   Run,
+  RunDetail,
   RunOutcome: z.object({ id: z.string(), ok: z.literal(true), run: z.string().optional() }),
   Runs: listOf(Run),
   SurveyLine: z.union([
@@ -267,6 +323,11 @@ export const SCHEMAS: Readonly<Record<SchemaName, z.ZodType>> = {
   ]),
   Status: z.object({ status: z.string() }),
   Text: z.string(),
+  VersionDetail: Version.extend({
+    config: z.unknown(),
+    source: z.object({ text: z.string(), format: z.enum(["toml", "yaml", "json"]) }).nullable(),
+  }),
+  Versions: listOf(Version),
   Whatever: z.unknown(),
 };
 

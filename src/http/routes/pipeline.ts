@@ -1,5 +1,5 @@
-import { SluiceError } from "../../model/errors.ts";
 import { problem } from "../../model/problem.ts";
+import { mayChange } from "../changes.ts";
 import { notFound } from "../problem.ts";
 import { refuseQuery } from "../query.ts";
 import { json, type Call, type Route } from "../route.ts";
@@ -17,17 +17,26 @@ function readiness({ pipeline }: Call): Response {
   return json({ status: "ready" });
 }
 
-function describe({ pipeline, search, config }: Call): Response {
+function describe(call: Call): Response {
+  const { pipeline, search, config, changes, role } = call;
   refuseQuery(search);
   const { id, epoch, capabilities } = pipeline.journal;
   const health = pipeline.journal.health();
-  return json({
+  const version = pipeline.state === "running" ? (changes?.version ?? null) : null;
+  const answer = {
     name: pipeline.name,
     state: pipeline.state,
+    version,
+    managedBy: changes?.managedBy ?? null,
+    mayChange: role() === "admin" && mayChange(call),
     journal: { id, epoch, durable: capabilities.durable, healthy: health.ok },
     openRuns: pipeline.journal.openRuns(),
-    config: config ?? null,
-  });
+    config: changes?.config() ?? config ?? null,
+    role: role(),
+  };
+  const response = json(answer);
+  if (version !== null) response.headers.set("etag", `"${version}"`);
+  return response;
 }
 
 function graph({ pipeline, search }: Call): Response {
@@ -45,20 +54,11 @@ async function metrics({ metrics: source }: Call): Promise<Response> {
   return new Response(await source.text(), { headers: { "content-type": source.contentType } });
 }
 
-function refuseChange(): never {
-  throw new SluiceError(
-    "FORBIDDEN",
-    "the API may not change this pipeline; change its file and run it again",
-  );
-}
-
 export const pipelineRoutes: readonly Route[] = [
   { method: "GET", path: "/healthz", role: "anyone", handle: liveness },
   { method: "GET", path: "/readyz", role: "anyone", handle: readiness },
   { method: "GET", path: "/metrics", role: "viewer", handle: metrics },
   { method: "GET", path: "/api/v1/openapi.json", role: "viewer", handle: openapi },
   { method: "GET", path: "/api/v1/pipeline", role: "viewer", handle: describe },
-  { method: "PUT", path: "/api/v1/pipeline", role: "admin", handle: refuseChange },
-  { method: "POST", path: "/api/v1/pipeline/plan", role: "admin", handle: refuseChange },
   { method: "GET", path: "/api/v1/graph", role: "viewer", handle: graph },
 ];

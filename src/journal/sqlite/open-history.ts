@@ -12,6 +12,8 @@ export interface ReadOnlyJournal {
   readonly history: History;
   /** Names that are paused. */
   readonly paused: ReadonlySet<string>;
+  /** A piece of state, as it was written last. */
+  state(owner: string, key: string): string | undefined;
   /** Reads all of it; what is damaged, as SQLite says it. Empty if nothing is. Takes long for a large journal. */
   check(): readonly string[];
   close(): void;
@@ -33,6 +35,10 @@ export function openHistory(path: string): ReadOnlyJournal {
       id: String(database.prepare("select value from meta where key = 'id'").get()?.["value"]),
       history: createHistory(async (method, argument, query) => read({ method, argument, query, taken: [] })),
       paused: new Set(names.map((row) => row["name"] as string)),
+      state(owner, key) {
+        const row = database.prepare("select value from state where owner = ? and key = ?").get(owner, key);
+        return row?.["value"] as string | undefined;
+      },
       check() {
         try {
           const rows = database.prepare("pragma integrity_check").all();
