@@ -92,9 +92,9 @@ export default {
       name: "page-talks-http",
       severity: "error",
       comment:
-        "The page knows the server by its HTTP API only; the model's types may name what comes over it.",
+        "The page knows the server by its HTTP API only, through sluice/client; the model's types may name what comes over it.",
       from: { path: "^ui/src/" },
-      to: { path: "^(src|test|bench|scripts|examples)/", pathNot: "^src/model/" },
+      to: { path: "^(src|test|bench|scripts|examples)/", pathNot: ["^src/model/", "^src/client/"] },
     },
     {
       name: "entry-is-for-users",

@@ -15,7 +15,7 @@ export interface History {
   /** An event, its runs, and the events that those runs caused. */
   journey(uid: string): Promise<Journey | undefined>;
   runs(query: RunQuery): Promise<Page<RunRow>>;
-  run(id: string): Promise<RunRow | undefined>;
+  run(id: string): Promise<RunDetail | undefined>;
   /** Of one run, oldest first. */
   attempts(run: string): Promise<readonly AttemptRow[]>;
   logs(run: string, query?: PageQuery): Promise<Page<LogRow>>;
@@ -79,6 +79,12 @@ export interface RunQuery extends PageQuery {
   readonly text?: string;
   /** Of a group of dead letters. */
   readonly fingerprint?: string;
+}
+
+/** One run by itself. */
+export interface RunDetail extends RunRow {
+  /** The edited payload that it has in place of its event's; absent if it has none. */
+  readonly data?: unknown;
 }
 
 export interface Page<Row> {

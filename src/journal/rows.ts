@@ -1,6 +1,7 @@
 import { SluiceError } from "../model/errors.ts";
 import { isoTime, type EventRecord } from "../model/event.ts";
-import type { EventRow, PageQuery } from "./history.ts";
+import type { RunRow } from "../model/run.ts";
+import type { EventRow, PageQuery, RunDetail } from "./history.ts";
 
 const DEFAULT_LIMIT = 50;
 const LARGEST_LIMIT = 1_000;
@@ -19,6 +20,11 @@ export function toEventRow(record: EventRecord): EventRow {
     ...(record.headers !== null && { headers: JSON.parse(record.headers) as Record<string, string> }),
     ...(record.cause !== null && { cause: record.cause }),
   };
+}
+
+/** @param data JSON text, or `null` for a run that has the payload of its event */
+export function withData(row: RunRow, data: string | null): RunDetail {
+  return data === null ? row : { ...row, data: JSON.parse(data) as unknown };
 }
 
 /** ISO 8601, or `null` for a moment that has not come. */

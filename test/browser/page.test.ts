@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { SluiceError } from "../../src/model/errors.ts";
 import { keepPicture, openTab, SOON, whyNoChromium } from "./chromium.ts";
 import { openHouse, runOf, type House } from "./house.ts";
 import { openDoors, openShop } from "./shop.ts";
@@ -68,6 +69,72 @@ describe.skipIf(reason !== undefined)(
       expect(page.url()).not.toContain("sesame");
       await page.getByRole("button", { name: "Sign out" }).click();
       await field.waitFor(SOON);
+      await page.context().close();
+    });
+
+    test("who may only look sees no button that would be refused", async () => {
+      await using guarded = await openShop(house.folder, { token: "steer", viewerToken: "look" });
+      const uid = await guarded.order({ id: "viewed", fail: "no viewer" });
+      const run = await runOf(guarded, uid, "enrich", "dead");
+      const acting = /pause|resume|restart|replay|cancel|give up|edit/i;
+      const paths = [
+        "pipeline?node=component%3Aenrich",
+        "pipeline?node=component%3Aorders",
+        "runs",
+        `run/${encodeURIComponent(run)}`,
+        "dead",
+        "inputs",
+        "config",
+      ];
+      for (const [token, isShown] of [
+        ["look", false],
+        ["steer", true],
+      ] as const) {
+        const { page, problems } = await openTab(house.browser, `${guarded.url}/`);
+        await page.getByLabel("Token").fill(token);
+        await page.getByRole("button", { name: "Sign in" }).click();
+        await page.locator(".node").first().waitFor(SOON);
+        for (const path of paths) {
+          await page.evaluate(`location.hash = ${JSON.stringify(`#/${path}`)}`);
+          const heading = path.startsWith("pipeline") ? ".panel-title" : "main h1";
+          await page.locator(heading).first().waitFor(SOON);
+          await page
+            .locator("main")
+            .getByText(/enrich|orders/)
+            .first()
+            .waitFor(SOON);
+          const buttons = page.locator("main button, main .n-act").filter({ hasText: acting });
+          expect((await buttons.count()) > 0, `${token} at ${path}`).toBe(isShown && path !== "config");
+        }
+        await page.evaluate("location.hash = '#/pipeline'");
+        await page.locator(".node .card-button").first().focus();
+        await page.keyboard.press("p");
+        if (!isShown) await page.keyboard.press("r");
+        expect(problems).toEqual([]);
+        await page.context().close();
+      }
+    });
+
+    test("says so while the journal cannot be written, and when it can again", async () => {
+      let isHealthy = true;
+      await using ill = await openShop(house.folder, {
+        journal: (driver) => ({
+          location: driver.location,
+          async open(surroundings) {
+            const journal = await driver.open(surroundings);
+            const error = new SluiceError("JOURNAL_IO", "no space left on the device");
+            return { ...journal, health: () => (isHealthy ? { ok: true } : { ok: false, error }) };
+          },
+        }),
+      });
+      const { page } = await openTab(house.browser, `${ill.url}/`);
+      await page.locator(".node").first().waitFor(SOON);
+      const banner = page.getByRole("alert").filter({ hasText: "The journal cannot be written" });
+      expect(await banner.count()).toBe(0);
+      isHealthy = false;
+      await banner.waitFor(SOON);
+      isHealthy = true;
+      await banner.waitFor({ state: "detached", ...SOON });
       await page.context().close();
     });
 

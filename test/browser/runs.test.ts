@@ -57,6 +57,61 @@ describe.skipIf(reason !== undefined)(
       await page.context().close();
     });
 
+    test("puts the payload of a dead letter right, and shows what the new run was given", async () => {
+      const order = { id: 711, fail: "no market 711", note: "***", deep: { list: [1, null, "é"] } };
+      const uid = await house.shop.order(order);
+      const id = await runOf(house.shop, uid, "enrich", "dead");
+      const { page } = await house.open("dead");
+      await page
+        .locator("section.group", { hasText: "no market" })
+        .getByRole("button", { name: "Edit newest…" })
+        .click();
+      const editor = page.getByRole("textbox", { name: "Data (JSON)" });
+      await expect.poll(() => editor.inputValue(), SOON).toContain("no market 711");
+      // What the editor holds is the payload itself: nothing in it is masked.
+      const shown: unknown = JSON.parse(await editor.inputValue());
+      expect(shown).toEqual(order);
+      const { fail: _, ...mended } = order;
+      await editor.fill("nonsense");
+      await page.getByText(/not valid JSON/i).waitFor(SOON);
+      await editor.fill(JSON.stringify({ ...mended, id: "mended-711" }));
+      await page.getByRole("dialog").getByRole("button", { name: "Replay" }).click();
+      await page.getByText("Data, as edited for this run").waitFor(SOON);
+      await page.getByText("mended-711").first().waitFor(SOON);
+      const { history } = house.shop.orchestrator;
+      expect(await history.run(`${id}~1`)).toMatchObject({
+        replayOf: id,
+        data: { ...mended, id: "mended-711" },
+      });
+      expect((await history.event(id.split("/")[0] as string))?.data).toEqual(order);
+      // A replay of the new run begins with what that was given.
+      await expect.poll(async () => (await history.run(`${id}~1`))?.state, SOON).toBe("succeeded");
+      await page.getByRole("button", { name: "Edit and replay…" }).click();
+      await expect.poll(() => editor.inputValue(), SOON).toContain("mended-711");
+      await page.context().close();
+    });
+
+    test("replays a group at a rate, tells how far it is, and closing the dialog ends it", async () => {
+      for (const id of [721, 722, 723, 724])
+        await runOf(house.shop, await house.shop.order({ id, fail: `no stamp for ${id}` }), "enrich", "dead");
+      const { page } = await house.open("dead");
+      const group = page.locator("section.group", { hasText: "no stamp for" });
+      await group.getByRole("button", { name: "Replay group…" }).click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByLabel("At most, such as").fill("fast");
+      await dialog.getByRole("button", { name: "Replay 4 runs" }).click();
+      expect(await dialog.locator("input:invalid").count()).toBe(1);
+      await dialog.getByLabel("At most, such as").fill("1/h");
+      await dialog.getByRole("button", { name: "Replay 4 runs" }).click();
+      await dialog.getByText("1 run so far").waitFor(SOON);
+      await keepPicture(page, "replay-at-a-rate");
+      await dialog.getByRole("button", { name: "Close" }).click();
+      await dialog.waitFor({ state: "detached", ...SOON });
+      const { items } = await house.shop.orchestrator.history.runs({ text: "no stamp for", limit: 50 });
+      expect(items.filter(({ state }) => state === "dead").length).toBeGreaterThanOrEqual(3);
+      await page.context().close();
+    });
+
     test("keeps the filters of the runs in the URL, and finds them there again", async () => {
       await runOf(
         house.shop,

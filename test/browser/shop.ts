@@ -3,6 +3,7 @@ import { Orchestrator } from "../../src/engine/orchestrator.ts";
 import { createApi } from "../../src/http/api.ts";
 import { listen } from "../../src/http/listen.ts";
 import { openPage } from "../../src/http/page.ts";
+import type { JournalDriver } from "../../src/journal/journal.ts";
 import { journalFrom } from "../../src/journal/open.ts";
 import type { Process, RunContext } from "../../src/model/component.ts";
 import type { EventInit } from "../../src/model/event.ts";
@@ -27,12 +28,18 @@ export interface Order {
   readonly [key: string]: unknown;
 }
 
+export interface ShopOptions {
+  readonly token?: string;
+  readonly viewerToken?: string;
+  readonly config?: unknown;
+  /** What a journal in memory is put into. Defaults to nothing. */
+  readonly journal?: (driver: JournalDriver) => JournalDriver;
+}
+
 /** The orders example in miniature: three stages with stores between them, in memory. */
-export async function openShop(
-  page: string,
-  options: { token?: string; config?: unknown } = {},
-): Promise<Shop> {
-  const orchestrator = new Orchestrator({ name: "orders", journal: journalFrom("memory:") });
+export async function openShop(page: string, options: ShopOptions = {}): Promise<Shop> {
+  const { journal = (driver) => driver } = options;
+  const orchestrator = new Orchestrator({ name: "orders", journal: journal(journalFrom("memory:")) });
   addListener(orchestrator, "orders", "webhook", ["shop.orders"]);
   addListener(orchestrator, "raw_orders", "postgres", ["raw.orders"]);
   addListener(orchestrator, "enriched_orders", "postgres", ["enriched.orders"]);
@@ -121,7 +128,7 @@ export async function openShop(
 async function open(
   orchestrator: Orchestrator,
   folder: string,
-  options: { token?: string; config?: unknown },
+  options: ShopOptions,
   input: string,
 ): Promise<Shop> {
   const page = openPage(folder);

@@ -1,20 +1,9 @@
-/** The one way to the server: JSON over the API, with the token that this tab was given. */
-
-/** What went wrong, as the server said it (RFC 9457) or as the network failed. */
-export class ApiError extends Error {
-  readonly status: number;
-  readonly code: string;
-
-  constructor(status: number, code: string, message: string) {
-    super(message);
-    this.name = "ApiError";
-    this.status = status;
-    this.code = code;
-  }
-}
+/** The one way to the server: `sluice/client`, with the token that this tab was given. */
+import { createCaller, type Caller, type Watcher } from "../../src/client/caller.ts";
+import type { ServerEvent } from "../../src/client/server-events.ts";
+import { isSluiceError } from "../../src/model/errors.ts";
 
 const TOKEN = "sluice.token";
-export const BASE = "/api/v1";
 
 type Listener = () => void;
 const refusals = new Set<Listener>();
@@ -35,70 +24,54 @@ export function onRefusal(listener: Listener): () => void {
   return () => refusals.delete(listener);
 }
 
-export function authorization(): Record<string, string> {
-  const token = getToken();
-  return token === "" ? {} : { authorization: `Bearer ${token}` };
-}
-
 export type Query = Readonly<Record<string, string | number | undefined>>;
 
 export function get<Answer>(path: string, query: Query = {}, signal?: AbortSignal): Promise<Answer> {
-  const search = new URLSearchParams();
-  for (const [key, value] of Object.entries(query)) {
-    if (value !== undefined && value !== "") search.set(key, String(value));
-  }
-  const suffix = search.size === 0 ? "" : `?${search}`;
-  return send<Answer>("GET", path + suffix, undefined, signal);
+  const asked = Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ""));
+  return heedRefusal((caller) => caller.get<Answer>(path, asked, signal));
 }
 
 export function post<Answer>(path: string, body: unknown = {}): Promise<Answer> {
-  return send<Answer>("POST", path, body);
+  return heedRefusal((caller) => caller.post<Answer>(path, body));
 }
 
-async function send<Answer>(
-  method: string,
+/** Long work, which its signal ends. */
+export function work<Report, Progress>(
   path: string,
-  body?: unknown,
-  signal?: AbortSignal,
-): Promise<Answer> {
-  const token = getToken();
-  const response = await fetch(BASE + path, {
-    method,
-    headers: { ...authorization(), ...(body !== undefined && { "content-type": "application/json" }) },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-    ...(signal && { signal }),
-    cache: "no-store",
-  }).catch((error: unknown) => {
-    if (signal?.aborted === true) throw error;
-    throw new ApiError(0, "UNREACHABLE", "The pipeline does not answer.");
+  body: unknown,
+  watcher: Watcher<Progress>,
+): Promise<Report> {
+  return heedRefusal((caller) => caller.work<Report, Progress>(path, body, watcher));
+}
+
+/** Calls for each message of the live stream; ends when the connection does. */
+export function follow(
+  lastId: string | undefined,
+  signal: AbortSignal,
+  onEvent: (event: ServerEvent) => void,
+): Promise<void> {
+  return heedRefusal(async (caller) => {
+    for await (const event of caller.events("stream", lastId, signal)) onEvent(event);
   });
-  return (await read(response, token)) as Answer;
 }
 
-async function read(response: Response, token: string): Promise<unknown> {
-  const text = await response.text();
-  const value = parse(text);
-  if (response.ok) return value;
-  if (response.status === 401) refused(token);
-  const { code, detail, title } = (value ?? {}) as Readonly<Record<string, unknown>>;
-  throw new ApiError(
-    response.status,
-    typeof code === "string" ? code : `HTTP_${response.status}`,
-    typeof detail === "string" ? detail : typeof title === "string" ? title : response.statusText,
-  );
-}
-
-/** An answer to a token that was replaced meanwhile says nothing of the new one. */
-export function refused(token: string): void {
-  if (token !== getToken()) return;
-  for (const listener of refusals) listener();
-}
-
-function parse(text: string): unknown {
+async function heedRefusal<Answer>(call: (caller: Caller) => Promise<Answer>): Promise<Answer> {
+  const token = getToken();
   try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+    return await call(
+      createCaller({
+        url: location.origin,
+        where: "the pipeline",
+        token: token === "" ? undefined : token,
+        fetch: (request) => fetch(request, { cache: "no-store" }),
+      }),
+    );
+  } catch (error) {
+    // An answer to a token that was replaced meanwhile says nothing of the new one.
+    if (isSluiceError(error, "UNAUTHORIZED") && token === getToken()) {
+      for (const listener of refusals) listener();
+    }
+    throw error;
   }
 }
 

@@ -22,7 +22,7 @@ const MOST_HOPS = 32;
 
 /** Goes back to the event that nothing caused, and from there reads all that followed. */
 export async function readJourney(uid: string, signal: AbortSignal): Promise<Route> {
-  const read = (of: string): Promise<Journey> => get<Journey>(`/events/${segment(of)}`, {}, signal);
+  const read = (of: string): Promise<Journey> => get<Journey>(`events/${segment(of)}`, {}, signal);
   const asked = await read(uid);
   const root = await findRoot(asked, read);
   const steps: Step[] = [];

@@ -1,8 +1,20 @@
-import { ApiError, get } from "./api.ts";
+import { get } from "./api.ts";
+import { toRecord } from "./errors.ts";
 import { measure, resetMeasures, tick, type Series, type Stats } from "./measures.ts";
-import { createStore, type Store } from "./store.ts";
+import { createStore, useStore, type Store } from "./store.ts";
 import { openStream, type Message } from "./stream.ts";
-import type { Graph, Hello, InputRow, Page, PipelineInfo, ProcessRow, Rows, RunState } from "./types.ts";
+import type {
+  ErrorRecord,
+  Graph,
+  Hello,
+  InputRow,
+  Page,
+  PipelineInfo,
+  ProcessRow,
+  Role,
+  Rows,
+  RunState,
+} from "./types.ts";
 
 /** The pipeline as the page knows it now. */
 export interface Live {
@@ -15,7 +27,7 @@ export interface Live {
 
 export const live: Store<Live | undefined> = createStore<Live | undefined>(undefined);
 /** What stood in the way of the last reading, if anything did. */
-export const trouble: Store<ApiError | undefined> = createStore<ApiError | undefined>(undefined);
+export const trouble: Store<ErrorRecord | undefined> = createStore<ErrorRecord | undefined>(undefined);
 export const isConnected: Store<boolean> = createStore(false);
 
 const SECOND = 1_000;
@@ -63,10 +75,10 @@ export function forgetLive(): void {
 export async function refresh(isWanted: () => boolean = () => true): Promise<void> {
   try {
     const [info, graph, inputs, processes] = await Promise.all([
-      get<PipelineInfo>("/pipeline"),
-      get<Graph>("/graph"),
-      get<Page<InputRow>>("/inputs"),
-      get<Page<ProcessRow>>("/processes"),
+      get<PipelineInfo>("pipeline"),
+      get<Graph>("graph"),
+      get<Page<InputRow>>("inputs"),
+      get<Page<ProcessRow>>("processes"),
     ]);
     if (!isWanted()) return;
     const before = live.get();
@@ -79,7 +91,7 @@ export async function refresh(isWanted: () => boolean = () => true): Promise<voi
       series: before?.series ?? new Map(),
     });
   } catch (error) {
-    if (isWanted()) trouble.set(error instanceof ApiError ? error : new ApiError(0, "PAGE", String(error)));
+    if (isWanted()) trouble.set(toRecord(error));
   }
 }
 
@@ -108,12 +120,12 @@ function receive(message: Message): void {
   for (const listener of listeners) listener(message);
 }
 
-function takeRows({ state, openRuns, inputs, processes }: Rows): void {
+function takeRows({ state, openRuns, healthy, inputs, processes }: Rows): void {
   const known = live.get();
   if (known === undefined) return;
   live.set({
     ...known,
-    info: { ...known.info, state, openRuns },
+    info: { ...known.info, state, openRuns, journal: { ...known.info.journal, healthy } },
     inputs: byName(inputs),
     processes: byName(processes),
   });
@@ -122,3 +134,11 @@ function takeRows({ state, openRuns, inputs, processes }: Rows): void {
 export function countOf(row: ProcessRow, ...states: readonly RunState[]): number {
   return states.reduce((sum, state) => sum + (row.runs[state] ?? 0), 0);
 }
+
+/** Whether the reader may do what needs this role: a button that would be refused is not shown. */
+export function useMay(role: Role): boolean {
+  const granted = useStore(live)?.info.role ?? "viewer";
+  return ROLES.indexOf(granted) >= ROLES.indexOf(role);
+}
+
+const ROLES: readonly Role[] = ["viewer", "operator", "admin"];

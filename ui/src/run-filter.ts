@@ -30,9 +30,9 @@ export async function readRuns(
   { limit, cursor, signal }: RunsOptions,
 ): Promise<Page<RunRow>> {
   const query = { ...filter, since: toIso(filter.since), until: toIso(filter.until), limit };
-  let page = await get<Page<RunRow>>("/runs", { ...query, cursor }, signal);
+  let page = await get<Page<RunRow>>("runs", { ...query, cursor }, signal);
   for (let passed = 0; page.items.length === 0 && page.next !== null && passed < EMPTY_PAGES; passed++) {
-    page = await get<Page<RunRow>>("/runs", { ...query, cursor: page.next }, signal);
+    page = await get<Page<RunRow>>("runs", { ...query, cursor: page.next }, signal);
   }
   return page;
 }

@@ -7,6 +7,6 @@ const DONE = { pause: "paused", resume: "resumed", restart: "restarted" } as con
 /** Pauses, resumes or restarts a component, and shows its new state at once. */
 export async function steer(role: string, name: string, action: keyof typeof DONE): Promise<void> {
   const list = role === "input" ? "inputs" : "processes";
-  await act(`${name} is ${DONE[action]}`, () => post(`/${list}/${segment(name)}/${action}`));
+  await act(`${name} is ${DONE[action]}`, () => post(`${list}/${segment(name)}/${action}`));
   await refresh();
 }

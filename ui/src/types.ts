@@ -15,7 +15,11 @@ export interface PipelineInfo {
   readonly journal: { readonly durable: boolean; readonly healthy: boolean };
   readonly openRuns: number;
   readonly config: unknown;
+  readonly role: Role;
 }
+
+/** What the reader may do: read; steer, too; change the pipeline, too. */
+export type Role = "viewer" | "operator" | "admin";
 
 export interface GraphNode {
   readonly id: string;
@@ -98,6 +102,11 @@ export interface DeadLetterGroup {
   readonly newest: RunRow;
 }
 
+/** One run by itself: `data` is its edited payload, where it has one. */
+export interface RunDetail extends RunRow {
+  readonly data?: unknown;
+}
+
 /** The first message of the stream. */
 export interface Hello {
   /** Whether it goes on where the last one ended. */
@@ -108,6 +117,7 @@ export interface Hello {
 export interface Rows {
   readonly state: string;
   readonly openRuns: number;
+  readonly healthy: boolean;
   readonly inputs: readonly InputRow[];
   readonly processes: readonly ProcessRow[];
 }

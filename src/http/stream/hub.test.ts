@@ -159,7 +159,12 @@ describe("what a client is told", () => {
     await client.next();
     tick();
     const rows = await client.find("rows");
-    expect(rows.data).toMatchObject({ state: "running", openRuns: 0, inputs: [{ name: "orders" }] });
+    expect(rows.data).toMatchObject({
+      state: "running",
+      openRuns: 0,
+      healthy: true,
+      inputs: [{ name: "orders" }],
+    });
     expect(rows.data.processes).toMatchObject([{ name: "land", runs: {} }]);
   });
 

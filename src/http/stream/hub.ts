@@ -173,6 +173,7 @@ export class StreamHub {
       const rows = {
         state: this.#pipeline.state,
         openRuns: this.#pipeline.journal.openRuns(),
+        healthy: this.#pipeline.journal.health().ok,
         inputs: this.#pipeline.inputs(),
         processes,
       };

@@ -21,6 +21,8 @@ export interface StreamMessages {
   readonly rows: {
     readonly state: OrchestratorState;
     readonly openRuns: number;
+    /** Whether the journal can be written. */
+    readonly healthy: boolean;
     readonly inputs: readonly InputRow[];
     readonly processes: readonly ProcessRow[];
   };

@@ -10,13 +10,22 @@ import type {
   Journey,
   Page,
   PageQuery,
+  RunDetail,
   RunQuery,
   SeenQuery,
   SeenRow,
 } from "../history.ts";
 import { groupDeadLetters } from "../dead-letters.ts";
 import { runFilter } from "../run-filter.ts";
-import { isoOrNull, readCursor, readLimit, toCursor, toEventRow, type CursorKind } from "../rows.ts";
+import {
+  isoOrNull,
+  readCursor,
+  readLimit,
+  toCursor,
+  toEventRow,
+  withData,
+  type CursorKind,
+} from "../rows.ts";
 import { DEAD, RETRYING, STATE_NAMES, SUCCEEDED } from "../run-code.ts";
 import { idOf, type MemoryEvent, type MemoryRun } from "./model.ts";
 import type { MemoryStore } from "./store.ts";
@@ -64,9 +73,9 @@ export function createMemoryHistory(store: MemoryStore): History {
       return { items: page.items.map(toRunRow), next: page.next };
     },
 
-    async run(id): Promise<RunRow | undefined> {
+    async run(id): Promise<RunDetail | undefined> {
       const run = store.findRun(id);
-      return run === undefined ? undefined : toRunRow(run);
+      return run === undefined ? undefined : withData(toRunRow(run), run.extra?.data ?? null);
     },
 
     async attempts(id): Promise<readonly AttemptRow[]> {

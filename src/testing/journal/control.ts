@@ -136,6 +136,8 @@ export function testControl(subject: JournalSubject): void {
         });
         expect(await t.stateOf(uid)).toBe("dead");
         expect(await t.journal.history.event(uid)).toMatchObject({ data: { total: -1 } });
+        expect(await t.journal.history.run(`${run}~1`)).toMatchObject({ data: { total: 1 } });
+        expect(await t.journal.history.run(run)).not.toHaveProperty("data");
       });
 
       it("refuses an open run, and one that is not there", async () => {
@@ -171,6 +173,22 @@ export function testControl(subject: JournalSubject): void {
         const result = await t.control({ type: "route", event: uid, seed: { process: "late" } });
         expect(result).toMatchObject({ ok: true, run: formatRunId(uid, "late") });
         expect((await t.takeOne("late")).event.uid).toBe(uid);
+      });
+
+      it("keeps the order of the key, and makes a run that is dead from the beginning", async () => {
+        const t = await tests.open();
+        const [first, second, third] = (await t.emitMany(3)) as [string, string, string];
+        const seed = { process: "late", key: "k" };
+        await t.control({ type: "route", event: first, seed });
+        await t.control({ type: "route", event: second, seed });
+        await t.control({ type: "route", event: third, seed: { process: "late", dead: FAILURE } });
+        expect(await t.stateOf(second, "late")).toBe("waiting");
+        expect(await t.journal.history.run(formatRunId(third, "late"))).toMatchObject({
+          state: "dead",
+          error: FAILURE,
+        });
+        await t.settle(await t.takeOne("late"));
+        expect((await t.takeOne("late")).event.uid).toBe(second);
       });
 
       it("refuses a process that has a run, and an event that is not there", async () => {

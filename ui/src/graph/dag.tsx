@@ -53,9 +53,9 @@ export function Dag({ live, chosen, search, onOpen, onAction }: DagProps): VNode
     else if (event.key === "p" || event.key === "P") {
       const action = faces.get(box.key)?.action;
       if (action !== undefined) onAction(box, action);
-    } else if ((event.key === "r" || event.key === "R") && box.node.role === "input")
-      onAction(box, "restart");
-    else if (event.key.startsWith("Arrow")) {
+    } else if ((event.key === "r" || event.key === "R") && box.node.role === "input") {
+      if (live.info.role !== "viewer") onAction(box, "restart");
+    } else if (event.key.startsWith("Arrow")) {
       const next = neighbour(layout, box, event.key);
       if (next !== undefined) {
         setEntry(next.key);

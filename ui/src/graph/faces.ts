@@ -61,8 +61,14 @@ function inputFace(name: string, live: Live, now: number, withSpark: boolean): F
           ]),
     ],
     spark: withSpark ? sparkOf(series) : "",
-    action: row.state === "paused" ? "resume" : "pause",
+    action: actionOn(row, live),
   };
+}
+
+/** Nothing for who may only look. */
+function actionOn({ state }: { readonly state: string }, { info }: Live): Face["action"] {
+  if (info.role === "viewer") return undefined;
+  return state === "paused" ? "resume" : "pause";
 }
 
 function processFace(name: string, live: Live, now: number, withSpark: boolean): Face {
@@ -82,7 +88,7 @@ function processFace(name: string, live: Live, now: number, withSpark: boolean):
       { label: "dead", ...countFigure(row.runs.dead ?? 0, "bad") },
     ],
     spark: withSpark ? sparkOf(series) : "",
-    action: row.state === "paused" ? "resume" : "pause",
+    action: actionOn(row, live),
   };
 }
 

@@ -2,8 +2,10 @@ import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import { get } from "../api.ts";
 import { formatCount, visible } from "../format.ts";
+import { useMay } from "../live.ts";
 import { Empty, Time, Trouble } from "../parts/basics.tsx";
 import { Bulk } from "../parts/bulk.tsx";
+import { EditDialog } from "../parts/edit.tsx";
 import { RunsTable } from "../parts/runs-table.tsx";
 import { Sheet } from "../parts/sheet.tsx";
 import { useLoaded, useStream } from "../parts/use.ts";
@@ -14,7 +16,7 @@ import type { DeadLetterGroup, Page, RunRow } from "../types.ts";
 /** What failed for good, grouped by process and error. */
 export function DeadPage(): VNode {
   const { value, error, reload } = useLoaded(
-    (signal) => get<Page<DeadLetterGroup>>("/dead-letters", {}, signal),
+    (signal) => get<Page<DeadLetterGroup>>("dead-letters", {}, signal),
     [],
   );
   useStream(["runs", "hello"], reload);
@@ -23,6 +25,8 @@ export function DeadPage(): VNode {
     setAsked(undefined);
     reload();
   };
+  const mayAct = useMay("operator");
+  const [edited, setEdited] = useState<RunRow | undefined>(undefined);
   const groups = value?.items ?? [];
   const total = groups.reduce((sum, { count }) => sum + count, 0);
   return (
@@ -30,6 +34,7 @@ export function DeadPage(): VNode {
       title="Dead letters"
       about="Runs that are out of attempts. Each is kept until it is replayed or given up."
       actions={
+        mayAct &&
         total > 0 && (
           <button
             class="btn main"
@@ -53,12 +58,17 @@ export function DeadPage(): VNode {
             <Group
               key={group.fingerprint}
               group={group}
+              mayAct={mayAct}
+              onEdit={() => setEdited(group.newest)}
               onReplay={() =>
                 setAsked({ title: `Replay this group of ${group.process}`, filter: filterOf(group) })
               }
             />
           ))}
         </div>
+      )}
+      {edited !== undefined && (
+        <EditDialog run={edited} onClose={() => setEdited(undefined)} onDone={reload} />
       )}
       {asked !== undefined && (
         <Bulk
@@ -77,7 +87,14 @@ function filterOf({ process, fingerprint }: DeadLetterGroup): RunFilter {
   return { state: "dead", process, fingerprint };
 }
 
-function Group({ group, onReplay }: { group: DeadLetterGroup; onReplay: () => void }): VNode {
+interface GroupProps {
+  readonly group: DeadLetterGroup;
+  readonly mayAct: boolean;
+  readonly onEdit: () => void;
+  readonly onReplay: () => void;
+}
+
+function Group({ group, mayAct, onEdit, onReplay }: GroupProps): VNode {
   const [isOpen, setOpen] = useState(false);
   const { process, error, count, firstSeen, lastSeen, newest } = group;
   return (
@@ -103,9 +120,16 @@ function Group({ group, onReplay }: { group: DeadLetterGroup; onReplay: () => vo
           <a class="btn" href={href("run", newest.id)}>
             Newest
           </a>
-          <button class="btn" type="button" onClick={onReplay}>
-            Replay group…
-          </button>
+          {mayAct && (
+            <>
+              <button class="btn" type="button" onClick={onEdit}>
+                Edit newest…
+              </button>
+              <button class="btn" type="button" onClick={onReplay}>
+                Replay group…
+              </button>
+            </>
+          )}
         </div>
       </section>
       {isOpen && <GroupRuns group={group} />}
@@ -115,7 +139,7 @@ function Group({ group, onReplay }: { group: DeadLetterGroup; onReplay: () => vo
 
 function GroupRuns({ group }: { group: DeadLetterGroup }): VNode {
   const { value, error } = useLoaded(
-    (signal) => get<Page<RunRow>>("/runs", { ...filterOf(group), limit: 20 }, signal),
+    (signal) => get<Page<RunRow>>("runs", { ...filterOf(group), limit: 20 }, signal),
     [group.fingerprint, group.count],
   );
   return (

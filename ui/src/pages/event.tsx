@@ -100,7 +100,7 @@ function toLane(step: Step, all: readonly Step[]): Lane {
 /** The newest events, for whoever looks for one. */
 export function EventsPage(): VNode {
   const { value, error, reload } = useLoaded(
-    (signal) => get<Page<EventRow>>("/events", { limit: 50 }, signal),
+    (signal) => get<Page<EventRow>>("events", { limit: 50 }, signal),
     [],
   );
   useStream(["events", "hello"], reload);

@@ -2,7 +2,7 @@ import type { VNode } from "preact";
 import { formatDuration, formatLag, formatRate, visible } from "../format.ts";
 import { nodeKey } from "../graph/layout.ts";
 import { inputHealth } from "../health.ts";
-import type { Live } from "../live.ts";
+import { useMay, type Live } from "../live.ts";
 import { rateOf } from "../measures.ts";
 import { Empty, State, Time, useNow } from "../parts/basics.tsx";
 import { Sheet } from "../parts/sheet.tsx";
@@ -45,6 +45,7 @@ export function InputsPage({ live }: { live: Live }): VNode {
 
 function InputLine({ row, rate }: { row: InputRow; rate: number }): VNode {
   const { tone, word } = inputHealth(row);
+  const mayAct = useMay("operator");
   const isPaused = row.state === "paused";
   const name = visible(row.name);
   const key = nodeKey({ id: row.name, role: "input", name: row.name, type: row.type });
@@ -74,25 +75,31 @@ function InputLine({ row, rate }: { row: InputRow; rate: number }): VNode {
           </span>
         )}
       </td>
-      <td class="right nowrap">
-        <button
-          class="btn"
-          type="button"
-          aria-label={`${isPaused ? "Resume" : "Pause"} ${name}`}
-          onClick={() => void steer("input", row.name, isPaused ? "resume" : "pause")}
-        >
-          {isPaused ? "Resume" : "Pause"}
-        </button>{" "}
-        <button
-          class="btn"
-          type="button"
-          aria-label={`Restart ${name}`}
-          onClick={() => void steer("input", row.name, "restart")}
-        >
-          Restart
-        </button>
-      </td>
+      <td class="right nowrap">{mayAct && <Buttons name={row.name} isPaused={isPaused} />}</td>
     </tr>
+  );
+}
+
+function Buttons({ name, isPaused }: { name: string; isPaused: boolean }): VNode {
+  return (
+    <>
+      <button
+        class="btn"
+        type="button"
+        aria-label={`${isPaused ? "Resume" : "Pause"} ${visible(name)}`}
+        onClick={() => void steer("input", name, isPaused ? "resume" : "pause")}
+      >
+        {isPaused ? "Resume" : "Pause"}
+      </button>{" "}
+      <button
+        class="btn"
+        type="button"
+        aria-label={`Restart ${visible(name)}`}
+        onClick={() => void steer("input", name, "restart")}
+      >
+        Restart
+      </button>
+    </>
   );
 }
 

@@ -4,7 +4,7 @@ import { get } from "../api.ts";
 import { formatCount, formatDuration, formatLag, formatRate, visible } from "../format.ts";
 import { nodeKey } from "../graph/layout.ts";
 import { inputHealth, processHealth } from "../health.ts";
-import { countOf, type Live } from "../live.ts";
+import { countOf, useMay, type Live } from "../live.ts";
 import { isDying, rateOf, type Series } from "../measures.ts";
 import { ErrorBox, State, Time, useNow } from "../parts/basics.tsx";
 import { DurationChart, RateChart } from "../parts/charts.tsx";
@@ -52,8 +52,9 @@ export function Panel({ node, live, onClose }: PanelProps): VNode {
   );
 }
 
-function Buttons({ role, name, state }: { role: string; name: string; state: string }): VNode {
+function Buttons({ role, name, state }: { role: string; name: string; state: string }): VNode | null {
   const isPaused = state === "paused";
+  if (!useMay("operator")) return null;
   return (
     <div class="row">
       <button class="btn" type="button" onClick={() => void steer(role, name, isPaused ? "resume" : "pause")}>
@@ -179,7 +180,7 @@ function LastErrors({ process, dead }: { process: string; dead: number }): VNode
 async function readFailed(process: string, signal: AbortSignal): Promise<readonly RunRow[]> {
   const states = ["dead", "retrying"] as const;
   const pages = await Promise.all(
-    states.map((state) => get<Page<RunRow>>("/runs", { process, state, limit: 3 }, signal)),
+    states.map((state) => get<Page<RunRow>>("runs", { process, state, limit: 3 }, signal)),
   );
   const runs = pages.flatMap(({ items }) => items);
   return runs.filter(({ error }) => error !== null).slice(0, 4);
@@ -187,7 +188,7 @@ async function readFailed(process: string, signal: AbortSignal): Promise<readonl
 
 function LastEvents({ trigger }: { trigger: string }): VNode {
   const { value, reload } = useLoaded(
-    (signal) => get<Page<EventRow>>("/events", { trigger, limit: 5 }, signal),
+    (signal) => get<Page<EventRow>>("events", { trigger, limit: 5 }, signal),
     [trigger],
   );
   useStream(["events", "hello"], reload);

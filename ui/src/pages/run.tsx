@@ -3,24 +3,26 @@ import { useState } from "preact/hooks";
 import { get, post, segment } from "../api.ts";
 import { formatDuration, visible } from "../format.ts";
 import { RUN_TONES } from "../health.ts";
-import { act, Dialog, ErrorBox, State, Time } from "../parts/basics.tsx";
+import { useMay } from "../live.ts";
+import { act, ErrorBox, State, Time } from "../parts/basics.tsx";
+import { EditDialog, replay } from "../parts/edit.tsx";
 import { EventData, EventFacts } from "../parts/event.tsx";
 import { Logs } from "../parts/logs.tsx";
 import { Pending, Sheet } from "../parts/sheet.tsx";
 import { Timeline, type Lane } from "../parts/timeline.tsx";
 import { useLoaded, useStream } from "../parts/use.ts";
-import { go, href } from "../router.ts";
+import { href } from "../router.ts";
 import { ACTS_ON, isSettled } from "../run-states.ts";
-import type { AttemptRow, EventRow, Journey, Page, RunRow } from "../types.ts";
+import type { AttemptRow, EventRow, Journey, Page, RunDetail, RunRow } from "../types.ts";
 
 /** One run: what became of it, attempt by attempt, what it logged, and what it was given. */
 export function RunPage({ id }: { id: string }): VNode {
-  const path = `/runs/${segment(id)}`;
-  const run = useLoaded((signal) => get<RunRow>(path, {}, signal), [id]);
+  const path = `runs/${segment(id)}`;
+  const run = useLoaded((signal) => get<RunDetail>(path, {}, signal), [id]);
   const row = run.value;
   const event = useLoaded(
     async (signal) =>
-      row === undefined ? undefined : get<Journey>(`/events/${segment(row.event)}`, {}, signal),
+      row === undefined ? undefined : get<Journey>(`events/${segment(row.event)}`, {}, signal),
     [row?.event],
   );
   const attempts = useLoaded((signal) => get<Page<AttemptRow>>(`${path}/attempts`, {}, signal), [id]);
@@ -34,7 +36,7 @@ export function RunPage({ id }: { id: string }): VNode {
     <Sheet
       title={visible(row.process)}
       about={<code>{visible(row.id)}</code>}
-      actions={<Actions row={row} data={event.value?.event.data} onDone={reload} />}
+      actions={<Actions row={row} onDone={reload} />}
     >
       <div class="two">
         <div class="stack">
@@ -48,7 +50,7 @@ export function RunPage({ id }: { id: string }): VNode {
             <Attempts attempts={attempts.value?.items ?? []} last={row.error?.message} />
           </section>
         </div>
-        <EventCard event={event.value?.event} />
+        <EventCard event={event.value?.event} run={row} />
       </div>
       <section class="card pad">
         <h2>Logs</h2>
@@ -93,7 +95,9 @@ function Facts({ row }: { row: RunRow }): VNode {
   );
 }
 
-function EventCard({ event }: { event: EventRow | undefined }): VNode {
+/** A run with an edited payload shows that: it is what its process was given. */
+function EventCard({ event, run }: { event: EventRow | undefined; run: RunDetail }): VNode {
+  const isEdited = "data" in run;
   return (
     <section class="card pad">
       <h2>Event</h2>
@@ -102,17 +106,18 @@ function EventCard({ event }: { event: EventRow | undefined }): VNode {
       ) : (
         <>
           <EventFacts event={event} />
-          <h3>Data</h3>
-          <EventData data={event.data} />
+          <h3>{isEdited ? "Data, as edited for this run" : "Data"}</h3>
+          <EventData data={isEdited ? run.data : event.data} />
         </>
       )}
     </section>
   );
 }
 
-function Actions({ row, data, onDone }: { row: RunRow; data: unknown; onDone: () => void }): VNode {
+function Actions({ row, onDone }: { row: RunRow; onDone: () => void }): VNode | null {
   const [isEditing, setEditing] = useState(false);
-  const path = `/runs/${segment(row.id)}`;
+  const path = `runs/${segment(row.id)}`;
+  if (!useMay("operator")) return null;
   return (
     <div class="row">
       {ACTS_ON.cancel.has(row.state) && (
@@ -134,69 +139,9 @@ function Actions({ row, data, onDone }: { row: RunRow; data: unknown; onDone: ()
           </button>
         </>
       )}
-      {isEditing && <EditDialog row={row} data={data} onClose={() => setEditing(false)} onDone={onDone} />}
+      {isEditing && <EditDialog run={row} onClose={() => setEditing(false)} onDone={onDone} />}
     </div>
   );
-}
-
-/** Goes to the new run, if the replay made one. */
-async function replay(id: string, body: object, onDone: () => void): Promise<boolean> {
-  let made = id;
-  const isDone = await act("The run is replayed", async () => {
-    made = (await post<{ run?: string }>(`/runs/${segment(id)}/replay`, body)).run ?? id;
-  });
-  onDone();
-  if (isDone && made !== id) go(href("run", made));
-  return isDone;
-}
-
-function EditDialog({
-  row,
-  data,
-  onClose,
-  onDone,
-}: {
-  row: RunRow;
-  data: unknown;
-  onClose: () => void;
-  onDone: () => void;
-}): VNode {
-  const [text, setText] = useState(JSON.stringify(data, null, 2) ?? "null");
-  const problem = jsonProblem(text);
-  return (
-    <Dialog
-      title="Replay with another payload"
-      verb="Replay"
-      disabled={problem !== undefined}
-      onClose={onClose}
-      onDone={async () => {
-        if (await replay(row.id, { data: JSON.parse(text) as unknown }, onDone)) onClose();
-      }}
-    >
-      <p class="muted">Makes a new run of {visible(row.process)}; this one stays as it is.</p>
-      <label class="field">
-        <span>Data (JSON)</span>
-        <textarea
-          value={text}
-          spellcheck={false}
-          aria-invalid={problem !== undefined}
-          onInput={(event) => setText(event.currentTarget.value)}
-        />
-      </label>
-      <p class={problem === undefined ? "muted" : "t-bad"} role="status">
-        {problem === undefined ? "Valid JSON." : visible(problem)}
-      </p>
-    </Dialog>
-  );
-}
-
-function jsonProblem(text: string): string | undefined {
-  try {
-    JSON.parse(text);
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
 }
 
 const OUTCOME_TONES = {

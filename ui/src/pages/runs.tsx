@@ -1,7 +1,7 @@
 import type { VNode } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { visible } from "../format.ts";
-import type { Live } from "../live.ts";
+import { useMay, type Live } from "../live.ts";
 import { act, Empty, Trouble } from "../parts/basics.tsx";
 import { Bulk } from "../parts/bulk.tsx";
 import { RunsTable } from "../parts/runs-table.tsx";
@@ -18,6 +18,7 @@ const PAGE_SIZE = 50;
 export function RunsPage({ live, place }: { live: Live; place: Place }): VNode {
   const filter = readFilter(place.query);
   const spelled = JSON.stringify(filter);
+  const mayAct = useMay("operator");
   const [isLive, setLive] = useState(true);
   const [more, setMore] = useState<{ of: string; rows: readonly RunRow[]; next: string | null }>();
   const [bulk, setBulk] = useState<RunAction | undefined>(undefined);
@@ -53,12 +54,16 @@ export function RunsPage({ live, place }: { live: Live; place: Place }): VNode {
           <button class="btn" type="button" aria-pressed={isLive} onClick={() => setLive(!isLive)}>
             {isLive ? "Live: on" : "Live: off"}
           </button>
-          <button class="btn" type="button" onClick={() => setBulk("cancel")}>
-            Cancel these…
-          </button>
-          <button class="btn" type="button" onClick={() => setBulk("replay")}>
-            Replay these…
-          </button>
+          {mayAct && (
+            <>
+              <button class="btn" type="button" onClick={() => setBulk("cancel")}>
+                Cancel these…
+              </button>
+              <button class="btn" type="button" onClick={() => setBulk("replay")}>
+                Replay these…
+              </button>
+            </>
+          )}
         </div>
       }
     >

@@ -1,7 +1,7 @@
 import type { ComponentChildren, VNode } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { ErrorRecord } from "../types.ts";
-import { ApiError } from "../api.ts";
+import { toRecord } from "../errors.ts";
 import { formatAgo, formatClock, visible } from "../format.ts";
 import { createStore, useStore } from "../store.ts";
 import type { Tone } from "../health.ts";
@@ -53,11 +53,6 @@ export function Trouble({ error }: { error: unknown }): VNode {
       <ErrorBox error={toRecord(error)} />
     </div>
   );
-}
-
-export function toRecord(error: unknown): ErrorRecord {
-  if (error instanceof ApiError) return { code: error.code, message: error.message };
-  return { code: "PAGE", message: error instanceof Error ? error.message : String(error) };
 }
 
 export function Empty({ title, children }: { title: string; children?: ComponentChildren }): VNode {

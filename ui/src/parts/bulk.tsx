@@ -1,10 +1,12 @@
 import type { VNode } from "preact";
-import { post, segment } from "../api.ts";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { post, segment, work } from "../api.ts";
+import { toRecord } from "../errors.ts";
 import { formatRuns } from "../format.ts";
 import { readRuns, type RunFilter } from "../run-filter.ts";
 import { ACTS_ON, type RunAction } from "../run-states.ts";
 import type { RunState } from "../types.ts";
-import { act, Dialog, toRecord, Trouble } from "./basics.tsx";
+import { act, Dialog, Trouble } from "./basics.tsx";
 import { useLoaded } from "./use.ts";
 
 export interface BulkProps {
@@ -26,9 +28,20 @@ const MOST = 1_000;
 interface Preview {
   readonly count: number;
   readonly isMore: boolean;
+  /** Whether the server does it, at a rate if one is told. */
+  readonly atRate: boolean;
   /** Answers how many it was done to: a run that changed meanwhile is passed over. */
-  readonly go: () => Promise<number>;
+  readonly go: (how: How) => Promise<number>;
 }
+
+interface How {
+  /** Empty for none. */
+  readonly rate: string;
+  readonly signal: AbortSignal;
+  readonly onDone: (count: number) => void;
+}
+
+const RATE = "[1-9][0-9]{0,8}/[smh]";
 
 /** Does something to many runs, and never before their count was shown. */
 export function Bulk({ title, about, action, filter, onClose, onDone }: BulkProps): VNode {
@@ -36,6 +49,10 @@ export function Bulk({ title, about, action, filter, onClose, onDone }: BulkProp
     (signal) => (isForServer(action, filter) ? previewReplay(filter) : previewEach(action, filter, signal)),
     [],
   );
+  const [rate, setRate] = useState("");
+  const [done, setDone] = useState(0);
+  const ending = useRef(new AbortController());
+  useEffect(() => () => ending.current.abort(new Error("given up by the reader")), []);
   return (
     <Dialog
       title={title}
@@ -45,7 +62,14 @@ export function Bulk({ title, about, action, filter, onClose, onDone }: BulkProp
       onClose={onClose}
       onDone={async () => {
         if (value === undefined) return;
-        if (await act((count) => `${formatRuns(count)} ${DONE[action]}`, value.go)) onDone();
+        const how = { rate, signal: ending.current.signal, onDone: setDone };
+        if (
+          await act(
+            (count) => `${formatRuns(count)} ${DONE[action]}`,
+            () => value.go(how),
+          )
+        )
+          onDone();
       }}
     >
       <p>{about}</p>
@@ -59,6 +83,23 @@ export function Bulk({ title, about, action, filter, onClose, onDone }: BulkProp
           {value.isMore
             ? "; these are the newest, more will be left. Narrow the filter or do it again."
             : "."}
+        </p>
+      )}
+      {value?.atRate === true && value.count > 1 && (
+        <label class="field">
+          <span>At most, such as 100/s (empty: all at once)</span>
+          <input
+            value={rate}
+            pattern={RATE}
+            title="A whole number a second, minute or hour: 100/s, 10/m, 1000/h"
+            onInput={(event) => setRate(event.currentTarget.value)}
+          />
+        </label>
+      )}
+      {done > 0 && value !== undefined && (
+        <p role="status">
+          <progress value={done} max={Math.max(done, value.count)} /> {formatRuns(done)} so far. To close this
+          ends it.
         </p>
       )}
     </Dialog>
@@ -75,11 +116,18 @@ function isForServer(action: RunAction, filter: RunFilter): boolean {
 }
 
 async function previewReplay(filter: RunFilter): Promise<Preview> {
-  const { matched } = await post<{ matched: number }>("/runs/replay", { filter, dryRun: true });
+  const { matched } = await post<{ matched: number }>("runs/replay", { filter, dryRun: true });
   return {
     count: matched,
     isMore: false,
-    go: async () => (await post<{ replayed: number }>("/runs/replay", { filter })).replayed,
+    atRate: true,
+    async go({ rate, signal, onDone }) {
+      if (rate === "") return (await post<{ replayed: number }>("runs/replay", { filter })).replayed;
+      const onProgress = (progress: { done: number }): void => onDone(progress.done);
+      const body = { filter, rate };
+      return (await work<{ replayed: number }, { done: number }>("runs/replay", body, { signal, onProgress }))
+        .replayed;
+    },
   };
 }
 
@@ -95,6 +143,7 @@ async function previewEach(action: RunAction, filter: RunFilter, signal: AbortSi
   return {
     count: chosen.length,
     isMore: cursor !== undefined || ids.length > MOST,
+    atRate: false,
     go: () => forEach(action, chosen),
   };
 }
@@ -104,7 +153,7 @@ async function forEach(action: RunAction, ids: readonly string[]): Promise<numbe
   let done = 0;
   for (const id of ids) {
     try {
-      await post(`/runs/${segment(id)}/${action}`);
+      await post(`runs/${segment(id)}/${action}`);
       done++;
     } catch (error) {
       if (toRecord(error).code !== "RUN_STATE") throw error;

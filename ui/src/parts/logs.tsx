@@ -63,7 +63,7 @@ export function Logs({ run, isLive, state }: { run: string; isLive: boolean; sta
 }
 
 async function readLines(run: string, signal: AbortSignal): Promise<Read> {
-  const path = `/runs/${segment(run)}/logs`;
+  const path = `runs/${segment(run)}/logs`;
   const lines: LogRow[] = [];
   let cursor: string | undefined;
   do {

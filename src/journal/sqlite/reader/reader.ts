@@ -9,12 +9,13 @@ import type {
   Journey,
   Page,
   PageQuery,
+  RunDetail,
   RunQuery,
   SeenQuery,
   SeenRow,
 } from "../../history.ts";
 import { groupDeadLetters } from "../../dead-letters.ts";
-import { readCursor, readLimit, toCursor, toEventRow } from "../../rows.ts";
+import { readCursor, readLimit, toCursor, toEventRow, withData } from "../../rows.ts";
 import { OPERATION_CODES, STREAM_CODES } from "../layout.ts";
 import { fromStoredText } from "../stored-text.ts";
 import { readCounters } from "./counters.ts";
@@ -78,9 +79,11 @@ export class Reader {
     return pageOfRuns(this.#tables, query, taken);
   }
 
-  run(id: string, taken: Taken): RunRow | undefined {
+  run(id: string, taken: Taken): RunDetail | undefined {
     const run = this.#findRun(id);
-    return run === undefined ? undefined : toRunRow(run, claimOf(run, taken));
+    if (run === undefined) return undefined;
+    const [row] = this.#tables.all("select data from runs where id = ?", run.key);
+    return withData(toRunRow(run, claimOf(run, taken)), (row?.[0] as string | null) ?? null);
   }
 
   attempts(id: string, taken: Taken): AttemptRow[] {
