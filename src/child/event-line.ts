@@ -6,20 +6,33 @@ const FIELDS = new Set(["location", "operation", "id", "uid", "time", "key", "da
 const IGNORED = new Set(["trigger", "cause"]);
 
 /**
- * Reads an event that a program wrote as one line of JSON. Each field may be missing.
+ * Reads a line of JSON that a program wrote.
  *
  * @throws SluiceError INVALID_EVENT, saying what is wrong with it.
  */
-export function parseEventLine(line: string): EventInit {
-  let value: unknown;
+export function parseJson(line: string): unknown {
   try {
-    value = JSON.parse(line);
+    return JSON.parse(line);
   } catch (cause) {
     throw new SluiceError("INVALID_EVENT", `it is not JSON: ${(cause as Error).message}`, { cause });
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new SluiceError("INVALID_EVENT", "it is not a JSON object");
+}
+
+/** @throws SluiceError INVALID_EVENT */
+export function parseObject(line: string): Readonly<Record<string, unknown>> {
+  const value = parseJson(line);
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
   }
+  throw new SluiceError("INVALID_EVENT", "it is not a JSON object");
+}
+
+/**
+ * Takes an event out of what a program wrote. Each field may be missing.
+ *
+ * @throws SluiceError INVALID_EVENT, saying what is wrong with it.
+ */
+export function parseEvent(value: Readonly<Record<string, unknown>>): EventInit {
   const unknown = Object.keys(value).find((field) => !FIELDS.has(field) && !IGNORED.has(field));
   if (unknown !== undefined) {
     throw new SluiceError(

@@ -1,16 +1,12 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
+import type { Readable } from "node:stream";
 import { sleep, untilAborted, type Clock } from "../model/clock.ts";
-import { isSluiceError, PermanentError, SluiceError } from "../model/errors.ts";
+import { isSluiceError } from "../model/errors.ts";
 import { endGroup, groupLives, registerGroup } from "./group.ts";
-import { createLineReader, type LineReader } from "./lines.ts";
+import { createLineReader } from "./lines.ts";
+import { OUTPUT_FD, spawnChild, type SpawnOptions } from "./spawn.ts";
 
-export interface ChildOptions {
-  /** The program and its arguments. There is no shell: nothing in them is interpreted. */
-  readonly argv: readonly string[];
-  readonly directory: string;
-  /** The whole environment. */
-  readonly env: Readonly<Record<string, string>>;
+export interface ChildOptions extends Omit<SpawnOptions, "hasOutput"> {
   /** Written to its standard input, which is then closed. */
   readonly input: string;
   /** When it aborts, the child and all that it started are ended. */
@@ -21,6 +17,8 @@ export interface ChildOptions {
   /** Characters of a line; the rest of it is cut. */
   readonly longestLine: number;
   readonly onLine: (line: string, stream: "stdout" | "stderr") => void;
+  /** Takes what it writes there as bytes, in place of `onLine`. */
+  readonly output?: { readonly from: "stdout" | "fd3"; push(bytes: Buffer): void } | undefined;
 }
 
 export interface ChildExit {
@@ -43,7 +41,7 @@ const HURRY = 1_000;
  * started this time (too many processes, no memory)
  */
 export async function runChild(options: ChildOptions): Promise<ChildExit> {
-  const child = await start(options);
+  const child = await spawnChild({ ...options, hasOutput: options.output?.from === "fd3" });
   const leader = child.pid as number;
   const forget = registerGroup(leader);
   try {
@@ -51,23 +49,6 @@ export async function runChild(options: ChildOptions): Promise<ChildExit> {
   } finally {
     forget();
   }
-}
-
-function start(options: ChildOptions): Promise<ChildProcess> {
-  const [command = "", ...rest] = options.argv;
-  return new Promise((resolve, reject) => {
-    const fail = (error: NodeJS.ErrnoException): void =>
-      reject(startError(error, command, options.directory));
-    try {
-      const { directory: cwd, env } = options;
-      const child = spawn(command, rest, { cwd, env, detached: true, stdio: "pipe", windowsHide: true });
-      if (child.pid !== undefined) resolve(child);
-      child.on("error", fail);
-    } catch (error) {
-      // An argument with NUL, for one, is refused at once.
-      fail(error as NodeJS.ErrnoException);
-    }
-  });
 }
 
 async function supervise(child: ChildProcess, leader: number, options: ChildOptions): Promise<ChildExit> {
@@ -104,37 +85,29 @@ async function drained(clock: Clock): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-function pipe(child: ChildProcess, { input, longestLine, onLine }: ChildOptions): LineReader[] {
+/** What is to be told that its stream has ended. */
+interface Ending {
+  end(): void;
+}
+
+function pipe(child: ChildProcess, { input, longestLine, onLine, output }: ChildOptions): Ending[] {
   // A child that does not read its input, or not all of it, breaks nothing: EPIPE is its own business.
   child.stdin?.on("error", () => undefined);
   child.stdin?.end(input);
-  return (["stdout", "stderr"] as const).map((name) => {
-    const reader = createLineReader(longestLine, (line) => onLine(line, name));
-    child[name]?.on("data", (bytes: Buffer) => reader.push(bytes));
-    child[name]?.on("error", () => undefined);
-    return reader;
-  });
+  if (output !== undefined) {
+    const from = output.from === "stdout" ? child.stdout : (child.stdio[OUTPUT_FD] as Readable | null);
+    read(from, (bytes) => output.push(bytes));
+  }
+  return (["stdout", "stderr"] as const)
+    .filter((name) => name !== output?.from)
+    .map((name) => {
+      const reader = createLineReader(longestLine, (line) => onLine(line, name));
+      read(child[name], (bytes) => reader.push(bytes));
+      return reader;
+    });
 }
 
-function startError(error: NodeJS.ErrnoException, command: string, directory: string): Error {
-  const quoted = JSON.stringify(command);
-  if (error.code === "ENOENT" || error.code === "ENOTDIR") {
-    const what = existsSync(directory)
-      ? `${quoted} was not found; is it installed, and in PATH or given by its path?`
-      : `the working directory ${JSON.stringify(directory)} does not exist`;
-    return new PermanentError(`cannot run ${quoted}: ${what}`, { cause: error, code: "COMMAND_NOT_FOUND" });
-  }
-  if (error.code === "EACCES" || error.code === "EPERM") {
-    const message = `cannot run ${quoted}: it may not be executed (${error.code}); is it a program, and are its permissions right?`;
-    return new PermanentError(message, { cause: error, code: "COMMAND_NOT_FOUND" });
-  }
-  if (error.code === "ERR_INVALID_ARG_VALUE" || error.code === "E2BIG" || error.code === "ENOEXEC") {
-    return new PermanentError(`cannot run ${quoted}: ${error.message}`, {
-      cause: error,
-      code: "COMMAND_NOT_FOUND",
-    });
-  }
-  return new SluiceError("PROCESS_EXIT", `${quoted} could not be started: ${error.message}`, {
-    cause: error,
-  });
+function read(stream: Readable | null, push: (bytes: Buffer) => void): void {
+  stream?.on("data", push);
+  stream?.on("error", () => undefined);
 }

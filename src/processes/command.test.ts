@@ -143,6 +143,82 @@ describe("the output of a command", () => {
   });
 });
 
+describe("what a command emits", () => {
+  const emitting = (output: "fd3" | "stdout", lines: readonly string[], more = ""): CommandProcessOptions => {
+    const to = output === "fd3" ? ">&3" : "";
+    return {
+      output,
+      argv: shell(`${lines.map((line) => `printf '%s\\n' '${line}' ${to}`).join("\n")}\n${more}`),
+    };
+  };
+
+  test.each(["fd3", "stdout"] as const)("is what it wrote as JSON, a line each: by %s", async (output) => {
+    const context = contextOf();
+    const lines = await run(
+      emitting(output, ['{"location":"a","operation":"create","id":1,"data":{"x":"ä"}}', "", '{"id":"2"}']),
+      context,
+    );
+    expect(context.emitted).toEqual([
+      { location: "a", operation: "create", id: 1, data: { x: "ä" } },
+      { id: "2" },
+    ]);
+    expect(lines).toEqual([]);
+  });
+
+  test("may be without a last line feed, and is apart from what it logs", async () => {
+    const context = contextOf();
+    const lines = await run({ output: "fd3", argv: shell(`echo said; printf '{"id":"1"}' >&3`) }, context);
+    expect(context.emitted).toEqual([{ id: "1" }]);
+    expect(lines).toEqual(["stdout: said"]);
+  });
+
+  test("tells how far it is", async () => {
+    const lines = await run(
+      emitting("fd3", ['{"progress":0.5}', '{"progress":3,"total":10,"message":"third\\u001b[2J"}']),
+    );
+    expect(lines).toEqual(["progress: 0.5/1", "progress: 3/10 third\ufffd[2J"]);
+  });
+
+  test("is nothing when it failed", async () => {
+    const context = contextOf();
+    await expect(run(emitting("stdout", ['{"id":"1"}'], "exit 3"), context)).rejects.toMatchObject({
+      code: "PROCESS_EXIT",
+    });
+    expect(context.emitted).toEqual([]);
+  });
+
+  test.each([
+    ["done", "it is not JSON"],
+    ["[1]", "it is not a JSON object"],
+    ['{"a":1}', 'an event has no field "a"'],
+    ['{"progress":2}', '"progress" is a number'],
+    ['{"progress":"half"}', '"progress" is a number'],
+    ['{"progress":0.5,"message":1}', '"progress" is a number .*, and "message" is text'],
+  ])("is nothing when a line of it is wrong, which is final and names the line: %s", async (wrong, why) => {
+    const context = contextOf();
+    await expect(run(emitting("fd3", ['{"id":"1"}', wrong, "more"]), context)).rejects.toMatchObject({
+      name: "PermanentError",
+      code: "INVALID_EVENT",
+      message: expect.stringMatching(`^line 2 of its output \\(file descriptor 3\\) is no event: ${why}`),
+    });
+    expect(context.emitted).toEqual([]);
+  });
+
+  test("is refused when it is not UTF-8, or endless", async () => {
+    const options = { output: "stdout", argv: shell(`printf '{"id":"\\377"}\\n'`) } as const;
+    await expect(run(options)).rejects.toThrow("line 1 of its standard output is no event: it is not UTF-8");
+    await expect(run({ output: "stdout", argv: shell("head -c 20000000 /dev/zero") })).rejects.toThrow(
+      "its standard output is larger than 16777216 bytes",
+    );
+  });
+
+  test("loses nothing when it is much and the command ends at once", async () => {
+    const context = contextOf();
+    await run({ output: "stdout", argv: shell(`yes '{"id":"1"}' | head -n 100000`) }, context);
+    expect(context.emitted).toHaveLength(100_000);
+  });
+});
+
 describe("a command whose attempt must end", () => {
   test("is ended with all that it started, and fails with the reason", async () => {
     const context = contextOf();
@@ -207,6 +283,14 @@ test.each([
   { argv: ["true"], env: { "A=B": "c" } },
   { argv: ["true"], pgoptions: false, killAfter: "soon" },
   { argv: ["true"], permanentExitCodes: [0] },
+  { argv: ["true"], permanentExitCodes: [75] },
+  { argv: ["true"], output: "file" },
+  { argv: ["true"], user: "a b" },
+  { argv: ["true"], user: "" },
+  { argv: ["true"], limits: { memory: "much" } },
+  { argv: ["true"], limits: { cpu: "soon" } },
+  { argv: ["true"], limits: { processes: 0 } },
+  { argv: ["true"], limits: { disk: "1GB" } },
   { argv: ["true"], shell: true },
 ])("the options %j are refused", (options) => {
   expect(() => commandProcess({ name: "p", ...options } as never)).toThrow(
@@ -218,6 +302,7 @@ function defaults(argv: string[]) {
   return {
     argv,
     env: {},
+    output: "none" as const,
     killAfter: "5s",
     permanentExitCodes: [],
     pgoptions: false,

@@ -1,39 +1,35 @@
-import { resolve } from "node:path";
 import { z } from "zod";
 import { childEnvironment } from "../child/environment.ts";
-import { findExecutable } from "../child/executable.ts";
+import { exitError, TRY_AGAIN } from "../child/exit.ts";
 import { endChildrenOf } from "../child/leftovers.ts";
 import { createTail, limitOutput } from "../child/lines.ts";
+import { JobOutput } from "../child/output.ts";
 import { withCauseOption } from "../child/postgres-options.ts";
 import { ownMark } from "../child/proc.ts";
-import { runChild, type ChildExit } from "../child/run.ts";
-import type { Process } from "../model/component.ts";
-import { checkedBy } from "../model/checked-by.ts";
-import { parseDuration, type Duration } from "../model/duration.ts";
-import { PermanentError, SluiceError } from "../model/errors.ts";
+import { checkProgram, launchOf, programShape, type Program, type ProgramOptions } from "../child/program.ts";
+import { runChild, type ChildExit, type ChildOptions } from "../child/run.ts";
+import type { Process, RunContext } from "../model/component.ts";
+import { parseDuration } from "../model/duration.ts";
+import { SluiceError } from "../model/errors.ts";
 import { formatEvent } from "../model/event.ts";
 import { defineProcess, type ProcessKind, type Surroundings } from "../model/kind.ts";
 import { createMask } from "../model/mask.ts";
+import { printable } from "../model/printable.ts";
 import type { LogStream } from "../model/run.ts";
 
-const withoutNul = z.string().refine((text) => !text.includes("\0"), "must not hold a NUL character");
-
 /** Options of the `command` process. */
-export interface CommandProcessOptions {
-  /** The program and its arguments. No shell interprets them. */
-  readonly argv: readonly string[];
-  /** Working directory, relative to the config file's folder. Defaults to that folder (in code: the working directory). */
-  readonly cwd?: string | undefined;
-  /** Environment variables, besides PATH, HOME, the locale and what sluice sets. Defaults to none. */
-  readonly env?: Readonly<Record<string, string>> | undefined;
+export interface CommandProcessOptions extends ProgramOptions {
+  /**
+   * Where it writes the events that it emits, a JSON object a line: on its file descriptor 3, or on standard output,
+   * which is not logged then. They are emitted together with the run's success. Defaults to `"none"`.
+   */
+  readonly output?: "none" | "fd3" | "stdout" | undefined;
   /**
    * Names the run as the cause of what the command changes in PostgreSQL, through PGOPTIONS, which psql and all of
    * libpq read: what is there already is kept. Poolers may refuse it. Defaults to `false`.
    */
   readonly pgoptions?: boolean | undefined;
-  /** Time between SIGTERM and SIGKILL when the command must end. Defaults to 5s. */
-  readonly killAfter?: Duration | undefined;
-  /** Exit codes after which trying again cannot help: 1 to 255. Defaults to none. */
+  /** Exit codes after which trying again cannot help: 1 to 255, not 75. Defaults to none. */
   readonly permanentExitCodes?: readonly number[] | undefined;
   /** Lines of output that are kept. Defaults to 10,000. */
   readonly maxLines?: number | undefined;
@@ -41,45 +37,29 @@ export interface CommandProcessOptions {
   readonly maxCharacters?: number | undefined;
 }
 
-interface Options {
-  readonly argv: readonly string[];
-  readonly cwd?: string | undefined;
-  readonly env: Readonly<Record<string, string>>;
+interface Options extends Program {
+  readonly output: "none" | "fd3" | "stdout";
   readonly pgoptions: boolean;
-  readonly killAfter: Duration;
   readonly permanentExitCodes: readonly number[];
   readonly maxLines: number;
   readonly maxCharacters: number;
 }
 
 const options: z.ZodType<Options, CommandProcessOptions> = z.strictObject({
-  argv: z
-    .array(withoutNul)
-    .min(1)
-    .refine(([command]) => command !== "", "must begin with the name or path of a program")
-    .describe("The program and its arguments. No shell interprets them."),
-  cwd: withoutNul
-    .optional()
-    .describe("Working directory, relative to the config file's folder. Defaults to that folder."),
-  env: z
-    .record(z.string().regex(/^[^=\0]+$/, "is not a name of a variable"), withoutNul)
-    .default({})
-    .describe(
-      "Environment variables, besides PATH, HOME, the locale and what sluice sets. Defaults to none.",
-    ),
+  ...programShape,
+  output: z
+    .enum(["none", "fd3", "stdout"])
+    .default("none")
+    .describe("Where it writes the events that it emits, a JSON object a line. Defaults to none."),
   pgoptions: z
     .boolean()
     .default(false)
     .describe(
       "Names the run as the cause of what it changes in PostgreSQL, through PGOPTIONS. Defaults to false.",
     ),
-  killAfter: z
-    .union([z.string(), z.number()])
-    .check(checkedBy<Duration>(parseDuration))
-    .default("5s")
-    .describe("Time between SIGTERM and SIGKILL when the command must end. Defaults to 5s."),
   permanentExitCodes: z
     .array(z.int().min(1).max(255))
+    .refine((codes) => !codes.includes(TRY_AGAIN), "must not hold 75, which asks for another try")
     .default([])
     .describe("Exit codes after which trying again cannot help. Defaults to none."),
   maxLines: z.int().min(0).default(10_000).describe("Lines of output that are kept. Defaults to 10000."),
@@ -105,13 +85,12 @@ export const commandProcess: ProcessKind<CommandProcessOptions, Options, unknown
   secrets: ["env"],
   runsCode: true,
   create: createCommandProcess,
-  async check({ argv, cwd, env }, { directory }) {
-    findExecutable(argv[0] ?? "", resolve(directory, cwd ?? "."), env["PATH"] ?? process.env["PATH"] ?? "");
+  async check(given, { directory }) {
+    checkProgram(given, directory);
   },
 });
 
 function createCommandProcess(name: string, given: Options, surroundings: Surroundings): Process {
-  const directory = resolve(surroundings.directory, given.cwd ?? ".");
   const killAfter = parseDuration(given.killAfter);
   const limits = { lines: given.maxLines, characters: given.maxCharacters };
   const mask = createMask(Object.values(given.env));
@@ -141,10 +120,9 @@ function createCommandProcess(name: string, given: Options, surroundings: Surrou
       const env = childEnvironment(identity, given.env);
       const log = limitOutput(limits, (line, stream: LogStream) => context.log(line, stream));
       const tail = createTail(TAIL);
+      const output = outputOf(given, context, mask);
       const exit = await runChild({
-        argv: given.argv,
-        directory,
-        env: given.pgoptions ? withCauseOption(env, run.id) : env,
+        ...launchOf(given, surroundings.directory, given.pgoptions ? withCauseOption(env, run.id) : env),
         input: formatEvent(event),
         signal,
         killAfter,
@@ -155,11 +133,31 @@ function createCommandProcess(name: string, given: Options, surroundings: Surrou
           if (stream === "stderr") tail.push(masked);
           log(masked, stream);
         },
+        output,
       });
       if (exit.leftovers) context.log("the command left processes behind, which were ended");
       signal.throwIfAborted();
       judge(exit, given, tail.lines);
+      output?.emit(context);
     },
+  };
+}
+
+function outputOf(
+  { output }: Options,
+  context: RunContext,
+  mask: (text: string) => string,
+): (NonNullable<ChildOptions["output"]> & Pick<JobOutput, "emit">) | undefined {
+  if (output === "none") return undefined;
+  const reader = new JobOutput({
+    where: output === "fd3" ? "its output (file descriptor 3)" : "its standard output",
+    onProgress: ({ done, total, message }) =>
+      context.progress(done, total, message === undefined ? undefined : mask(printable(message))),
+  });
+  return {
+    from: output,
+    push: (bytes) => reader.push(bytes),
+    emit: (to) => reader.emit(to),
   };
 }
 
@@ -170,10 +168,9 @@ function judge(
   tail: readonly string[],
 ): void {
   if (code === 0) return;
-  const how = code === null ? `was ended by ${signal ?? "a signal"}` : `ended with exit code ${code}`;
-  const message = [`${JSON.stringify(argv[0])} ${how}`, ...tail].join("\n");
-  if (code !== null && permanentExitCodes.includes(code)) {
-    throw new PermanentError(message, { code: "PROCESS_EXIT" });
-  }
+  const what = JSON.stringify(argv[0]);
+  if (code !== null) throw exitError(what, code, { permanentExitCodes, tail, details: { signal } });
+  const limit = signal === "SIGXCPU" ? ": it used all the processor time of limits.cpu" : "";
+  const message = [`${what} was ended by ${signal ?? "a signal"}${limit}`, ...tail].join("\n");
   throw new SluiceError("PROCESS_EXIT", message, { details: { exitCode: code, signal } });
 }
