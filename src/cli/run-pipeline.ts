@@ -4,7 +4,6 @@ import { PipelineChanges } from "../config/changes.ts";
 import type { Pipeline } from "../config/pipeline.ts";
 import { Secrets } from "../config/references.ts";
 import { Orchestrator } from "../engine/orchestrator.ts";
-import { systemClock } from "../engine/system.ts";
 import { createApi } from "../http/api.ts";
 import type { Listener } from "../http/listen.ts";
 import { listenOnOwnerSocket } from "../http/owner-listener.ts";
@@ -13,12 +12,11 @@ import { serve, type Servers } from "../http/serve.ts";
 import { journalFrom } from "../journal/open.ts";
 import { isSluiceError, SluiceError, toErrorRecord } from "../model/errors.ts";
 import type { Logger } from "../model/logger.ts";
-import type { Metrics } from "../observe/metrics.ts";
-import { logFailures } from "../observe/run-log.ts";
 import { EXIT, type ExitCode } from "./command.ts";
 import { reportFailure } from "./failure.ts";
 import { load, registry, takeStored } from "./load.ts";
 import { createLogger } from "./log.ts";
+import { observe } from "./observe.ts";
 import { printJson } from "./output.ts";
 
 /** How long what did not let go of the process may hold it up after a stop. */
@@ -94,7 +92,8 @@ async function start(pipeline: Pipeline, secrets: Secrets, logger: Logger): Prom
     onError: (error) => logger.error({ err: error }, "what an apply left to be done failed"),
   });
   const { http, hooks } = pipeline;
-  const metrics = http === null ? undefined : await measure(orchestrator);
+  const observers = await observe(orchestrator, pipeline, logger);
+  const { metrics } = observers;
   const servers = await serve(orchestrator, {
     ...(http !== null && { http }),
     ...(metrics && { metrics }),
@@ -106,12 +105,11 @@ async function start(pipeline: Pipeline, secrets: Secrets, logger: Logger): Prom
     throw (await runsAlready(pipeline)) ?? error;
   });
   const api = createApi(orchestrator, { owner: true, changes, onError, redact });
-  const endLog = logFailures(orchestrator.name, logger, systemClock);
   let socket: Listener | undefined;
   const stop = async (): Promise<void> => {
     api.close();
     await Promise.all([servers.close(), socket?.close(), orchestrator.stop()]);
-    endLog();
+    await observers.close();
   };
   try {
     await orchestrator.start();
@@ -134,12 +132,6 @@ async function runsAlready({ name, journal }: Pipeline): Promise<SluiceError | u
     "JOURNAL_OWNED",
     `pipeline "${name}" runs already, and answers at ${socket}; stop it first, or look at it by \`sluice status\``,
   );
-}
-
-/** Only where somebody could ask: what nobody reads is not counted. */
-async function measure(orchestrator: Orchestrator): Promise<Metrics> {
-  const { createMetrics } = await import("../observe/metrics.ts");
-  return createMetrics(orchestrator);
 }
 
 /** Without it the pipeline still runs, but commands cannot find it: that is said, and no reason to stop. */

@@ -1,6 +1,6 @@
 import type { Input, InputSettings, LinkOptions, Process, ProcessSettings } from "../model/component.ts";
 import type { Duration } from "../model/duration.ts";
-import type { PipelineRetention } from "./pipeline.ts";
+import type { PipelineLineage, PipelineRetention } from "./pipeline.ts";
 
 /** An input by its kind, as a config file has it; keys may be spelled as in code or as in config files. */
 export interface InputTable extends InputSettings {
@@ -69,6 +69,10 @@ export interface PipelineDefinition {
   };
   /** A listener of its own for webhook inputs. */
   readonly hooks?: { readonly listen: string };
+  /** OpenTelemetry spans, by the SDK that the host has registered. Defaults to none. */
+  readonly tracing?: { readonly enabled?: boolean };
+  /** Where OpenLineage events go. Defaults to nowhere. */
+  readonly lineage?: PipelineLineage;
   /** Made in code, or by their kind. */
   readonly inputs?: readonly (Input | InputTable)[];
   /** Made in code, or by their kind. `on` says whose events they take. */

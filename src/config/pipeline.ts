@@ -24,6 +24,10 @@ export interface Pipeline {
   readonly http: PipelineHttp | null;
   /** `null` without `[hooks]`: then webhook paths are served with `[http]`. */
   readonly hooks: Listen | null;
+  /** Whether spans are made of what it does. */
+  readonly tracing: boolean;
+  /** Where its lineage goes; `null` for nowhere. */
+  readonly lineage: PipelineLineage | null;
   readonly inputs: readonly PipelineInput[];
   readonly processes: readonly PipelineProcess[];
   readonly links: readonly LinkSpec[];
@@ -55,6 +59,16 @@ export interface PipelineRetention {
   readonly dedupe?: Duration;
   /** Bytes. */
   readonly maxSize?: number;
+}
+
+export interface PipelineLineage {
+  readonly url?: string;
+  /** An absolute path. */
+  readonly file?: string;
+  readonly namespace?: string;
+  readonly apiKey?: string;
+  readonly allowPrivate?: boolean | readonly string[];
+  readonly maxRuns?: number;
 }
 
 export interface PipelineHttp extends Listen {

@@ -40,7 +40,9 @@ export type TopKey =
   | "retention"
   | "connections"
   | "http"
-  | "hooks";
+  | "hooks"
+  | "tracing"
+  | "lineage";
 
 const token = z.string().min(1, "expected a token, not an empty text");
 
@@ -119,6 +121,51 @@ export const TOP: Readonly<Record<TopKey, z.ZodType>> = {
   hooks: z
     .strictObject({ listen })
     .meta({ description: "A listener of its own for webhook inputs; without it [http] serves them" }),
+  tracing: z
+    .strictObject({
+      enabled: z.boolean().meta({ description: "Defaults to true, where the table stands" }).default(true),
+    })
+    .meta({
+      description:
+        "OpenTelemetry spans of events and attempts, for the SDK that was loaded by node --import; needs @opentelemetry/api",
+    }),
+  lineage: z
+    .strictObject({
+      url: z
+        .url({ protocol: /^https?$/, error: "expected an http or https URL" })
+        .meta({ description: "Of a receiver; without a path, /api/v1/lineage is added. Either this or file" })
+        .optional(),
+      file: z
+        .string()
+        .min(1)
+        .meta({
+          description: "Events are appended to it, one a line; relative to this file. Either this or url",
+        })
+        .optional(),
+      namespace: z
+        .string()
+        .min(1)
+        .meta({
+          description: 'Of jobs, and of datasets that do not say where they are. Defaults to "sluice"',
+        })
+        .optional(),
+      api_key: token.meta({ description: "Sent as a bearer token. Defaults to none" }).optional(),
+      allow_private: z
+        .union([z.boolean(), z.array(z.string())])
+        .meta({
+          description: "Whether private addresses may be called, or the ranges that may. Defaults to false",
+        })
+        .optional(),
+      max_runs: z
+        .int()
+        .min(1)
+        .meta({
+          description: "Runs of each process told of in a minute; as many more if they fail. Defaults to 60",
+        })
+        .optional(),
+    })
+    .refine(({ url, file }) => (url === undefined) !== (file === undefined), "say either url or file")
+    .meta({ description: "OpenLineage events of runs, to a receiver or a file" }),
 };
 
 /** What inputs of every kind have. */

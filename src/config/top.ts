@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { isLoopback } from "../model/loopback.ts";
 import { didYouMean } from "../model/suggest.ts";
+import { mapKeys, toCamelCase } from "./case.ts";
 import { read, type Report } from "./checks.ts";
 import { parseListen, type Listen } from "./listen.ts";
-import type { PipelineHttp, PipelineRetention } from "./pipeline.ts";
+import type { PipelineHttp, PipelineLineage, PipelineRetention } from "./pipeline.ts";
 import { TOP, type Fields, type TopKey } from "./schema.ts";
 import { parseSize } from "../model/size.ts";
 
@@ -27,6 +28,8 @@ export interface Top {
   readonly retention: PipelineRetention;
   readonly http: PipelineHttp | null;
   readonly hooks: Listen | null;
+  readonly tracing: boolean;
+  readonly lineage: PipelineLineage | null;
 }
 
 /** Reads each key by itself, so that one that is wrong hides no other. */
@@ -60,13 +63,16 @@ export function readTop(value: Fields, report: Report): Top {
           : "",
     });
   }
-  const { retention, http, hooks, connections: _, managed_by: managedBy = "file", ...rest } = found;
+  const { retention, http, hooks, connections: _, managed_by: managedBy = "file", ...others } = found;
+  const { tracing, lineage, ...rest } = others;
   return {
     managedBy: managedBy as Top["managedBy"],
     ...(rest as Pick<Top, "name" | "journal" | "concurrency" | "grace">),
     retention: toRetention(retention as Record<string, string | number> | undefined),
     http: toHttp(http as RawHttp | undefined, report),
     hooks: hooks === undefined ? null : parseListen((hooks as { listen: string }).listen),
+    tracing: (tracing as { enabled: boolean } | undefined)?.enabled ?? false,
+    lineage: toLineage(lineage as Fields | undefined),
   };
 }
 
@@ -78,6 +84,10 @@ function hintFor(key: string, known: readonly string[]): string {
 function toRetention(retention: Record<string, string | number> = {}): PipelineRetention {
   const { max_size: size, ...durations } = retention;
   return size === undefined ? durations : { ...durations, maxSize: parseSize(size) };
+}
+
+function toLineage(lineage: Fields | undefined): PipelineLineage | null {
+  return lineage === undefined ? null : (mapKeys(lineage, toCamelCase) as PipelineLineage);
 }
 
 interface RawHttp extends Omit<PipelineHttp, keyof Listen | "viewerToken" | "adminToken"> {

@@ -62,6 +62,7 @@ export async function validate(source: Source, options: ValidateOptions): Promis
     directory: options.directory,
     name,
     journal: absoluteJournal(journal, options.directory),
+    lineage: absoluteLineage(top.lineage, options.directory),
     inputs: made.filter((component) => component.role === "input"),
     processes: made.filter((component) => component.role === "process"),
     links: topology.links(),
@@ -79,19 +80,33 @@ function absoluteJournal(journal: string, directory: string): string {
   return `sqlite:${resolve(directory, journal.slice("sqlite:".length))}`;
 }
 
-const TOKEN_KEYS: ReadonlySet<string> = new Set(["token", "viewer_token", "admin_token"]);
+const TOKEN_KEYS: ReadonlySet<string> = new Set(["token", "viewer_token", "admin_token", "api_key"]);
 
-function tokensOf({ http }: Top): readonly string[] {
-  return [http?.token, http?.viewerToken, http?.adminToken].filter((token) => token !== undefined);
+function tokensOf({ http, lineage }: Top): readonly string[] {
+  const tokens = [http?.token, http?.viewerToken, http?.adminToken, lineage?.apiKey];
+  return tokens.filter((token) => token !== undefined);
+}
+
+function absoluteLineage(lineage: Top["lineage"], directory: string): Top["lineage"] {
+  if (lineage?.file === undefined) return lineage;
+  return { ...lineage, file: resolve(directory, lineage.file) };
 }
 
 function maskTop(masked: Fields): Fields {
   const { input: _input, process: _process, link: _link, ...top } = masked;
-  const { http, connections } = top;
+  const { connections } = top;
   const shared = connections === undefined ? {} : { connections: maskConnections(connections) };
-  if (!isPlainObject(http)) return { ...top, ...shared };
-  const hidden = Object.entries(http).map(([key, value]) => [key, TOKEN_KEYS.has(key) ? MASK : value]);
-  return { ...top, ...shared, http: Object.fromEntries(hidden) };
+  const hidden = ["http", "lineage"].flatMap((table) => {
+    const fields = top[table];
+    return isPlainObject(fields) ? [[table, maskTokens(fields)] as const] : [];
+  });
+  return { ...top, ...shared, ...Object.fromEntries(hidden) };
+}
+
+function maskTokens(table: Fields): Fields {
+  return Object.fromEntries(
+    Object.entries(table).map(([key, value]) => [key, TOKEN_KEYS.has(key) ? MASK : value]),
+  );
 }
 
 /** A module may spell keys as code does, and use plurals for lists. */

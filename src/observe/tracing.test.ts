@@ -223,6 +223,8 @@ test("once closed nobody listens, and what is under way is ended", async () => {
 
 test("without an SDK nothing changes: the engine's own trace context goes on", async () => {
   tracer[Symbol.dispose]();
+  expect(tracing.hasSdk).toBe(true);
+  expect((await traceOrchestrator({ name: "other" })).hasSdk).toBe(false);
   let given = "";
   land = (run) => void (given = run.traceparent);
   await emitted({ cause: { runs: [], hops: 0, traceparent: SENT } });

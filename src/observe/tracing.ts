@@ -29,6 +29,8 @@ export interface TracingOptions {
 }
 
 export interface Tracing extends Disposable {
+  /** Whether somebody makes spans: without an SDK nothing is recorded. */
+  readonly hasSdk: boolean;
   /** Traces no more; what is under way is ended. */
   close(): void;
 }
@@ -50,10 +52,17 @@ export async function traceOrchestrator(
 ): Promise<Tracing> {
   const api = await loadApi();
   const provider = options.tracerProvider ?? api.trace;
-  const tracer = new PipelineTracer(orchestrator.name, api, provider.getTracer("sluice") as Tracer);
+  const spans = provider.getTracer("sluice") as Tracer;
+  const tracer = new PipelineTracer(orchestrator.name, api, spans);
   tracer.listen();
   const close = (): void => tracer.close();
-  return { close, [Symbol.dispose]: close };
+  // A span that is never ended goes nowhere.
+  const trial = spans.startSpan(
+    "trial",
+    { kind: api.SpanKind.CONSUMER, attributes: {}, links: [] },
+    api.ROOT_CONTEXT,
+  );
+  return { hasSdk: api.isSpanContextValid(trial.spanContext()), close, [Symbol.dispose]: close };
 }
 
 class PipelineTracer {
