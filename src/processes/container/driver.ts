@@ -39,6 +39,10 @@ export interface Container {
     stderr: true;
   }): Promise<NodeJS.ReadableStream & { destroy(): void }>;
   putArchive(archive: Buffer, options: { path: string }): Promise<unknown>;
+  /** What the archive would hold, in a header: base64 of JSON with a `size`. */
+  infoArchive(options: {
+    path: string;
+  }): Promise<{ readonly headers: Readonly<Record<string, unknown>>; resume(): unknown }>;
   getArchive(options: { path: string }): Promise<NodeJS.ReadableStream & { destroy(): void }>;
 }
 
