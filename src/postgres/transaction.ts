@@ -1,3 +1,4 @@
+import { formatCauseText } from "../model/cause-text.ts";
 import type { RunContext } from "../model/component.ts";
 import { SluiceError } from "../model/errors.ts";
 import {
@@ -23,7 +24,7 @@ export interface TransactionPool {
 
 /** What is needed of an attempt's context. With a deadline no statement goes on for long after it. */
 export type TransactionContext = Pick<RunContext, "run" | "fence" | "signal"> &
-  Partial<Pick<RunContext, "deadline" | "clock" | "replayableFor">>;
+  Partial<Pick<RunContext, "deadline" | "clock" | "replayableFor" | "traceparent">>;
 
 /** Whether the work was done now, or had been committed by an earlier attempt of the run. */
 export type TransactionOutcome<Result> =
@@ -51,8 +52,6 @@ const GIVEN_UP: ReadonlySet<string | undefined> = new Set(["40001", "40P01"]);
 /** The attempt's own time-out strikes first; the server's is for when we cannot. Milliseconds. */
 const DEADLINE_SLACK = 250;
 
-/** Longest `sluice.cause`, in characters: what the capture trigger keeps. */
-const CAUSE_LIMIT = 200;
 /** A backend is cancelled only so shortly after its abort, in milliseconds: later, its pid may be another's. */
 const CANCEL_WITHIN = 1_000;
 
@@ -194,7 +193,7 @@ export async function withoutTransaction<Result>(
 }
 
 function marksOf(context: TransactionContext): Marks {
-  return { cause: context.run.id.slice(0, CAUSE_LIMIT), timeout: timeoutOf(context) };
+  return { cause: formatCauseText(context.run.id, context.traceparent), timeout: timeoutOf(context) };
 }
 
 /** Milliseconds that a statement may take, as text; `null` without a deadline. */

@@ -122,7 +122,11 @@ function createCommandProcess(name: string, given: Options, surroundings: Surrou
       const tail = createTail(TAIL);
       const output = outputOf(given, context, mask);
       const exit = await runChild({
-        ...launchOf(given, surroundings.directory, given.pgoptions ? withCauseOption(env, run.id) : env),
+        ...launchOf(
+          given,
+          surroundings.directory,
+          given.pgoptions ? withCauseOption(env, run.id, traceparent) : env,
+        ),
         input: formatEvent(event),
         signal,
         killAfter,

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
+import { parseCauseText } from "../../model/cause-text.ts";
 import { EVERY_RECORD, PREVIOUS_ID_HEADER, type EventInit } from "../../model/event.ts";
-import { parseRunId } from "../../model/run.ts";
 import { parseRow } from "./exact-json.ts";
 import type { Columns, RowData } from "./options.ts";
 import type { Shape } from "./shapes.ts";
@@ -104,10 +104,9 @@ function truncated(location: string, shape: Shape): Pick<EventInit, "headers"> {
   return { headers: { truncate: "true", ...(isPart && { partition: shape.name }) } };
 }
 
-/** Nothing that stands in `sluice.cause` is trusted to be what we set; hops are the journal's to tell. */
 function causeOf(text: string | null): Pick<EventInit, "cause"> {
-  if (text === null || parseRunId(text) === undefined) return {};
-  return { cause: { runs: [text], hops: 0 } };
+  const cause = parseCauseText(text);
+  return cause === undefined ? {} : { cause };
 }
 
 /** The milliseconds that a UUID of version 7 begins with: when the row was captured. */
