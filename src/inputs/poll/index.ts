@@ -27,7 +27,7 @@ export const pollInput: InputKind<PollInputOptions, ResolvedOptions, unknown> = 
   type: "poll",
   summary: "Asks a URL again and again, and emits what is new in the JSON that it answers.",
   options: pollInputOptions,
-  secrets: ["headers", "body"],
+  secrets: ["headers", "body", "tls.key"],
   create: createPollInput,
   async check(options) {
     const client = clientOf(options);
@@ -39,10 +39,11 @@ export const pollInput: InputKind<PollInputOptions, ResolvedOptions, unknown> = 
   },
 });
 
-function clientOf({ allowPrivate, maxAnswer, requestTimeout }: ResolvedOptions): HttpClient {
+function clientOf({ allowPrivate, maxAnswer, requestTimeout, tls }: ResolvedOptions): HttpClient {
   return createHttpClient({
     guard: createAddressGuard(allowPrivate),
     maxBody: parseSize(maxAnswer),
+    tls,
     bodyTimeout: parseDuration(requestTimeout),
   });
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { checkedBy } from "../../model/checked-by.ts";
 import { parseDuration, type Duration } from "../../model/duration.ts";
 import { parseSize } from "../../model/size.ts";
+import type { ClientTls } from "../../net/client.ts";
 import {
   allowPrivateOption,
   durationOption,
@@ -11,15 +12,16 @@ import {
   type Headers,
   type PickedFields,
 } from "../../net/options.ts";
+import { clientTlsOption } from "../../net/tls.ts";
 
 /** How the next answer is asked for: as of where the last one ended. */
 export interface CursorOptions {
   /** The parameter of the URL's query that it is sent in, such as `since`. */
   readonly query: string;
-  /** A JSON Pointer to the next cursor in an answer. Give this, or `fromItem`. */
+  /** A JSON Pointer to the next cursor in an answer. Give this, or `item`. */
   readonly from?: string | undefined;
   /** A JSON Pointer to it in the last item of an answer. */
-  readonly fromItem?: string | undefined;
+  readonly item?: string | undefined;
   /** What is sent the first time. Defaults to nothing. */
   readonly initial?: string | undefined;
 }
@@ -59,6 +61,8 @@ export interface PollInputOptions {
   readonly requestTimeout?: Duration | undefined;
   /** Largest answer. Defaults to 8MiB. */
   readonly maxAnswer?: number | string | undefined;
+  /** Whom https trusts, and the certificate that is shown. Defaults to the authorities that Node trusts, and none. */
+  readonly tls?: ClientTls | undefined;
   /** Whether private addresses may be asked, or the ranges (CIDR) that may. Defaults to `false`. */
   readonly allowPrivate?: boolean | readonly string[] | undefined;
 }
@@ -84,11 +88,11 @@ const cursor: z.ZodType<CursorOptions, CursorOptions> = z
   .strictObject({
     query: z.string().min(1).describe("The parameter of the URL's query that it is sent in."),
     from: pointerOption.optional().describe("A JSON Pointer to the next cursor in an answer."),
-    fromItem: pointerOption.optional().describe("A JSON Pointer to it in the last item of an answer."),
+    item: pointerOption.optional().describe("A JSON Pointer to it in the last item of an answer."),
     initial: z.string().optional().describe("What is sent the first time. Defaults to nothing."),
   })
-  .refine((given) => (given.from === undefined) !== (given.fromItem === undefined), {
-    message: "say where the next cursor is: either from (in the answer) or from_item (in its last item)",
+  .refine((given) => (given.from === undefined) !== (given.item === undefined), {
+    message: "say where the next cursor is: either from (in the answer) or item (in its last item)",
   });
 
 export const pollInputOptions: z.ZodType<ResolvedOptions, PollInputOptions> = z
@@ -115,7 +119,7 @@ export const pollInputOptions: z.ZodType<ResolvedOptions, PollInputOptions> = z
       .min(1)
       .optional()
       .describe("The location of events whose items do not say theirs. Defaults to the URL without query."),
-    cursor: cursor.optional().describe("Asks only for what is new: query, and from or from_item; initial."),
+    cursor: cursor.optional().describe("Asks only for what is new: query, and from or item; initial."),
     nextPage: z
       .union([z.enum(["link", "cursor"]), pointerOption])
       .optional()
@@ -133,6 +137,7 @@ export const pollInputOptions: z.ZodType<ResolvedOptions, PollInputOptions> = z
       .check(checkedBy(parseSize))
       .default("8MiB")
       .describe("Largest answer. Defaults to 8MiB."),
+    tls: clientTlsOption.describe("ca, and cert and key to be shown, as PEM text."),
     allowPrivate: allowPrivateOption,
   })
   .superRefine((given, context) => {
@@ -143,7 +148,7 @@ export const pollInputOptions: z.ZodType<ResolvedOptions, PollInputOptions> = z
     if (given.nextPage === "cursor" && given.items === undefined) {
       wrong("nextPage", "pages by cursor end with an answer without items, so say where items are");
     }
-    if (given.cursor?.fromItem !== undefined && given.items === undefined) {
-      wrong("cursor", "from_item needs items");
+    if (given.cursor?.item !== undefined && given.items === undefined) {
+      wrong("cursor", "item needs items");
     }
   });

@@ -26,7 +26,7 @@ export function createPageReader(options: Pick<ResolvedOptions, "items" | "curso
   const { cursor, nextPage } = options;
   const itemsIn = options.items === undefined ? undefined : compilePointer(options.items);
   const fromAnswer = cursor?.from === undefined ? undefined : compilePointer(cursor.from);
-  const fromItem = cursor?.fromItem === undefined ? undefined : compilePointer(cursor.fromItem);
+  const item = cursor?.item === undefined ? undefined : compilePointer(cursor.item);
   const isPointed = nextPage !== undefined && nextPage !== "link" && nextPage !== "cursor";
   const nextIn = isPointed ? compilePointer(nextPage) : undefined;
 
@@ -40,7 +40,7 @@ export function createPageReader(options: Pick<ResolvedOptions, "items" | "curso
       throw invalid(`${url.origin} answered ${items.length} items; ask for pages of ${MOST_ITEMS} at most`);
     }
     const place = nextPage === "link" ? nextLink(answer.headers["link"]) : nextIn?.(document);
-    const value = fromAnswer?.(document) ?? (items.length > 0 ? fromItem?.(items.at(-1)) : undefined);
+    const value = fromAnswer?.(document) ?? (items.length > 0 ? item?.(items.at(-1)) : undefined);
     return { items, cursor: cursorText(value), next: nextUrl(place, url) };
   };
 }

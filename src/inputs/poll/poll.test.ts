@@ -358,7 +358,7 @@ describe("of a source with a cursor", () => {
     const { context, next } = await first(source, {
       items: "",
       pick: { id: "/n" },
-      cursor: { query: "since", fromItem: "/n", initial: "2" },
+      cursor: { query: "since", item: "/n", initial: "2" },
     });
     await next();
     expect(source.requests.map(since)).toEqual(["2", "3"]);
@@ -559,8 +559,8 @@ describe("options", () => {
     [{ body: "{}" }, "INVALID_OPTIONS"],
     [{ items: "orders" }, "INVALID_OPTIONS"],
     [{ cursor: { query: "since" } }, "INVALID_OPTIONS"],
-    [{ cursor: { query: "since", from: "/a", fromItem: "/b" } }, "INVALID_OPTIONS"],
-    [{ cursor: { query: "since", fromItem: "/b" } }, "INVALID_OPTIONS"],
+    [{ cursor: { query: "since", from: "/a", item: "/b" } }, "INVALID_OPTIONS"],
+    [{ cursor: { query: "since", item: "/b" } }, "INVALID_OPTIONS"],
     [{ nextPage: "cursor", items: "" }, "INVALID_OPTIONS"],
     [{ nextPage: "next" }, "INVALID_OPTIONS"],
     [{ headers: { "If-None-Match": "x" } }, "INVALID_OPTIONS"],

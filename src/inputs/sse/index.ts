@@ -27,7 +27,7 @@ export const sseInput: InputKind<SseInputOptions, ResolvedOptions, unknown> = de
   type: "sse",
   summary: "Listens to a stream of server-sent events, and resumes it where it ended.",
   options: sseInputOptions,
-  secrets: ["headers"],
+  secrets: ["headers", "tls.key"],
   create: createSseInput,
   async check({ url, allowPrivate }) {
     const client = createHttpClient({ guard: createAddressGuard(allowPrivate) });
@@ -56,7 +56,7 @@ function createSseInput(name: string, options: ResolvedOptions): Input {
 
   async function handle(context: InputContext): Promise<void> {
     const { signal, clock } = context;
-    const client = createHttpClient({ guard });
+    const client = createHttpClient({ guard, tls: options.tls });
     const progress: Progress = { lastId: await readLastId(context, source), retry: RECONNECT };
     try {
       for (let failures = 0; !signal.aborted;) {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { checkedBy } from "../../model/checked-by.ts";
 import { parseDuration, type Duration } from "../../model/duration.ts";
 import { parseSize } from "../../model/size.ts";
+import type { ClientTls } from "../../net/client.ts";
 import {
   allowPrivateOption,
   durationOption,
@@ -10,6 +11,7 @@ import {
   type Headers,
   type PickedFields,
 } from "../../net/options.ts";
+import { clientTlsOption } from "../../net/tls.ts";
 
 /** Options of the `sse` input. */
 export interface SseInputOptions {
@@ -31,6 +33,8 @@ export interface SseInputOptions {
   readonly idle?: Duration | undefined;
   /** Largest message. Defaults to 1MiB. */
   readonly maxMessage?: number | string | undefined;
+  /** Whom https trusts, and the certificate that is shown. Defaults to the authorities that Node trusts, and none. */
+  readonly tls?: ClientTls | undefined;
   /** Whether private addresses may be asked, or the ranges (CIDR) that may. Defaults to `false`. */
   readonly allowPrivate?: boolean | readonly string[] | undefined;
 }
@@ -80,6 +84,7 @@ export const sseInputOptions: z.ZodType<ResolvedOptions, SseInputOptions> = z
       .check(checkedBy(parseSize))
       .default("1MiB")
       .describe("Largest message. Defaults to 1MiB."),
+    tls: clientTlsOption.describe("ca, and cert and key to be shown, as PEM text."),
     allowPrivate: allowPrivateOption,
   })
   .refine((given) => given.pick === undefined || given.read !== "text", {
