@@ -35,6 +35,14 @@ export function post<Answer>(path: string, body: unknown = {}): Promise<Answer> 
   return heedRefusal((caller) => caller.post<Answer>(path, body));
 }
 
+export function put<Answer>(
+  path: string,
+  body: unknown,
+  headers: Readonly<Record<string, string>>,
+): Promise<Answer> {
+  return heedRefusal((caller) => caller.put<Answer>(path, body, headers));
+}
+
 /** Long work, which its signal ends. */
 export function work<Report, Progress>(
   path: string,

@@ -16,6 +16,11 @@ export interface PipelineInfo {
   readonly openRuns: number;
   readonly config: unknown;
   readonly role: Role;
+  /** `null` for one that was made in code. */
+  readonly version: number | null;
+  readonly managedBy: "file" | "api" | null;
+  /** Whether an admin may change it here. */
+  readonly mayChange: boolean;
 }
 
 /** What the reader may do: read; steer, too; change the pipeline, too. */
