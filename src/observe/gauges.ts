@@ -1,5 +1,6 @@
 import { Gauge, type Registry } from "prom-client";
 import type { Orchestrator } from "../engine/orchestrator.ts";
+import type { LagRow } from "../engine/rows.ts";
 
 type Name =
   | "up"
@@ -17,7 +18,10 @@ type Name =
   | "input_failed"
   | "input_silent"
   | "input_restarts"
-  | "input_last_event_timestamp_seconds";
+  | "input_last_event_timestamp_seconds"
+  | "input_lag_events"
+  | "input_lag_bytes"
+  | "input_lag_seconds";
 
 /** What stands at a value now, by its name without the prefix. */
 const GAUGES: Readonly<Record<Name, { readonly help: string; readonly labels: readonly string[] }>> = {
@@ -40,6 +44,12 @@ const GAUGES: Readonly<Record<Name, { readonly help: string; readonly labels: re
   input_silent: { help: "Whether it is silent for longer than expected.", labels: ["input"] },
   input_restarts: { help: "Restarts since the pipeline started.", labels: ["input"] },
   input_last_event_timestamp_seconds: { help: "When its last event was taken.", labels: ["input"] },
+  input_lag_events: { help: "Changes, messages or files that wait at its source.", labels: ["input"] },
+  input_lag_bytes: { help: "Bytes that wait at its source.", labels: ["input"] },
+  input_lag_seconds: {
+    help: "Age of the oldest that waits at its source; 0 if nothing does.",
+    labels: ["input"],
+  },
 };
 
 export type Gauges = Readonly<Record<Name, Gauge>>;
@@ -83,7 +93,8 @@ export async function collectRows(
     gauges.process_abandoned.set({ process }, abandoned);
     gauges.process_paused.set({ process }, state === "paused" ? 1 : 0);
   }
-  for (const { name: input, state, restarts, silent, lastEventAt } of pipeline.inputs()) {
+  for (const { name: input, state, restarts, silent, lastEventAt, lag } of pipeline.inputs()) {
+    if (lag !== null) setLag(gauges, input, lag);
     gauges.input_up.set({ input }, WELL.has(state) ? 1 : 0);
     gauges.input_failed.set({ input }, state === "failed" ? 1 : 0);
     gauges.input_silent.set({ input }, silent ? 1 : 0);
@@ -92,4 +103,13 @@ export async function collectRows(
       gauges.input_last_event_timestamp_seconds.set({ input }, Date.parse(lastEventAt) / 1_000);
     }
   }
+}
+
+/** What an input cannot tell is not there, rather than 0. */
+function setLag(gauges: Gauges, input: string, { events, bytes, oldest }: LagRow): void {
+  if (events !== null) gauges.input_lag_events.set({ input }, events);
+  if (bytes !== null) gauges.input_lag_bytes.set({ input }, bytes);
+  if (oldest !== null) {
+    gauges.input_lag_seconds.set({ input }, Math.max(0, Date.now() - Date.parse(oldest)) / 1_000);
+  } else if (events === 0 || (events === null && bytes === 0)) gauges.input_lag_seconds.set({ input }, 0);
 }

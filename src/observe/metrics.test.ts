@@ -3,6 +3,7 @@ import { callerOf, startPipeline } from "../../test/support/api.ts";
 import { attemptEnded, errorReported, eventAccepted } from "../engine/diagnostics.ts";
 import type { Orchestrator } from "../engine/orchestrator.ts";
 import { createApi } from "../http/api.ts";
+import type { InputReport } from "../model/component.ts";
 import { batchWritten } from "../journal/diagnostics.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 
@@ -56,6 +57,28 @@ test("the age of the oldest run grows while it waits", async () => {
   expect(Number(age)).toBeGreaterThanOrEqual(60);
   expect(text).toContain('sluice_queue_depth{process="land",pipeline="shop"} 1');
   expect(text).toContain('sluice_process_paused{process="land",pipeline="shop"} 1');
+});
+
+test("how far an input is behind is measured as far as it tells", async () => {
+  const reports: InputReport[] = [
+    { lag: { events: 12, oldest: Date.now() - 60_000 } },
+    { lag: { bytes: 4_096 } },
+    { lag: { events: 0 } },
+  ];
+  for (const [index, report] of reports.entries()) {
+    orchestrator.addInput({
+      name: `source${index}`,
+      handle: async ({ report: tell }) => tell(report),
+    });
+  }
+  const lines = (await metrics.text()).split("\n").filter((line) => line.startsWith("sluice_input_lag"));
+  expect(lines).toEqual([
+    'sluice_input_lag_events{input="source0",pipeline="shop"} 12',
+    'sluice_input_lag_events{input="source2",pipeline="shop"} 0',
+    'sluice_input_lag_bytes{input="source1",pipeline="shop"} 4096',
+    expect.stringMatching(/^sluice_input_lag_seconds\{input="source0",pipeline="shop"\} 6\d/),
+    'sluice_input_lag_seconds{input="source2",pipeline="shop"} 0',
+  ]);
 });
 
 test("no id, key or message becomes a label", async () => {
