@@ -7,6 +7,8 @@ export interface Client extends Caller {
   readonly where: string;
   /** Whether the pipeline is stopped, and its journal is read instead. */
   readonly isStopped: boolean;
+  /** Whether it is the owner's socket: through it, files of this machine may be named. */
+  readonly isOwner: boolean;
   close(): Promise<void>;
 }
 
@@ -15,17 +17,19 @@ export interface ClientOptions extends Pick<CallerOptions, "fetch" | "token"> {
   /** Defaults to one that names no host: for who is not reached by one. */
   readonly url?: string;
   readonly isStopped?: boolean;
+  readonly isOwner?: boolean;
   readonly close?: () => Promise<void>;
 }
 
 /** @throws SluiceError, from each call, with the code that the API answered */
 export function createClient(options: ClientOptions): Client {
-  const { where, fetch, token, url = "http://localhost", isStopped = false } = options;
+  const { where, fetch, token, url = "http://localhost", isStopped = false, isOwner = false } = options;
   const { close = () => Promise.resolve() } = options;
   const caller = createCaller({ url, where, token, fetch });
   return {
     where,
     isStopped,
+    isOwner,
     close,
     get: (path, query) => caller.get<never>(path, query).catch(explain),
     post: (path, body, headers) => caller.post<never>(path, body, headers).catch(explain),

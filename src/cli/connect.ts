@@ -39,7 +39,7 @@ async function connect(place: Place): Promise<Client> {
 async function connectToOwner({ journal }: Place): Promise<Client | undefined> {
   const socket = journal === undefined ? undefined : await findOwnerSocket(journal);
   if (socket === undefined) return undefined;
-  return createClient({ where: `socket ${socket}`, fetch: overSocket(socket) });
+  return createClient({ where: `socket ${socket}`, fetch: overSocket(socket), isOwner: true });
 }
 
 async function connectToUrl({ url, isUrlSaid, token, name }: Place): Promise<Client | undefined> {

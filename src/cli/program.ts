@@ -25,6 +25,14 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import("./commands/doctor.ts"),
   },
   validate: { summary: "check a config file", load: () => import("./commands/validate.ts") },
+  plan: {
+    summary: "show what a changed config file would do to the running pipeline",
+    load: () => import("./commands/plan.ts"),
+  },
+  apply: {
+    summary: "make the running pipeline what a config file says",
+    load: () => import("./commands/apply.ts"),
+  },
   graph: { summary: "draw the pipeline of a config file", load: () => import("./commands/graph.ts") },
   status: { summary: "tell how a pipeline is", load: () => import("./commands/status.ts") },
   emit: { summary: "emit an event in the name of an input", load: () => import("./commands/emit.ts") },

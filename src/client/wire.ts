@@ -11,9 +11,10 @@ export function withQuery(path: string, query: Query): string {
 
 /** What an answer says that is no success: with its own code, or NETWORK if it is not that of a pipeline. */
 export function errorIn(answer: unknown, status: number, where: string): SluiceError {
-  const { code, detail } = (answer ?? {}) as { code?: unknown; detail?: unknown };
+  const { code, detail, issues } = (answer ?? {}) as { code?: unknown; detail?: unknown; issues?: unknown };
   if (typeof code === "string" && typeof detail === "string") {
-    return new SluiceError(code as ErrorCode, detail);
+    const isInvalid = Array.isArray(issues) && issues.length > 0;
+    return new SluiceError(code as ErrorCode, detail, isInvalid ? { details: { issues } } : {});
   }
   return new SluiceError("NETWORK", `${where} answered ${status}, and not as a sluice pipeline does`);
 }

@@ -119,9 +119,14 @@ export function maskedView(pipeline: Pipeline): Record<string, unknown> {
 }
 
 /** A hash of what the components are made of: references unresolved, so that it holds no secret of theirs. */
-export function revisionOf({ document, inputs, processes }: Pipeline): string {
-  const { input, process, link, connections } = document?.tree ?? {};
-  const files = [...inputs, ...processes].map(({ name, fields }) => [name, fields["files"]]);
-  const parts = JSON.stringify([input, process, link, connections, files]);
-  return createHash("sha256").update(parts).digest("hex").slice(0, 16);
+export function revisionOf({ document, inputs, processes, links }: Pipeline): string {
+  const { input = [], process = [], connections = {} } = document?.tree ?? {};
+  // Links are told by themselves, however they were written.
+  const written = [input, process].flat().map((component) => ({ ...(component as object), on: undefined }));
+  const files = [...inputs, ...processes].map(({ name, fields }) => ({ name, files: fields["files"] }));
+  const parts = [...written, ...files, ...links].map((part) => JSON.stringify(part)).toSorted();
+  return createHash("sha256")
+    .update(JSON.stringify([parts, connections]))
+    .digest("hex")
+    .slice(0, 16);
 }

@@ -32,6 +32,8 @@ export class Components {
   #processes = new Map<string, RegisteredProcess>();
   /** Those that are being removed. */
   #retired = new Set<string>();
+  /** Of one that is to become another: those of them that were on their way out when it was made. */
+  #carried: readonly string[] = [];
 
   constructor(pipeline: string, revision?: string) {
     this.#pipeline = pipeline;
@@ -122,6 +124,7 @@ export class Components {
     for (const process of add.processes) next.addProcess(process, undefined);
     for (const { process } of finish) retired.add(next.addProcess(process, undefined).process.name);
     next.#retired = retired;
+    next.#carried = [...this.#retired].filter((name) => retired.has(name));
     for (const { from, to, ...options } of links) next.addLink(from, to, options);
     for (const link of [...this.#topology.links(), ...finish.flatMap((one) => one.links)]) {
       const leads = retired.has(link.from) && !retired.has(link.to) && next.#processes.has(link.to);
@@ -133,9 +136,7 @@ export class Components {
 
   /** From now on it is what another one is. Who has gone since that was made stays gone. */
   become(next: Components): void {
-    for (const name of next.#retired) {
-      if (this.#topology.node(name) === undefined) next.remove(name);
-    }
+    for (const name of next.#carried) if (!this.#retired.has(name)) next.remove(name);
     this.#revision = next.#revision;
     this.#topology = next.#topology;
     this.#inputs = next.#inputs;

@@ -7,7 +7,7 @@ import type {
   VersionDetail,
   VersionRow,
 } from "../model/pipeline-plan.ts";
-import type { Call } from "./route.ts";
+import type { ApiPipeline } from "./pipeline.ts";
 
 /** What the API needs to make a pipeline another one. */
 export interface ApiChanges {
@@ -22,7 +22,12 @@ export interface ApiChanges {
   versionOf(version: number): Promise<VersionDetail>;
 }
 
-type Asking = Pick<Call, "changes" | "isOwner" | "allowsChanges">;
+/** The part of a call that says whether the pipeline may be changed by it. */
+interface Asking {
+  readonly changes: ApiChanges | undefined;
+  readonly isOwner: boolean;
+  readonly allowsChanges: boolean;
+}
 
 /** Whether who calls by this way may change the pipeline, as an admin. */
 export function mayChange({ changes, isOwner, allowsChanges }: Asking): boolean {
@@ -31,7 +36,10 @@ export function mayChange({ changes, isOwner, allowsChanges }: Asking): boolean 
 }
 
 /** @throws SluiceError NOT_RUNNING for a stopped pipeline, FORBIDDEN for one that was made in code */
-export function requireChanges({ changes, pipeline }: Pick<Call, "changes" | "pipeline">): ApiChanges {
+export function requireChanges({
+  changes,
+  pipeline,
+}: Pick<Asking, "changes"> & { readonly pipeline: ApiPipeline }): ApiChanges {
   if (changes !== undefined) return changes;
   if (pipeline.state === "stopped") {
     throw new SluiceError(
