@@ -47,7 +47,9 @@ async function openShop(folder: string): Promise<Shop> {
     create: ({ journal, retention, ...settings }) =>
       new Orchestrator({ ...settings, redact: secrets.redact, journal: journalFrom(journal, retention) }),
   });
-  const onError = (error: unknown): void => console.error(error);
+  const onError = (error: unknown): never => {
+    throw error;
+  };
   const changes = new PipelineChanges(orchestrator, { registry, environment, pipeline, secrets, onError });
   const page = openPage(folder);
   if (page === undefined) throw new Error(`there is no page in ${folder}`);

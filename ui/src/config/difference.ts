@@ -37,7 +37,7 @@ function entriesOf(value: unknown): readonly (readonly [string, unknown])[] | un
   if (!Array.isArray(value)) return Object.entries(value).length === 0 ? undefined : Object.entries(value);
   const names = value.map(nameOf);
   const areNamed = names.length > 0 && names.every((name) => name !== undefined);
-  return areNamed ? names.map((name, i) => [name as string, value[i]] as const) : undefined;
+  return areNamed ? names.map((name, i) => [name, value[i]] as const) : undefined;
 }
 
 function nameOf(part: unknown): string | undefined {
