@@ -194,7 +194,11 @@ export class PipelineChanges {
       add: { inputs: [], processes: [] },
       remove: [],
       finish: [
-        { process: process.component, links: former.links.filter(({ from }) => from === one.process) },
+        {
+          version: one.version,
+          process: process.component,
+          links: former.links.filter(({ from }) => from === one.process),
+        },
       ],
       links: this.#current.links,
       open: one.open,

@@ -35,11 +35,14 @@ export async function changePipeline(
   let swapped: { readonly version: number };
   try {
     const prepared = await runtime.version.prepare(next.describe(), (version) => statePuts(wanted, version));
+    const before = runtime.version.current;
     // From here to the end of the block nothing is awaited.
     components.become(next);
     runtime.routing.reset();
     prepared.become();
     processes.forEach((registered, i) => runtime.putProcess(registered, openings[i] as Opening));
+    for (const name of leaving) runtime.dispatcher.lane(name)?.retire(before);
+    for (const { process, version } of finish) runtime.dispatcher.lane(process.name)?.retire(version);
     swapped = prepared;
   } catch (error) {
     await Promise.all(openings.map((opening) => opening.dispose()));

@@ -131,9 +131,13 @@ export interface PipelineChange {
   readonly remove: readonly string[];
   /**
    * Processes that were removed while an earlier pipeline ran, and have open runs still: nothing is routed to them, and
-   * once those runs are over they are gone. With the links that lead from them.
+   * once those runs are over they are gone. With the links that lead from them, and the version that had them last.
    */
-  readonly finish?: readonly { readonly process: Process; readonly links: readonly LinkSpec[] }[];
+  readonly finish?: readonly {
+    readonly process: Process;
+    readonly links: readonly LinkSpec[];
+    readonly version: number;
+  }[];
   /** All links that there are afterwards, but for those. */
   readonly links: readonly LinkSpec[];
   /** What becomes of the open runs of processes that are removed. */

@@ -14,6 +14,8 @@ import { SlotQueue } from "./slot-queue.ts";
 
 /** What all lanes of an engine have in common. */
 export interface LaneHost extends RunnerHost {
+  /** The pipeline's current version. */
+  version(): number;
   readonly work: Work;
   readonly epoch: number;
   /** The slots under a total limit; `undefined` without one. */
@@ -50,6 +52,8 @@ export class Lane {
   #loop: Promise<void> = Promise.resolve();
   #wake: (() => void) | undefined;
   #paused: boolean;
+  /** Of a process that is on its way out: the last version that had it. */
+  #lastVersion: number | undefined;
   #isGone = false;
 
   constructor(
@@ -112,6 +116,7 @@ export class Lane {
     this.#opening = opening;
     this.#hold = new Hold(this.#host.clock);
     this.#rate = settings.rate && new RateLimit(settings.rate, this.#host.clock);
+    this.#lastVersion = undefined;
     this.#former.add(runner);
     former.stop();
     void this.#endFormer(runner, former);
@@ -224,6 +229,15 @@ export class Lane {
 
   #runners(): readonly Runner[] {
     return [this.#runner, ...this.#former];
+  }
+
+  version(): number {
+    return this.#lastVersion ?? this.#host.version();
+  }
+
+  /** Its process is on its way out: what it still runs, it runs under the last version that had it. */
+  retire(lastVersion: number): void {
+    this.#lastVersion ??= lastVersion;
   }
 
   attemptEnded(): void {

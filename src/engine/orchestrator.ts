@@ -166,8 +166,10 @@ export class Orchestrator implements AsyncDisposable {
     const goesOn = this.#components.isRetired(name);
     if (options.open === undefined && !goesOn) await this.#expectNoOpenRuns(name);
     this.#components.retire(name);
+    const runtime = this.#lifecycle.runtime;
+    runtime?.dispatcher.lane(name)?.retire(runtime.version.current);
     this.#changed();
-    await this.#lifecycle.runtime?.removeProcess(name, options.open);
+    await runtime?.removeProcess(name, options.open);
     this.#components.remove(name);
     this.#changed();
   }

@@ -18,7 +18,6 @@ export interface RunnerHost extends AttemptHost {
   readonly errors: ErrorStream;
   /** Of the pipeline, in milliseconds: for processes without one of their own. */
   readonly grace: number;
-  version(): number;
   /** What routing makes of an event that a process emits. */
   append(event: EventRecord): Append;
   /** A run may have become final. */
@@ -29,6 +28,8 @@ export interface RunnerHost extends AttemptHost {
 
 /** Told what happens to the attempts. */
 export interface RunnerListener {
+  /** The pipeline's version that an attempt begins under now. */
+  version(): number;
   /** One ended: its slot is free. */
   attemptEnded(): void;
   /** Its outcome is durable. */
@@ -83,7 +84,7 @@ export class Runner {
 
   begin(claim: Claim, onSettled?: () => void): void {
     const { timeout } = this.#settings;
-    const attempt = new Attempt(this.#host, claim, timeout, this.#host.version());
+    const attempt = new Attempt(this.#host, claim, timeout, this.#listener.version());
     attempt.onSettled = onSettled;
     attempt.place = this.#running.push(attempt) - 1;
     if (timeout !== undefined) this.#startTimeout(attempt, timeout);
@@ -126,7 +127,7 @@ export class Runner {
   /** Hands back a claim that was not begun. */
   release(claim: Claim): void {
     const now = this.#host.clock.now();
-    const version = this.#host.version();
+    const version = this.#listener.version();
     const settle: Settle = { claim, startedAt: now, finishedAt: now, version, outcome: { type: "released" } };
     this.#host.settler.settle<Attempt | undefined>(settle, this, undefined);
   }
