@@ -12,6 +12,11 @@ import type { Subscription } from "./subscription.ts";
 export const QUERY_TIMEOUT = 15_000;
 /** Longest time that closing a connection may take. */
 const CLOSE_TIMEOUT = 2_000;
+/**
+ * While changes follow each other closely, they are gathered for so many milliseconds: each look costs the server, the
+ * journal and us the same, however little it finds, and takes from the writers what it costs.
+ */
+export const GATHER = 10;
 /** How often a reader in standby looks whether the subscription is free. */
 const STANDBY_INTERVAL = 1_000;
 /** A session that lasted this long may be followed by another at once when its connection is lost. */

@@ -2,6 +2,7 @@ import { sleep, type Clock, type Timer } from "../../model/clock.ts";
 import type { InputContext } from "../../model/component.ts";
 import { isSluiceError } from "../../model/errors.ts";
 import type { PgClient, PgQuery, PgResult } from "../../postgres/driver.ts";
+import { GATHER } from "./connection.ts";
 import { createHorizon, type Horizon } from "./horizon.ts";
 import type { Columns, RowData } from "./options.ts";
 import { OUTBOX_COLUMNS, toEventInit, type OutboxRow } from "./rows.ts";
@@ -82,6 +83,7 @@ export async function readOutbox(options: ReaderOptions): Promise<void> {
         holdsLock = false;
       }
       pause = POLL.shortest;
+      if (reads > 1 && rows.length < batchSize / 2) await sleep(clock, GATHER, signal);
       continue;
     }
     await batch.end("commit");

@@ -1,7 +1,8 @@
+import { sleep } from "../../../model/clock.ts";
 import type { InputContext } from "../../../model/component.ts";
 import { parseDuration } from "../../../model/duration.ts";
 import type { PgClient } from "../../../postgres/driver.ts";
-import { QUERY_TIMEOUT, becomeReader, captureAgain, withConnection } from "../connection.ts";
+import { GATHER, QUERY_TIMEOUT, becomeReader, captureAgain, withConnection } from "../connection.ts";
 import type { ResolvedOptions } from "../options.ts";
 import { createShapes } from "../shapes.ts";
 import { subscriptionOf, type Action } from "../subscription.ts";
@@ -167,6 +168,7 @@ async function pump({
   let heardAt = clock.monotonic();
   let maintainAt = clock.monotonic() + interval;
   let failure: Error | undefined;
+  let isBusy = false;
   let wake: () => void = nothing;
   queue.onArrival = () => {
     heardAt = clock.monotonic();
@@ -212,8 +214,11 @@ async function pump({
           keptAt = clock.monotonic();
           stream.confirm(confirmed);
         }
+        if (isBusy && batch.changes.length < options.batchSize / 2) await sleep(clock, GATHER, signal);
+        isBusy = true;
         continue;
       }
+      isBusy = false;
       if (position > confirmed && clock.monotonic() - keptAt >= Math.min(IDLE_INTERVAL, interval)) {
         await context.state.put(STATE_KEY, stateAt(position)[STATE_KEY]);
         confirmed = position;
