@@ -261,6 +261,36 @@ describe.skipIf(server === undefined)(`a replication slot ${reason ?? ""}`, () =
     },
   );
 
+  test("a snapshot that is cut off begins anew: every row is there, and so is what changed meanwhile", async () => {
+    await client.query("create table t (id int primary key); insert into t select generate_series(1, 3000)");
+    let count = 0;
+    const first = startInput(url, {
+      mode: "replication",
+      tables: ["t"],
+      snapshot: "initial",
+      batchSize: 500,
+      context: {
+        beforeEmit: () => {
+          count += 1;
+          if (count > 1_200) throw new Error("the journal is gone");
+        },
+      },
+    });
+    await expect(first.ended).rejects.toThrow("the journal is gone");
+    expect(first.context.emitted.length).toBeGreaterThan(0);
+    await client.query("insert into t values (3001); delete from t where id = 1");
+    const { entries, seen } = first.context;
+    const next = await start({ tables: ["t"], snapshot: "initial", context: { state: entries, seen } });
+    await client.query("insert into t values (3002)");
+    await next.context.waitFor(3_001);
+    const ids = next.context.emitted.map(({ id }) => Number(id));
+    expect(ids).toEqual(Array.from({ length: 3_001 }, (_, index) => index + 2));
+    const { rows } = await client.query(
+      "select count(*)::int as n from pg_replication_slots where database = current_database()",
+    );
+    expect(rows).toEqual([{ n: 1 }]);
+  });
+
   test.skipIf(version < 14)("what a transaction of a run changes has that run as its cause", async () => {
     await client.query("create table t (id int primary key)");
     const input = await start({ tables: ["t"] });

@@ -109,6 +109,7 @@ export async function examineSlot(
     );
   }
   if (record?.snapshot === "pending") {
+    await untilReleased(context, client, source.slot);
     if (status !== undefined) await dropSlot(client, source.slot);
     return undefined;
   }
