@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
-import { isMarkOfAnother, listProcesses, readState } from "./proc.ts";
+import { isMarkOfAnother, listProcesses, ownMark, readState } from "./proc.ts";
 
 /** A process as the kernel knows it: a pid is used again, together with its start time it is not. */
 export interface LeftChild {
@@ -9,12 +9,19 @@ export interface LeftChild {
   readonly startTime: string;
 }
 
-export interface LeftChildrenOf {
+interface LeftChildren {
   readonly journalId: string;
-  /** What was started under a lower epoch was left behind. */
-  readonly epoch: number;
   /** Milliseconds between SIGTERM and SIGKILL. Defaults to 5,000. */
   readonly grace?: number;
+}
+
+export interface LeftChildrenOf extends LeftChildren {
+  /** What was started under a lower epoch was left behind. */
+  readonly epoch: number;
+}
+
+export interface LeftListenersOf extends LeftChildren {
+  readonly input: string;
 }
 
 const GRACE = 5_000;
@@ -31,15 +38,39 @@ const EPOCH = 2 ** 32;
  *
  * Works where there is `/proc` (Linux); elsewhere it finds nothing.
  */
-export async function endChildrenOf(left: LeftChildrenOf): Promise<readonly LeftChild[]> {
-  const found = await findChildren(left);
+export async function endChildrenOf({
+  journalId,
+  epoch,
+  grace = GRACE,
+}: LeftChildrenOf): Promise<readonly LeftChild[]> {
+  return endFound(await findChildren((variables) => belongs(variables, journalId, epoch)), grace);
+}
+
+/**
+ * Ends the children of an input that an owner which died left running. They have no fence: it is by their owner, who is
+ * neither this process nor any that lives, that they are known as left.
+ */
+export async function endListenersOf({
+  journalId,
+  input,
+  grace = GRACE,
+}: LeftListenersOf): Promise<readonly LeftChild[]> {
+  const own = ownMark();
+  const isLeft = (variables: readonly string[]): boolean =>
+    valueOf(variables, "SLUICE_JOURNAL") === journalId &&
+    valueOf(variables, "SLUICE_INPUT") === input &&
+    valueOf(variables, "SLUICE_OWNER") !== own;
+  return endFound(await findChildren(isLeft), grace);
+}
+
+async function endFound(found: readonly LeftChild[], grace: number): Promise<readonly LeftChild[]> {
   if (found.length === 0) return found;
-  await endAll(found, "SIGTERM", left.grace ?? GRACE);
+  await endAll(found, "SIGTERM", grace);
   await endAll(found, "SIGKILL", REAPED);
   return found;
 }
 
-async function findChildren({ journalId, epoch }: LeftChildrenOf): Promise<LeftChild[]> {
+async function findChildren(isLeft: (variables: readonly string[]) => boolean): Promise<LeftChild[]> {
   const pids = await listProcesses();
   const spared = await ancestry(process.pid);
   const children = await Promise.all(
@@ -47,7 +78,7 @@ async function findChildren({ journalId, epoch }: LeftChildrenOf): Promise<LeftC
       if (spared.has(pid)) return undefined;
       const environment = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "");
       const variables = environment.split("\0");
-      if (!belongs(variables, journalId, epoch)) return undefined;
+      if (!isLeft(variables)) return undefined;
       // A copy of a journal has its id: the children of who still works on the original are not left.
       if (await isMarkOfAnother(valueOf(variables, "SLUICE_OWNER"))) return undefined;
       const state = await readState(pid);

@@ -9,6 +9,8 @@ export const BUILT_IN_KINDS: KindTable = {
     kafka: async () => (await import("../inputs/kafka/index.ts")).kafkaInput,
     poll: async () => (await import("../inputs/poll/index.ts")).pollInput,
     sse: async () => (await import("../inputs/sse/index.ts")).sseInput,
+    file: async () => (await import("../inputs/file/index.ts")).fileInput,
+    exec: async () => (await import("../inputs/exec/index.ts")).execInput,
     function: async () => (await import("../inputs/function.ts")).functionInput,
     engine: async () => (await import("../inputs/engine.ts")).engineInput,
   },

@@ -1,0 +1,252 @@
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import type { Readable, Writable } from "node:stream";
+import { DataLines, type DataLine } from "../../child/data-lines.ts";
+import { exitError } from "../../child/exit.ts";
+import { endGroup, groupLives, registerGroup } from "../../child/group.ts";
+import { createLineReader, createTail } from "../../child/lines.ts";
+import type { Launch } from "../../child/program.ts";
+import { spawnChild } from "../../child/spawn.ts";
+import { sleep, waitAtMost } from "../../model/clock.ts";
+import type { InputContext } from "../../model/component.ts";
+import { SluiceError, type ErrorRecord } from "../../model/errors.ts";
+import { printable } from "../../model/printable.ts";
+import { Delivery } from "./delivery.ts";
+import type { Notes } from "./notes.ts";
+import type { ReadLine } from "./protocol.ts";
+
+export interface SessionOptions {
+  readonly context: InputContext;
+  readonly launch: Launch;
+  readonly read: ReadLine;
+  readonly acknowledge: boolean;
+  readonly failsOnBadLine: boolean;
+  /** Bytes. */
+  readonly longestLine: number;
+  /** Milliseconds between SIGTERM and SIGKILL. */
+  readonly killAfter: number;
+  readonly mask: (text: string) => string;
+  readonly notes: Notes;
+}
+
+/** Characters of a line of the log. */
+const LONGEST_NOTE = 7_500;
+/** Characters of a refused line that the log shows. */
+const SHOWN = 200;
+/** Last lines of standard error that an error tells. */
+const TAIL = 5;
+/** Answers that a program may leave unread, in bytes, and then for how long it may do so. */
+const UNREAD = 1024 * 1024;
+const PATIENCE = 60_000;
+/** How long a commit may take to be answered once the input must end. */
+const LAST_ANSWER = 1_000;
+/** Standard output that is silent for so long after everybody of the group is gone is held by somebody outside it. */
+const DRAIN = 200;
+
+/**
+ * Runs the program once, until it ends or the input must. Then it gets the end of its standard input and SIGTERM, after
+ * `killAfter` SIGKILL; what it printed before that, and nobody could send again, is still taken.
+ *
+ * @throws SluiceError PROCESS_EXIT if it fails, and what its delivery throws
+ */
+export async function listenOnce(options: SessionOptions): Promise<void> {
+  const { context, launch, killAfter, notes } = options;
+  const { signal, clock } = context;
+  const child = await spawnChild(launch);
+  const leader = child.pid as number;
+  const forget = registerGroup(leader);
+  const tail = createTail(TAIL);
+  const stderr = readNotes(child, options, (line) => tail.push(line));
+  const exited = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
+  const reader = new OutputReader(child, options);
+
+  const end = (): Promise<void> => endGroup(leader, killAfter, clock);
+  const onAbort = async (): Promise<void> => {
+    if (options.acknowledge) await waitAtMost(clock, LAST_ANSWER, reader.settled);
+    child.stdin?.end();
+    await end();
+  };
+  let stopping: Promise<void> | undefined;
+  const abort = (): void => void (stopping ??= onAbort());
+  signal.addEventListener("abort", abort, { once: true });
+  if (signal.aborted) abort();
+  context.ready();
+  try {
+    const read = reader.readAll();
+    read.catch(() => undefined);
+    await Promise.race([exited, read]).catch(() => undefined);
+    if (reader.failed) await end();
+    const [code, endSignal] = await exited;
+    await stopping;
+    if (await groupLives(leader)) await end();
+    await reader.drain(clock, read);
+    stderr.end();
+    await read;
+    if (signal.aborted) return;
+    if (code === 0) return await reader.takeRest();
+    reader.dropRest();
+    throw failure(launch, code, endSignal, tail.lines);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    // Its end was meant; that what it printed last is not kept was not.
+    context.log.error({ input: context.name, error }, "what its program printed last could not be kept");
+  } finally {
+    signal.removeEventListener("abort", abort);
+    await endGroup(leader, killAfter, clock);
+    forget();
+    for (const stream of child.stdio) stream?.destroy();
+    notes.close();
+  }
+}
+
+function failure(
+  { argv }: Launch,
+  code: number | null,
+  signal: NodeJS.Signals | null,
+  tail: readonly string[],
+): Error {
+  const what = JSON.stringify(argv[0]);
+  if (code !== null) return exitError(what, code, { permanentExitCodes: [], tail });
+  const message = [`${what} was ended by ${signal}`, ...tail].join("\n");
+  return new SluiceError("PROCESS_EXIT", message, { details: { signal } });
+}
+
+/** Reads standard output as fast as the journal takes what is on it, and no faster. */
+class OutputReader {
+  readonly #stdout: Readable;
+  readonly #lines: DataLines;
+  readonly #delivery: Delivery;
+  readonly #options: SessionOptions;
+  /** Grows with everything that is read or delivered. */
+  #steps = 0;
+  #failed = false;
+  #isDelivering = false;
+  /** Resolves when what is being delivered now is, or has failed. */
+  settled: Promise<void> = Promise.resolve();
+
+  constructor(child: ChildProcess, options: SessionOptions) {
+    const { context, read, acknowledge, failsOnBadLine, longestLine } = options;
+    this.#options = options;
+    this.#stdout = child.stdout as Readable;
+    this.#lines = new DataLines(longestLine);
+    const stdin = child.stdin as Writable;
+    // A program that reads nothing, or has ended, is none to be answered.
+    stdin.on("error", () => undefined);
+    this.#delivery = new Delivery({
+      context,
+      read,
+      acknowledge,
+      failsOnBadLine,
+      answer: (text) => write(stdin, text, context),
+      onRefused: (line, data, error) => this.#refused(line, data, error),
+    });
+  }
+
+  get failed(): boolean {
+    return this.#failed;
+  }
+
+  async readAll(): Promise<void> {
+    const { context, acknowledge } = this.#options;
+    try {
+      for await (const chunk of this.#stdout) {
+        this.#steps += 1;
+        // It is still there, and can be printed again by who knows that it was not answered.
+        if (context.signal.aborted && acknowledge) continue;
+        await this.#deliver([...this.#lines.push(chunk as Buffer)]);
+      }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ERR_STREAM_PREMATURE_CLOSE") return;
+      this.#failed = true;
+      throw error;
+    }
+  }
+
+  /** The last line, if it has no line feed: only who ended well has printed all of it. */
+  async takeRest(): Promise<void> {
+    const rest = this.#lines.rest();
+    if (rest !== undefined) await this.#deliver([rest]);
+  }
+
+  /** Says that it leaves out the last line, which was cut off. */
+  dropRest(): void {
+    const rest = this.#lines.rest();
+    if (rest === undefined) return;
+    const { notes } = this.#options;
+    notes.write(
+      "warn",
+      { bytes: rest.bytes.length },
+      "its program ended in the midst of a line, which is left out",
+    );
+  }
+
+  /** Waits until all is read that was printed, once nobody of the program's own lives. */
+  async drain(clock: InputContext["clock"], read: Promise<void>): Promise<void> {
+    let over = false;
+    const ended = read.then(
+      () => (over = true),
+      () => (over = true),
+    );
+    while (!over) {
+      const steps = this.#steps;
+      await waitAtMost(clock, DRAIN, ended);
+      if (over) return;
+      // A busy event loop may come to its timers before it reads what is in the pipe: it gets one more turn.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (steps === this.#steps && !this.#isDelivering) this.#stdout.destroy();
+    }
+  }
+
+  async #deliver(lines: readonly DataLine[]): Promise<void> {
+    this.#isDelivering = true;
+    const delivered = this.#delivery.deliver(lines);
+    this.settled = delivered.catch(() => undefined);
+    try {
+      await delivered;
+    } finally {
+      this.#isDelivering = false;
+      this.#steps += 1;
+    }
+  }
+
+  #refused(line: number, data: DataLine, { code, message }: ErrorRecord): void {
+    const { context, mask, notes } = this.#options;
+    const problem = mask(`line ${line} of its standard output was refused: ${message}`);
+    const text = data.bytes
+      .subarray(0, SHOWN * 4)
+      .toString()
+      .slice(0, SHOWN);
+    notes.write("warn", { line, code, text: mask(printable(text)) }, problem);
+    context.report({ error: new SluiceError("INVALID_EVENT", problem) });
+  }
+}
+
+function readNotes(
+  child: ChildProcess,
+  { mask, notes }: SessionOptions,
+  onLine: (line: string) => void,
+): { end(): void } {
+  const reader = createLineReader(LONGEST_NOTE, (line) => {
+    const masked = mask(line);
+    onLine(masked);
+    notes.write("info", { stream: "stderr" }, masked);
+  });
+  child.stderr?.on("data", (bytes: Buffer) => reader.push(bytes));
+  child.stderr?.on("error", () => undefined);
+  return reader;
+}
+
+/** Answers, and waits for room once too many lie unread. */
+async function write(stdin: Writable, text: string, { clock, signal }: InputContext): Promise<void> {
+  if (!stdin.writable) return;
+  stdin.write(text);
+  if (stdin.writableLength <= UNREAD) return;
+  const room = new Promise<true>((resolve) => {
+    for (const event of ["drain", "close"]) stdin.once(event, () => resolve(true));
+  });
+  if ((await Promise.race([room, sleep(clock, PATIENCE, signal)])) === true || signal.aborted) return;
+  throw new SluiceError(
+    "INPUT_FAILED",
+    `the program has left more than ${UNREAD} bytes of acknowledgements unread for a minute: let it read a line of its standard input for each that it prints, or set acknowledge = false`,
+  );
+}
