@@ -37,7 +37,6 @@ const config: KnipConfig = {
     // Put into the page by a test, as a file.
     "axe-core",
     // Not used yet: each line goes with the commit that uses it.
-    "csv-parse",
   ],
 };
 

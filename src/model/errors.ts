@@ -64,6 +64,7 @@ export type ErrorCode =
   | "PRIVATE_ADDRESS"
   | "HTTP_STATUS"
   | "INVALID_ANSWER"
+  | "INVALID_FILE"
   | "CIRCUIT_OPEN"
   | "NETWORK"
   | "PROCESS_EXIT"
