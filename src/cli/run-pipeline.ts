@@ -107,8 +107,10 @@ async function start(pipeline: Pipeline, secrets: Secrets, logger: Logger): Prom
   const api = createApi(orchestrator, { owner: true, changes, onError, redact });
   let socket: Listener | undefined;
   const stop = async (): Promise<void> => {
+    // First: who follows the stream is told that it stops, before the stream ends.
+    const stopped = orchestrator.stop();
     api.close();
-    await Promise.all([servers.close(), socket?.close(), orchestrator.stop()]);
+    await Promise.all([servers.close(), socket?.close(), stopped]);
     await observers.close();
   };
   try {
