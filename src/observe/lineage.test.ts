@@ -23,6 +23,7 @@ class Receiver {
   readonly headers: (string | undefined)[] = [];
   readonly paths: (string | undefined)[] = [];
   status = 201;
+  hangs = false;
   calls = 0;
 
   constructor() {
@@ -36,6 +37,7 @@ class Receiver {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await text(request);
+    if (this.hangs) return;
     if (this.status < 300) this.events.push(JSON.parse(body) as RunEvent);
     response.writeHead(this.status).end("not now");
   }
@@ -264,6 +266,21 @@ describe("a receiver that is away", () => {
     const closed = exporter.close();
     await closed;
     expect(logged.lines.at(-1)).toMatch(/^error: lineage: \d+ events were never sent$/);
+  });
+
+  test("that does not answer is given up after ten seconds, and asked again", async () => {
+    receiver.hangs = true;
+    const exporter = lineage();
+    run(1, "succeeded");
+    await expect.poll(() => receiver.calls).toBe(1);
+    await clock.advance(10_000);
+    await expect
+      .poll(() => logged.lines)
+      .toEqual([expect.stringMatching(/^warn: lineage: .*did not answer within 10000 ms/)]);
+    receiver.hangs = false;
+    await clock.advance(1_000);
+    await expect.poll(() => receiver.events.length).toBe(2);
+    await exporter.close();
   });
 
   test("that refuses an event is not asked again", async () => {

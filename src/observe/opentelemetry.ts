@@ -5,6 +5,7 @@ export interface OtelApi {
   readonly ROOT_CONTEXT: Context;
   readonly SpanKind: { readonly PRODUCER: number; readonly CONSUMER: number };
   readonly SpanStatusCode: { readonly ERROR: number };
+  readonly diag: { error(message: string, ...more: unknown[]): void };
   readonly isSpanContextValid: (context: SpanContext) => boolean;
   readonly context: {
     active(): Context;

@@ -1,4 +1,4 @@
-import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { context, SpanKind, SpanStatusCode, trace, type Span } from "@opentelemetry/api";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { registerTracing, type TestTracing } from "../../test/support/tracing.ts";
 import {
@@ -230,6 +230,24 @@ test("without an SDK nothing changes: the engine's own trace context goes on", a
   await emitted({ cause: { runs: [], hops: 0, traceparent: SENT } });
   expect(given).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-/);
   expect(given).not.toBe(SENT);
+});
+
+test("an SDK that throws ends nothing", async () => {
+  tracing.close();
+  const broken = {
+    getTracer: (name: string) => {
+      const real = tracer.provider.getTracer(name);
+      const startSpan = (...given: Parameters<typeof real.startSpan>): Span => {
+        if (given[0] !== "trial") throw new Error("out of order");
+        return real.startSpan(...given);
+      };
+      return { startSpan };
+    },
+  };
+  using own = await traceOrchestrator(orchestrator, { tracerProvider: broken });
+  expect(own.hasSdk).toBe(true);
+  const { uid } = await orchestrator.emit("orders", {});
+  expect(await orchestrator.settled(uid)).toMatchObject([{ state: "succeeded" }]);
 });
 
 test("a provider of one's own can be given", async () => {

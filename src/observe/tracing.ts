@@ -93,7 +93,13 @@ class PipelineTracer {
     ] as const;
     const subscriptions = listeners.map(([channel, tell]) => {
       const listener = (message: unknown): void => {
-        if ((message as { pipeline: string }).pipeline === this.#pipeline) tell(message as never);
+        if ((message as { pipeline: string }).pipeline !== this.#pipeline) return;
+        try {
+          tell(message as never);
+        } catch (error) {
+          // What a subscriber throws would end the process: an SDK out of order must not.
+          this.#api.diag.error("sluice: a span could not be made", error);
+        }
       };
       channel.subscribe(listener);
       return () => channel.unsubscribe(listener);
