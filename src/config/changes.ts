@@ -164,7 +164,7 @@ export class PipelineChanges {
         inputs: inputs.map(({ component }) => component),
         processes: processes.map(({ component }) => component),
       },
-      remove: removed.filter((name) => !this.#isRenewed(name, inputs, processes)),
+      remove: removed,
       links: next.links,
       ...(open !== undefined && { open }),
       state: (version) => {
@@ -175,10 +175,6 @@ export class PipelineChanges {
     this.#index = written?.index ?? this.#index;
     this.#current = withTopOf(this.#options.pipeline, next);
     this.#clearOnce(finished, gone);
-  }
-
-  #isRenewed(name: string, inputs: readonly PipelineInput[], processes: readonly PipelineProcess[]): boolean {
-    return [...inputs, ...processes].some((component) => component.name === name);
   }
 
   /** A process that was removed, and cut off by the pipeline's end, is finished without anything routed to it. */

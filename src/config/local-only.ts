@@ -3,6 +3,8 @@ import { hasReference, isPlainObject } from "./references.ts";
 import { isSame } from "./same.ts";
 import { SHAPES, type Fields } from "./schema.ts";
 
+const REFERS = "has a reference to the environment or to a file";
+
 /**
  * What of a pipeline may only be brought in by who could run code here anyway: components of kinds that run code, and
  * references to the environment and to files. What stands in the current one already may stay as it is, word for
@@ -13,7 +15,7 @@ export function localOnly(current: Pipeline, next: Pipeline): readonly string[] 
   return [
     ...next.inputs.flatMap((input) => ofComponent(input, before, after)),
     ...next.processes.flatMap((process) => ofComponent(process, before, after)),
-    ...ofTable("connections", before["connections"], after["connections"]),
+    ...ofTable("connections.", before["connections"], after["connections"]),
     ...ofRest(before, after),
   ];
 }
@@ -27,7 +29,7 @@ function ofComponent(
   if (isSame(own, ownFields(role, find(before, role, name)))) return [];
   const what = `${role} "${name}"`;
   if (made?.kind.runsCode === true) return [`${what} is of type "${type}", which runs code`];
-  return hasReference(own) ? [`${what} has a reference to the environment or to a file`] : [];
+  return hasReference(own) ? [`${what} ${REFERS}`] : [];
 }
 
 function find(tree: Fields, role: "input" | "process", name: string): Fields | undefined {
@@ -47,26 +49,22 @@ function ownFields(role: "input" | "process", fields: Fields | undefined): Field
 }
 
 /** Each entry of a table by itself. */
-function ofTable(what: string, before: unknown, after: unknown): readonly string[] {
-  if (!isPlainObject(after)) return hasReference(after) ? [`${what} has a reference`] : [];
+function ofTable(prefix: string, before: unknown, after: unknown): readonly string[] {
+  if (!isPlainObject(after)) return [];
   const old = isPlainObject(before) ? before : {};
   return Object.entries(after)
     .filter(([key, value]) => hasReference(value) && !isSame(value, old[key]))
-    .map(([key]) => `${what}.${key} has a reference to the environment or to a file`);
+    .map(([key]) => `${prefix}${key} ${REFERS}`);
 }
 
 /** Links, and the keys at the top. */
 function ofRest(before: Fields, after: Fields): readonly string[] {
-  const parts = ["input", "process", "connections"];
   const { link: oldLinks, ...old } = before;
   const { link: links, ...rest } = after;
   const known = Array.isArray(oldLinks) ? (oldLinks as unknown[]) : [];
   const added = (Array.isArray(links) ? (links as unknown[]) : []).filter(
     (link) => hasReference(link) && !known.some((other) => isSame(link, other)),
   );
-  const tops = Object.fromEntries(Object.entries(rest).filter(([key]) => !parts.includes(key)));
-  return [
-    ...added.map(() => "a link has a reference to the environment or to a file"),
-    ...ofTable("the file's top", old, tops),
-  ];
+  const tops = Object.entries(rest).filter(([key]) => !["input", "process", "connections"].includes(key));
+  return [...added.map(() => `a link ${REFERS}`), ...ofTable("", old, Object.fromEntries(tops))];
 }

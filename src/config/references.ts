@@ -96,7 +96,7 @@ export function resolveReferences(
 
 /** Whether there is a reference anywhere in a tree. */
 export function hasReference(tree: unknown): boolean {
-  if (typeof tree === "string") return tree.includes("${env:") || tree.includes("${file:");
+  if (typeof tree === "string") return [...tree.matchAll(REFERENCE)].some(([, escaped]) => escaped === "");
   if (typeof tree !== "object" || tree === null) return false;
   return Object.values(tree).some(hasReference);
 }

@@ -112,6 +112,8 @@ export class Components {
    */
   after({ revision, add, remove, links, finish = [] }: PipelineChange): Components {
     const next = new Components(this.#pipeline, revision);
+    for (const { name } of add.inputs) this.#expectFree(name, this.#processes);
+    for (const { name } of add.processes) this.#expectFree(name, this.#inputs);
     const renewed = new Set([...add.inputs, ...add.processes].map(({ name }) => name));
     const retired = new Set([...this.#retired, ...remove].filter((name) => !renewed.has(name)));
     for (const registered of this.#inputs.values()) {
@@ -132,6 +134,16 @@ export class Components {
       if (leads) next.#topology.addLink({ ...link, loop: true });
     }
     return next;
+  }
+
+  /** One of the same role can take a name over, while events flow; of the other, it is in use until that is gone. */
+  #expectFree(name: string, others: ReadonlyMap<string, unknown>): void {
+    if (!others.has(name)) return;
+    throw new SluiceError(
+      "DUPLICATE_NAME",
+      `"${name}" cannot be an input where it is a process, or the other way round: remove the one first, then add the other`,
+      { details: { name } },
+    );
   }
 
   /** From now on it is what another one is. Who has gone since that was made stays gone. */

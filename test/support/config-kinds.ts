@@ -56,6 +56,7 @@ const shellProcess = defineProcess({
   type: "shell",
   summary: "Runs a program.",
   options: shellOptions,
+  runsCode: true,
   create(name, options) {
     if (options.workingDirectory === "/nowhere") {
       throw new SluiceError("MODULE_NOT_FOUND", "there is no such folder", {
