@@ -14,10 +14,15 @@ const JARS = join(homedir(), ".cache", "sluice-test", `kafka-${VERSION}`);
 const PATIENCE = 60_000;
 
 export interface KafkaOptions {
-  /** Users that may log in by SCRAM-SHA-256 on the listener `saslBroker`. Defaults to none. */
+  /** Users that may log in by SCRAM (256, 512) or in plain on the listener `saslBroker`. Defaults to none. */
   readonly users?: Readonly<Record<string, string>>;
   /** PEM text of a certificate with its key, for the listener `tlsBroker`. Defaults to none. */
-  readonly tls?: { readonly certificate: string; readonly key: string };
+  readonly tls?: {
+    readonly certificate: string;
+    readonly key: string;
+    /** Who must have signed the clients' certificates. Defaults to asking for none. */
+    readonly clientAuthority?: string;
+  };
   /** Further settings, as in `server.properties`. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -51,8 +56,10 @@ async function startOnFreePorts(options: KafkaOptions): Promise<KafkaBroker> {
   const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
   await writeFile(properties, lines.join(""));
   const users = Object.entries(options.users ?? {}).flatMap(([name, password]) => [
-    "--add-scram",
-    `SCRAM-SHA-256=[name=${name},password=${password}]`,
+    ...["SCRAM-SHA-256", "SCRAM-SHA-512"].flatMap((mechanism) => [
+      "--add-scram",
+      `${mechanism}=[name=${name},password=${password}]`,
+    ]),
   ]);
   const id = randomBytes(16).toString("base64url");
   let guard: ChildProcess | undefined;
@@ -149,16 +156,28 @@ function settingsFor(options: KafkaOptions, data: string, ports: Ports): Record<
     "broker.session.timeout.ms": "2000",
     "broker.heartbeat.interval.ms": "500",
     ...(options.users !== undefined && {
-      "sasl.enabled.mechanisms": "SCRAM-SHA-256",
+      "sasl.enabled.mechanisms": "SCRAM-SHA-256,SCRAM-SHA-512,PLAIN",
       "listener.name.sasl.scram-sha-256.sasl.jaas.config": scram,
+      "listener.name.sasl.scram-sha-512.sasl.jaas.config": scram,
+      "listener.name.sasl.plain.sasl.jaas.config": plainLogin(options.users),
     }),
     ...(options.tls !== undefined && {
       "ssl.keystore.type": "PEM",
       "ssl.keystore.certificate.chain": onOneLine(options.tls.certificate),
       "ssl.keystore.key": onOneLine(options.tls.key),
+      ...(options.tls.clientAuthority !== undefined && {
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.certificates": onOneLine(options.tls.clientAuthority),
+        "ssl.client.auth": "required",
+      }),
     }),
     ...options.settings,
   };
+}
+
+function plainLogin(users: Readonly<Record<string, string>>): string {
+  const known = Object.entries(users).map(([name, password]) => `user_${name}="${password}"`);
+  return `org.apache.kafka.common.security.plain.PlainLoginModule required ${known.join(" ")};`;
 }
 
 /** A value of a properties file goes on in the next line after a backslash. */

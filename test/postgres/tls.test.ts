@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { SluiceError } from "../../src/model/errors.ts";
 import { connect } from "../../src/postgres/connect.ts";
 import type { TlsOptions } from "../../src/postgres/tls.ts";
 import { createAuthority } from "../support/certificates.ts";
@@ -101,12 +102,10 @@ describe.skipIf(!isThere)(`a server with certificates ${reason ?? "(openssl is n
     ],
     ["asked in plain", "localhost", { mode: "disable" }, /no pg_hba\.conf entry.*no encryption/],
   ] as const)("is refused, and said why, without the password: %s", async (_, host, tls, why) => {
-    const refused = expect(ask(urlOf(ada, host), tls)).rejects;
-    await refused.toMatchObject({
-      code: "SOURCE_UNAVAILABLE",
-      message: expect.stringMatching(why) as string,
-    });
-    await refused.toMatchObject({ message: expect.not.stringContaining("wonderland") as string });
+    const error = (await ask(urlOf(ada, host), tls).catch((thrown: unknown) => thrown)) as SluiceError;
+    expect(error).toMatchObject({ code: "SOURCE_UNAVAILABLE" });
+    expect(error.message).toMatch(why);
+    expect(error.message).not.toContain("wonderland");
   });
 
   test("a wrong password is refused by SCRAM, within TLS", async () => {

@@ -271,22 +271,25 @@ describe.skipIf(kafka === undefined)(`a kafka input ${reason ?? ""}`, () => {
     await input.context.waitFor(2);
   });
 
-  test("logs in by SCRAM, and says so when it may not, without the password", async () => {
-    await using topic = await openTopic(broker);
-    const sasl = { mechanism: "scram-sha-256", username: "ada", password: "wonderland" } as const;
-    await using input = await startKafkaInput(kafka?.saslBroker ?? "", topic.name, { sasl });
-    await topic.send({ value: "1" });
-    await input.context.waitFor(1);
+  test.each(["plain", "scram-sha-256", "scram-sha-512"] as const)(
+    "logs in by %s, and says so when it may not, without the password",
+    async (mechanism) => {
+      await using topic = await openTopic(broker);
+      const sasl = { mechanism, username: "ada", password: "wonderland" };
+      await using input = await startKafkaInput(kafka?.saslBroker ?? "", topic.name, { sasl });
+      await topic.send({ value: "1" });
+      await input.context.waitFor(1);
 
-    const refused = startKafkaInput(kafka?.saslBroker ?? "", topic.name, {
-      sasl: { ...sasl, password: "looking-glass" },
-    });
-    await expect(refused).rejects.toMatchObject({
-      code: "SOURCE_UNAVAILABLE",
-      message: expect.not.stringContaining("looking-glass"),
-    });
-    await expect(refused).rejects.toThrow(/authentication/i);
-  });
+      const refused = startKafkaInput(kafka?.saslBroker ?? "", topic.name, {
+        sasl: { ...sasl, password: "looking-glass" },
+      });
+      await expect(refused).rejects.toMatchObject({
+        code: "SOURCE_UNAVAILABLE",
+        message: expect.not.stringContaining("looking-glass"),
+      });
+      await expect(refused).rejects.toThrow(/authentication/i);
+    },
+  );
 
   test.skipIf(tls === undefined)("encrypts, and trusts only who is named", async () => {
     await using topic = await openTopic(broker);
