@@ -95,6 +95,8 @@ type Context = InputContext<EngineEventData> & { readonly engine: EngineView };
 
 const STATE = "told";
 const JOURNAL_TROUBLE: ReadonlySet<string> = new Set(["JOURNAL_IO", "JOURNAL_FULL", "JOURNAL_BACKLOG"]);
+/** What died so shortly before the first look ever is news, too: inputs start beside this one. Milliseconds. */
+const RECENT = 60_000;
 /** Looks after which dead runs are grouped anew, though none of the counts has changed. */
 const THOROUGH = 6;
 
@@ -116,7 +118,7 @@ function createEngineInput(name: string, given: Options): Input<EngineEventData>
     const watch = new Watch(engine, given, name);
     let told = (await state.get(STATE))?.value as Told | undefined;
     if (told === undefined) {
-      told = nothingTold(clock.now());
+      told = nothingTold(clock.now() - RECENT);
       await state.put(STATE, told);
     }
     while (!signal.aborted) {

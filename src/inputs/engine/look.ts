@@ -38,7 +38,7 @@ export interface EngineEventData {
 
 /** What has been told, as it is kept in the journal. */
 export interface Told {
-  /** When it was first looked: what died before is no news. ISO 8601. */
+  /** What died before, when it was first looked, is no news. ISO 8601. */
   readonly since: string;
   /** By fingerprint: how many runs of the group were dead, and when the last of them died. */
   readonly deaths: Readonly<Record<string, readonly [count: number, last: string]>>;
@@ -49,8 +49,8 @@ export interface Told {
   readonly paused: readonly string[];
 }
 
-export function nothingTold(now: number): Told {
-  return { since: isoTime(now), deaths: {}, failed: [], silent: {}, backlog: [], paused: [] };
+export function nothingTold(since: number): Told {
+  return { since: isoTime(since), deaths: {}, failed: [], silent: {}, backlog: [], paused: [] };
 }
 
 /** What there is to see. */
