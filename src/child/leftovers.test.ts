@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
-import { endChildrenOf } from "./leftovers.ts";
+import { endChildrenOf, endListenersOf } from "./leftovers.ts";
 import { ownMark, readState, type ProcessState } from "./proc.ts";
 
 const started: ChildProcess[] = [];
@@ -90,5 +90,27 @@ describe.runIf(process.platform === "linux")("the children that earlier epochs o
     await once(child, "spawn");
     expect(await endChildrenOf({ journalId: journal, epoch: 9 })).toEqual([]);
     expect(running(child)).toBe(true);
+  });
+
+  test("for an input are known by its name, and by an owner that is dead", async () => {
+    const journal = newJournal();
+    const listen = async (input: string, owner: string): Promise<ChildProcess> => {
+      const mark = { SLUICE_JOURNAL: journal, SLUICE_INPUT: input, SLUICE_OWNER: owner };
+      const child = spawn("sleep", ["60"], { env: { PATH: process.env["PATH"], ...mark } });
+      started.push(child);
+      await once(child, "spawn");
+      return child;
+    };
+    const other = await start(newJournal(), 1);
+    const { startTime } = (await readState(other.pid as number)) as ProcessState;
+    const left = await listen("a", `${other.pid}:${Number(startTime) - 1}`);
+    const spared = [
+      await listen("b", `${other.pid}:${Number(startTime) - 1}`),
+      await listen("a", `${other.pid}:${startTime}`),
+      await listen("a", ownMark() as string),
+    ];
+    expect(await endListenersOf({ journalId: journal, input: "a" })).toMatchObject([{ pid: left.pid }]);
+    expect(spared.map(running)).toEqual([true, true, true]);
+    expect(await endChildrenOf({ journalId: journal, epoch: 9 })).toEqual([]);
   });
 });
