@@ -63,11 +63,19 @@ export class EventReplays {
         .filter((way): way is Way => way.seed !== undefined);
       samples.push(...ways.slice(0, SAMPLES - samples.length).map(({ uid }) => uid));
       matched += ways.length;
+      const sent: Promise<number>[] = [];
       while (!dryRun && ways.length > 0) {
-        replayed += await this.#send(ways.splice(0, await paced(pace, signal)), again);
+        const sending = this.#send(ways.splice(0, await paced(pace, signal)), again);
+        sent.push(sending);
+        // Should the next one be cut off, this one's failure is not the news.
+        sending.catch(() => undefined);
+        // Without a rate, a page goes at once: its commits share their syncs, and take effect in this order.
+        if (rate === undefined) continue;
+        await sending;
         observer.onProgress?.({ location: to, done: matched - ways.length, total: null });
       }
-      if (dryRun) observer.onProgress?.({ location: to, done: matched, total: null });
+      replayed += (await Promise.all(sent)).reduce((sum, count) => sum + count, 0);
+      observer.onProgress?.({ location: to, done: matched, total: null });
       cursor = page.next;
     } while (cursor !== null);
     return { matched, replayed, samples };

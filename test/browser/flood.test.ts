@@ -63,7 +63,8 @@ describe.skipIf(reason !== undefined)(
           await box.press("Control+A");
           await box.press("Delete");
         });
-        if (process.env["SLUICE_FLOOD"] !== undefined) console.log(path, JSON.stringify(figures));
+        if (process.env["SLUICE_FLOOD"] !== undefined)
+          process.stdout.write(`${path} ${JSON.stringify(figures)}\n`);
         await keepPicture(page, `flood-${path.replace(/\W.*/, "")}`);
         // As much as the machine can be held to while others use it; alone it is ten times as good.
         expect(figures.runs).toBeGreaterThan(1_000);

@@ -201,7 +201,9 @@ function applyControl(store: MemoryStore, control: Control, effects: ApplyEffect
       const there = event.runs.find((run) => run.lane.process === control.seed.process);
       if (there !== undefined)
         return refused(there, "the event has a run for this process already; replay that");
-      if (event.runs.length === RUNS_PER_EVENT) throw tooManyRuns(event.record.uid);
+      if (event.runs.length === RUNS_PER_EVENT) {
+        return { ok: false, why: "state", message: tooManyRuns(event.record.uid).message };
+      }
       return { ok: true, run: idOf(store.addRun(event, control.seed)), runs: 1 };
     }
     case "replay":
