@@ -32,19 +32,20 @@ export interface Api {
 
 /** The API server refused, or did not answer. */
 export class ApiError extends Error {
-  readonly request: ApiRequest;
+  /** What was asked. Of the request nothing more is told: its body may hold secrets. */
+  readonly asked: Verb;
   /** The HTTP status; `undefined` if there was no answer. */
   readonly status: number | undefined;
   /** Milliseconds that it asks to wait. */
   readonly retryAfter: number | undefined;
   constructor(
     message: string,
-    request: ApiRequest,
+    { verb, resource }: Verb,
     answer: { readonly status?: number; readonly retryAfter?: number; readonly cause?: unknown } = {},
   ) {
     super(message, { cause: answer.cause });
     this.name = "ApiError";
-    this.request = request;
+    this.asked = { verb, resource };
     this.status = answer.status;
     this.retryAfter = answer.retryAfter;
   }
@@ -76,6 +77,8 @@ export function connectApi(cluster: Cluster): Api {
     });
     sent.end(body);
     const answer = await answerTo(sent);
+    // A stream may be silent; what breaks it is told by the answer itself.
+    if (signal !== undefined) sent.setTimeout(0);
     const { statusCode: status = 0 } = answer;
     if (status >= 200 && status < 300) return answer;
     const text = await read(answer).catch(() => "");
@@ -110,8 +113,6 @@ function answerTo(sent: ClientRequest): Promise<IncomingMessage> {
     sent.setTimeout(PATIENCE, () => sent.destroy(new Error(`no answer within ${PATIENCE / 1000} s`)));
     sent.once("error", reject);
     sent.once("response", (answer) => {
-      sent.setTimeout(0);
-      // What breaks from here on is told by the answer's stream.
       sent.off("error", reject);
       sent.on("error", () => undefined);
       resolve(answer);
@@ -122,13 +123,11 @@ function answerTo(sent: ClientRequest): Promise<IncomingMessage> {
 async function read(answer: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
-  answer.setTimeout(PATIENCE, () => answer.destroy(new Error(`no answer within ${PATIENCE / 1000} s`)));
   for await (const chunk of answer) {
     size += (chunk as Buffer).length;
     if (size > LARGEST_ANSWER) throw new Error(`the answer is larger than ${LARGEST_ANSWER} bytes`);
     chunks.push(chunk as Buffer);
   }
-  answer.setTimeout(0);
   return Buffer.concat(chunks).toString("utf8");
 }
 

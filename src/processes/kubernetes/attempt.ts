@@ -56,7 +56,7 @@ export async function runJob(
       open.close();
     }
   } catch (error) {
-    throw toRunError(error, api);
+    throw toRunError(error, api, createMask(Object.values(options.env)));
   }
 }
 
@@ -79,8 +79,8 @@ async function followToEnd(following: Following, job: Job): Promise<void> {
   const { api, store, options, template, context, view } = following;
   const { signal, clock } = context;
   const tail = createTail(TAIL);
-  const about = circumstances(options, template, tail.lines);
   const mask = createMask(Object.values(options.env));
+  const about = { ...circumstances(options, template), tail: tail.lines, mask };
   const mustStartBy = clock.monotonic() + parseDuration(options.startTimeout);
   let output: LogFollower | undefined;
   let told: string | undefined;
@@ -147,12 +147,11 @@ function patience({ killAfter }: Options): number {
   return parseDuration(killAfter) + MARGIN;
 }
 
-function circumstances(options: Options, template: Template, tail: readonly string[]): Circumstances {
+function circumstances(options: Options, template: Template): Omit<Circumstances, "tail" | "mask"> {
   const own = mainContainer(template.spec);
   return {
     ...options,
     main: typeof own["name"] === "string" ? own["name"] : MAIN,
     image: options.image ?? String(own["image"]),
-    tail,
   };
 }

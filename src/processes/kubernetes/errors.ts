@@ -1,4 +1,5 @@
 import { PermanentError, Postponed, SluiceError, type ErrorCode } from "../../model/errors.ts";
+import type { Redact } from "../../model/mask.ts";
 import { ApiError } from "./api.ts";
 
 /** Milliseconds until a run is tried again that the API server could not serve. */
@@ -13,8 +14,8 @@ interface Meaning {
 
 /** What a refusal means, said with the verb and the resource, as roles name them. */
 function meaningOf(error: ApiError, server: string, namespace: string): Meaning {
-  const { request, status, message } = error;
-  const what = `${request.verb} ${request.resource} in the namespace "${namespace}"`;
+  const { asked, status, message } = error;
+  const what = `${asked.verb} ${asked.resource} in the namespace "${namespace}"`;
   if (status === undefined) {
     const reached = `cannot ${what}: the Kubernetes API server at ${server} cannot be reached (${message})`;
     return { code: "SOURCE_UNAVAILABLE", message: reached };
@@ -27,7 +28,7 @@ function meaningOf(error: ApiError, server: string, namespace: string): Meaning 
     return { code: "UNSCHEDULABLE", message: `cannot ${what}: ${message}` };
   }
   if (status === 403) {
-    const role = `a role must allow the verb "${request.verb}" on "${request.resource}"`;
+    const role = `a role must allow the verb "${asked.verb}" on "${asked.resource}"`;
     return { code: "FORBIDDEN", message: `may not ${what}: ${message}; ${role}` };
   }
   if (status === 400 || status === 413 || status === 422) {
@@ -49,10 +50,15 @@ export function toSluiceError(error: unknown, { server, namespace }: Place): unk
   return new SluiceError(code, message, { cause: error });
 }
 
-/** For a run: what the API server cannot do now is tried again without the cost of an attempt. */
-export function toRunError(error: unknown, { server, namespace }: Place): unknown {
+/**
+ * For a run: what the API server cannot do now is tried again without the cost of an attempt.
+ *
+ * @param mask takes out what must not be shown: the server tells values that it refuses
+ */
+export function toRunError(error: unknown, { server, namespace }: Place, mask: Redact): unknown {
   if (!(error instanceof ApiError)) return error;
-  const { code, message, final } = meaningOf(error, server, namespace);
+  const { code, message: whole, final } = meaningOf(error, server, namespace);
+  const message = mask(whole);
   if (final === true) return new PermanentError(message, { cause: error, code });
   const delay = error.retryAfter ?? DELAY;
   return new Postponed(message, { delay, holdProcess: true, cause: error, code });

@@ -5,13 +5,14 @@ import { checkedBy } from "../../model/checked-by.ts";
 import { parseDuration, type Duration } from "../../model/duration.ts";
 import { parseSize } from "../../model/size.ts";
 
-/** As in a pod: keeps it on nodes that others are kept from. */
+/** As in a pod: lets it on nodes that others are kept from. */
 export interface Toleration {
   readonly key?: string | undefined;
   readonly operator?: "Exists" | "Equal" | undefined;
   readonly value?: string | undefined;
   readonly effect?: "NoSchedule" | "PreferNoSchedule" | "NoExecute" | undefined;
-  readonly tolerationSeconds?: number | undefined;
+  /** How long `NoExecute` is tolerated. Defaults to for ever. */
+  readonly seconds?: number | undefined;
 }
 
 /** Amounts as Kubernetes writes them, such as `"500m"` or `"2Gi"`. */
@@ -141,7 +142,7 @@ const toleration = z.strictObject({
   operator: z.enum(["Exists", "Equal"]).optional().describe("Defaults to Equal."),
   value: z.string().optional().describe("The taint's value."),
   effect: z.enum(["NoSchedule", "PreferNoSchedule", "NoExecute"]).optional().describe("Without it: all."),
-  tolerationSeconds: z.int().optional().describe("How long NoExecute is tolerated. Without it: for ever."),
+  seconds: z.int().optional().describe("How long NoExecute is tolerated. Without it: for ever."),
 });
 
 export const kubernetesOptions: z.ZodType<Options, KubernetesProcessOptions> = z

@@ -1,7 +1,7 @@
 import { EVENT_FOLDER } from "../../child/event-environment.ts";
 import { parseDuration } from "../../model/duration.ts";
 import { parseSize } from "../../model/size.ts";
-import type { Options } from "./options.ts";
+import type { Options, Toleration } from "./options.ts";
 import { fields, MAIN, mainContainer, type Fields } from "./template.ts";
 
 const EVENT_VOLUME = "sluice-event";
@@ -57,7 +57,7 @@ export function buildPodSpec(
     ...(nodeSelector !== undefined && {
       nodeSelector: { ...fields(template["nodeSelector"]), ...nodeSelector },
     }),
-    tolerations: [...list(template["tolerations"]), ...tolerations],
+    tolerations: [...list(template["tolerations"]), ...tolerations.map(toToleration)],
     imagePullSecrets: [...list(template["imagePullSecrets"]), ...imagePullSecrets.map((name) => ({ name }))],
     restartPolicy: "Never",
     terminationGracePeriodSeconds: Math.max(1, Math.ceil(parseDuration(options.killAfter) / 1000)),
@@ -79,6 +79,10 @@ export function buildPodSpec(
     volumes,
   };
   return { pod, main };
+}
+
+function toToleration({ seconds, ...toleration }: Toleration): object {
+  return { ...toleration, ...(seconds !== undefined && { tolerationSeconds: seconds }) };
 }
 
 function program(options: Options, own: Fields): Fields {

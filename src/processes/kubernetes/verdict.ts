@@ -1,6 +1,7 @@
 import { exitError } from "../../child/exit.ts";
 import { saysNoSuchImage, saysNoSuchProgram } from "../../child/image.ts";
 import { PermanentError, Postponed, SluiceError, type ErrorCode } from "../../model/errors.ts";
+import type { Redact } from "../../model/mask.ts";
 import { condition, type Condition, type ContainerStatus, type Job, type Pod } from "./objects.ts";
 import type { Options } from "./options.ts";
 
@@ -19,8 +20,10 @@ export interface Circumstances extends Pick<Options, "permanentExitCodes" | "int
   /** What the run's container is called. */
   readonly main: string;
   readonly image: string;
-  /** The last lines of its output. */
+  /** The last lines of its output, masked. */
   readonly tail: readonly string[];
+  /** Takes out what must not be shown of what the cluster says. */
+  readonly mask: Redact;
 }
 
 /** Judges a Job by what it and its pod say. */
@@ -56,7 +59,8 @@ function beginningOf(pod: Pod, about: Circumstances): Verdict {
   const waiting = all.find(
     ({ state }) => state?.waiting?.reason !== undefined && !isUsual(state.waiting.reason),
   );
-  const { reason = "", message = "" } = waiting?.state?.waiting ?? {};
+  const { reason = "", message: whole = "" } = waiting?.state?.waiting ?? {};
+  const message = about.mask(whole);
   if (waiting !== undefined) {
     const why = message === "" ? reason : `${reason}: ${message}`;
     const final = hopeless(reason, message, about);
@@ -140,7 +144,7 @@ function endOf(pod: Pod | undefined, about: Circumstances): Error | undefined {
     culprit.name === about.main
       ? `the container of ${about.image}`
       : `the container "${culprit.name}" beside ${about.image}`;
-  const said = end.message?.trim() ?? "";
+  const said = about.mask(end.message?.trim() ?? "");
   const tail = about.tail.length > 0 ? about.tail : said === "" ? [] : said.split("\n").slice(-5);
   if (end.reason === "OOMKilled") {
     const message = [`${what} was ended at its memory limit`, ...tail].join("\n");

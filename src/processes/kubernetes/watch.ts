@@ -86,9 +86,9 @@ export function watchObjects<Item extends ApiObject>(
   }
 
   /** Follows the changes from a version on; answers with the last one seen. */
-  async function follow(from: string): Promise<string> {
+  async function follow(from: string, onOpen: () => void): Promise<string> {
     let version = from;
-    await openWatch(target, from, closing.signal, (type, object) => {
+    await openWatch(target, from, closing.signal, onOpen, (type, object) => {
       if (type === "ERROR") {
         const { code, message } = object as unknown as { code?: number; message?: string };
         throw new Gone(message ?? `the watch ended with an error`, code);
@@ -112,9 +112,10 @@ export function watchObjects<Item extends ApiObject>(
         version ??= await list();
         if (!isRead) first.resolve();
         isRead = true;
-        if (failures > 0) onTrouble(undefined);
-        failures = 0;
-        version = await follow(version);
+        version = await follow(version, () => {
+          if (failures > 1) onTrouble(undefined);
+          failures = 0;
+        });
       } catch (error) {
         if (closing.signal.aborted) return;
         if (!isRead) throw error;
@@ -153,6 +154,7 @@ async function openWatch(
   { api, clock, path, resource, labelSelector }: WatchTarget,
   resourceVersion: string,
   signal: AbortSignal,
+  onOpen: () => void,
   onMessage: (type: string, object: ApiObject) => void,
 ): Promise<void> {
   const query = {
@@ -170,6 +172,7 @@ async function openWatch(
   let answer: IncomingMessage | undefined;
   try {
     answer = await api.stream({ verb: "watch", resource, method: "GET", path, query }, end);
+    onOpen();
     const reader = createLineReader(LONGEST_MESSAGE, (line) => {
       if (line === "" || signal.aborted) return;
       const { type, object } = JSON.parse(line) as { readonly type: string; readonly object: ApiObject };
