@@ -55,12 +55,12 @@ async function startOnFreePorts(options: KafkaOptions): Promise<KafkaBroker> {
   const settings = settingsFor(options, join(directory, "data"), { plain, controller, sasl, tls });
   const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
   await writeFile(properties, lines.join(""));
-  const users = Object.entries(options.users ?? {}).flatMap(([name, password]) => [
-    ...["SCRAM-SHA-256", "SCRAM-SHA-512"].flatMap((mechanism) => [
+  const users = Object.entries(options.users ?? {}).flatMap(([name, password]) =>
+    ["SCRAM-SHA-256", "SCRAM-SHA-512"].flatMap((mechanism) => [
       "--add-scram",
       `${mechanism}=[name=${name},password=${password}]`,
     ]),
-  ]);
+  );
   const id = randomBytes(16).toString("base64url");
   let guard: ChildProcess | undefined;
   const start = async (): Promise<void> => {

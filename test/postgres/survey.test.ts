@@ -175,7 +175,7 @@ describe.skipIf(server === undefined)(`backfill and audit ${reason ?? ""}`, () =
   });
 
   test("says why it cannot read: no key, no such operation, one under way already", async () => {
-    await client.query("create table items (id int primary key); create table bare (id int)");
+    await client.query("create table items (id int primary key); create table bare (id int unique)");
     await client.query("insert into items select generate_series(1, 100)");
     await using orchestrator = create({ tables: ["items", "bare"] });
     orchestrator.addInput(
@@ -192,6 +192,45 @@ describe.skipIf(server === undefined)(`backfill and audit ${reason ?? ""}`, () =
     await expect(orchestrator.backfill("source")).rejects.toMatchObject({ code: "ALREADY_STARTED" });
     ended.abort();
     await expect(slow).rejects.toThrow(/aborted/);
+  });
+
+  test("a table without a primary key is read by a unique index over columns that are not null", async () => {
+    await client.query("create table items (a int not null, b text not null, v int, unique (b, a))");
+    await client.query("insert into items select i % 10, 'b' || i, i from generate_series(1, 50) i");
+    await using orchestrator = await listening(create({ batchSize: 7 }));
+    await orchestrator.backfill("source");
+    const { rows } = await client.query("select b || ',' || a as id from items order by b collate \"C\", a");
+    expect((await allEvents(orchestrator)).map(({ id }) => id)).toEqual(rows.map(({ id }) => id as string));
+    expect(await orchestrator.audit("source")).toMatchObject({ missing: 0, tables: [{ seen: 50 }] });
+  });
+
+  test("an audit waits for what a slot holds, and takes nothing for missing that it may hold", async () => {
+    await client.query(
+      "create table items (id int primary key); insert into items select generate_series(1, 5)",
+    );
+    const options = { mode: "replication", pollInterval: "200ms" } as const;
+    {
+      await using orchestrator = await listening(create(options));
+      await client.query("insert into items select generate_series(6, 3000)");
+      expect(await orchestrator.audit("source")).toMatchObject({
+        missing: 5,
+        tables: [{ rows: 3_000, seen: 2_995, pending: 0, samples: ["1", "2", "3", "4", "5"] }],
+      });
+    }
+    await client.query("insert into items values (3001)");
+    {
+      await using stopped = create(options);
+      await stopped.open();
+      expect(await stopped.audit("source", { repair: true })).toMatchObject({
+        missing: 0,
+        repaired: 0,
+        tables: [{ rows: 3_001, seen: 2_995, pending: 6 }],
+      });
+    }
+    await using orchestrator = await listening(create(options));
+    expect(await orchestrator.audit("source", { repair: true })).toMatchObject({ missing: 5, repaired: 5 });
+    const events = await allEvents(orchestrator);
+    expect(events.filter(({ id }) => id === "3001").map(({ operation }) => operation)).toEqual(["create"]);
   });
 
   test("an audit finds what went by unseen, and repairs it, on a running and on a stopped pipeline", async () => {

@@ -438,6 +438,33 @@ describe.skipIf(server === undefined)(`what the capture sees ${reason ?? ""}`, (
     await two.stop();
   });
 
+  test.each(["outbox", "replication"] as const)(
+    "without a primary key, a unique index over columns that are not null names the record: %s",
+    async (mode) => {
+      await client.query(`create table u (a int not null, code text not null, v int, maybe int unique);
+        create unique index on u (code) where v > 0; create unique index by_code on u (code, a);
+        alter table u replica identity using index by_code;
+        create table both_keys (id int primary key, code text not null unique);
+        alter table both_keys replica identity using index both_keys_code_key`);
+      const input = await capture(["u", "both_keys"], { mode, pollInterval: "200ms" });
+      const events = await eventsOf(
+        input,
+        6,
+        "insert into u values (1, 'x', 1); update u set a = 2; delete from u",
+        "insert into both_keys values (7, 'y'); update both_keys set code = 'z'; delete from both_keys",
+      );
+      const shown = events.map(({ operation, id, headers }) => [operation, id, headers?.["previousid"]]);
+      expect(shown).toEqual([
+        ["create", "x,1", undefined],
+        ["update", "x,2", "x,1"],
+        ["delete", "x,2", undefined],
+        ["create", "y", undefined],
+        ["update", "z", "y"],
+        ["delete", "z", undefined],
+      ]);
+    },
+  );
+
   test("a server without uuidv7 makes them by our own function: of now, of version 7, never twice", async () => {
     await client.query("create schema sluice");
     await client.query(UUID_FUNCTION);

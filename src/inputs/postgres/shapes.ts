@@ -3,7 +3,7 @@ import type { PgClient } from "../../postgres/driver.ts";
 
 /** What the reader needs to know of a relation to read its rows. */
 export interface Shape {
-  /** Columns of the primary key, in its order; none without a key. */
+  /** Columns by which a record is known, in the order of {@link KEY_INDEX}; none without such an index. */
   readonly key: readonly string[];
   /** Columns of type bigint or numeric, of domains over them, or of arrays of them. */
   readonly exact: readonly string[];
@@ -15,6 +15,19 @@ export interface Shape {
   /** `schema.table`; `null` once it has been dropped. */
   readonly name: string | null;
 }
+
+/**
+ * The index whose columns make up a record's id, of the relation `c`: the one that the table's owner has chosen as its
+ * replica identity, for then the WAL has of an old row no other; else the primary key; else the oldest unique one over
+ * columns that are never null.
+ */
+export const KEY_INDEX = `(select i.indexrelid from pg_index i
+  where i.indrelid = c.oid and i.indisunique and i.indisvalid and (i.indisprimary or (
+    i.indimmediate and i.indpred is null and i.indexprs is null and not exists (
+      select 1 from unnest(i.indkey::int2[]) with ordinality as k (number, place)
+      join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
+      where k.place <= i.indnkeyatts and not a.attnotnull)))
+  order by i.indisreplident and c.relreplident = 'i' desc, i.indisprimary desc, i.indexrelid limit 1)`;
 
 /** How long a shape is believed, in milliseconds: tables are altered while we read. */
 const BELIEVED = 1_000;
@@ -59,7 +72,7 @@ export async function readShapes(
        array(select a.attname::text
          from pg_index i cross join unnest(i.indkey::int2[]) with ordinality as k (number, place)
          join pg_attribute a on a.attrelid = c.oid and a.attnum = k.number
-         where i.indrelid = c.oid and i.indisprimary and k.place <= i.indnkeyatts
+         where i.indexrelid = ${KEY_INDEX} and k.place <= i.indnkeyatts
          order by k.place) as key,
        array(select distinct l.attname::text from columns l
          where l.attrelid = c.oid and (l.type in (20, 1700) or l.typelem in (20, 1700))) as exact,

@@ -2,10 +2,8 @@ import { sleep } from "../../../model/clock.ts";
 import type { AuditReport, AuditRequest, SourceRead, SurveyContext } from "../../../model/component.ts";
 import { createUidSource } from "../../../model/uid.ts";
 import type { PgClient } from "../../../postgres/driver.ts";
-import { parseRow } from "../exact-json.ts";
 import type { ResolvedOptions } from "../options.ts";
-import { recordId } from "../rows.ts";
-import { subscriptionOf } from "../subscription.ts";
+import { changesOnTheirWay } from "./on-their-way.ts";
 import { estimateRows, idOf, readAfter, readByKey, toReadEvent } from "./read.ts";
 import { withSource } from "./source.ts";
 import { findTables, type SurveyedTable } from "./tables.ts";
@@ -121,8 +119,8 @@ async function lookAgain(
   candidates: readonly Row[],
 ): Promise<{ readonly missing: readonly Row[]; readonly pending: number }> {
   await sleep(context.clock, ON_ITS_WAY, context.signal);
-  // The outbox is looked at before the journal: what leaves it in between is in the journal.
-  const onTheirWay = options.mode === "outbox" ? await inOutbox(client, options, context, table) : new Set();
+  // Looked at before the journal: what arrives in between is in the journal.
+  const isOnItsWay = await changesOnTheirWay(client, options, context, table);
   const left = await unseen(context, table, candidates);
   const there = new Set<string>();
   for (let from = 0; from < left.length; from += REPAIRED_AT_ONCE) {
@@ -130,35 +128,8 @@ async function lookAgain(
     for (const row of await readByKey(client, table, keys)) there.add(idOf(table, row));
   }
   const still = left.filter((row) => there.has(row.id));
-  const missing = still.filter((row) => !onTheirWay.has(row.id));
+  const missing = still.filter((row) => !isOnItsWay(row.id));
   return { missing, pending: still.length - missing.length };
-}
-
-/** Ids of rows whose change waits in the outbox. */
-async function inOutbox(
-  client: PgClient,
-  options: ResolvedOptions,
-  { pipeline, name }: Context,
-  { location, shape }: SurveyedTable,
-): Promise<ReadonlySet<unknown>> {
-  const { outbox } = subscriptionOf(options.subscription ?? `${pipeline}/${name}`);
-  const ids = new Set<unknown>();
-  const { rows: there } = await client.query("select to_regclass($1) is not null as there", [outbox]);
-  if (there[0]?.["there"] !== true) return ids;
-  for (let seq = "0"; ;) {
-    const { rows } = await client.query(
-      `select seq::text, location, new::text as text from ${outbox}
-       where seq > $1 and new is not null order by seq limit 2000`,
-      [seq],
-    );
-    const last = rows.at(-1);
-    if (last === undefined) return ids;
-    seq = last["seq"] as string;
-    for (const row of rows) {
-      const text = row["text"] as string;
-      if (row["location"] === location) ids.add(recordId(parseRow(text, shape.exact), text, shape.key));
-    }
-  }
 }
 
 async function repairRows(

@@ -8,9 +8,9 @@ import {
   type TableName,
 } from "../../../postgres/names.ts";
 import { expandListed } from "../listed.ts";
-import { readShapes, type Shape } from "../shapes.ts";
+import { KEY_INDEX, readShapes, type Shape } from "../shapes.ts";
 
-/** A table that is surveyed, in the order of its primary key. */
+/** A table that is surveyed, in the order of its key. */
 export interface SurveyedTable extends TableName {
   readonly location: string;
   readonly shape: Shape;
@@ -28,7 +28,7 @@ interface KeyColumn {
 /**
  * The input's tables that are there, or the one that was asked for.
  *
- * @throws SluiceError INVALID_OPTIONS for one that is none of the input's, is not there, or has no primary key
+ * @throws SluiceError INVALID_OPTIONS for one that is none of the input's, is not there, or has no key
  */
 export async function findTables(
   client: PgClient,
@@ -65,14 +65,15 @@ async function existing(client: PgClient, listed: readonly string[]): Promise<re
 
 async function describe(client: PgClient, name: TableName): Promise<SurveyedTable> {
   const { rows } = await client.query(
-    `select $1::regclass::oid::text as oid,
+    `select c.oid::text as oid,
        array(select format_type(a.atttypid, a.atttypmod) from pg_index i
          cross join unnest(i.indkey::int2[]) with ordinality as k (number, place)
          join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
-         where i.indrelid = $1::regclass and i.indisprimary and k.place <= i.indnkeyatts order by k.place) as types,
-       (select sum(c.reltuples) from pg_class c
-         where c.oid = $1::regclass or c.oid in (select relid from pg_partition_tree($1::regclass) where isleaf)
-       )::float8 as estimate`,
+         where i.indexrelid = ${KEY_INDEX} and k.place <= i.indnkeyatts order by k.place) as types,
+       (select sum(p.reltuples) from pg_class p
+         where p.oid = c.oid or p.oid in (select relid from pg_partition_tree(c.oid) where isleaf)
+       )::float8 as estimate
+     from pg_class c where c.oid = $1::regclass`,
     [quoteTable(name)],
   );
   const { oid, types, estimate } = rows[0] as { oid: string; types: string[]; estimate: number | null };
@@ -81,7 +82,7 @@ async function describe(client: PgClient, name: TableName): Promise<SurveyedTabl
   if (shape.key.length === 0) {
     throw new SluiceError(
       "INVALID_OPTIONS",
-      `${location} has no primary key, and so no order in which it could be read piece by piece; add one`,
+      `${location} has no primary key, and no unique index over columns that are not null, and so no order in which it could be read piece by piece; add one`,
     );
   }
   return {
