@@ -264,9 +264,20 @@ export class Runner {
   }
 
   #publishStart(attempt: Attempt): void {
-    const { fence, version } = attempt;
+    const { event, attempt: number, fence } = attempt.claim;
+    const { process, id: run } = attempt.run;
+    const { pipeline } = this.#host;
     const place: AttemptStarted["place"] = (trace) => attempt.trace(trace);
-    attemptStarted.publish({ ...this.#describe(attempt), fence, version, place });
+    attemptStarted.publish({
+      pipeline,
+      process,
+      run,
+      attempt: number,
+      event,
+      fence,
+      version: attempt.version,
+      place,
+    });
   }
 
   #publishEnd(attempt: Attempt, settle: Settle, result: "settled" | "stale"): void {

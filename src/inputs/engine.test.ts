@@ -131,6 +131,32 @@ describe("in a pipeline", () => {
     expect(dead.items).toHaveLength(1);
   });
 
+  test("two such inputs do not tell of each other's alerts, nor of what their alerts cause through a table", async () => {
+    const pipeline = await start();
+    const { orchestrator } = pipeline;
+    const second = orchestrator.addInput(engineInput({ name: "second", processes: ["alert", "land"] }));
+    const dies = (): never => {
+      throw new Error("no");
+    };
+    const note = orchestrator.addProcess<EngineEventData, unknown>(
+      { name: "note", writes: ["ops.alerts"], run: dies },
+      { retry: { attempts: 1 } },
+    );
+    orchestrator.addLink(second, note);
+    orchestrator.addInput({ name: "alerts", reads: ["ops.alerts"], handle: async () => undefined });
+    orchestrator.addProcess({ name: "escalate", run: dies }, { retry: { attempts: 1 } });
+    orchestrator.addLink("alerts", "escalate");
+    await orchestrator.emit("alerts", {});
+    await pipeline.emit({ fail: "no" });
+    expect(await pipeline.look()).toEqual(['shop: a run of "land" died: no']);
+    expect(await pipeline.look()).toEqual([]);
+    expect((await orchestrator.history.deadLetters()).map(({ process }) => process).toSorted()).toEqual([
+      "escalate",
+      "land",
+      "note",
+    ]);
+  });
+
   test("a paused process is told of, and its backlog", async () => {
     const pipeline = await start({ backlog: 2 });
     await pipeline.orchestrator.pause("land");

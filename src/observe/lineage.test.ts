@@ -140,6 +140,24 @@ describe("what is told", () => {
     });
   });
 
+  test("names the table of the event where an input reads tables by a glob", async () => {
+    orchestrator.addInput({
+      name: "all",
+      handle: async () => undefined,
+      reads: ["postgres://db/shop/raw.*"],
+    });
+    orchestrator.addLink("all", "report");
+    const exporter = lineage();
+    await emitted("all", { location: "raw.clients" });
+    await emitted("all", { location: "elsewhere" });
+    await exporter.close();
+    const starts = receiver.events.filter(({ eventType }) => eventType === "START");
+    expect(starts.flatMap(({ inputs }) => inputs.map(({ name }) => name)).toSorted()).toEqual([
+      "shop.raw.*",
+      "shop.raw.clients",
+    ]);
+  });
+
   test("names the run that caused a run as its parent, and a moment of a schedule as its nominal time", async () => {
     const exporter = lineage();
     const uid = await emitted("orders", {});

@@ -172,10 +172,18 @@ class LineageListener {
   }
 }
 
-/** Of the datasets that an input reads, the one that the event names as its location, if it does. */
+/** Of the datasets that an input reads, the one that the event names as its location, if it does; globs are filled in. */
 function placesOf({ location }: EventRecord, datasets: readonly string[]): readonly string[] {
-  const named = datasets.filter((text) => text === location || text.endsWith(`/${location}`));
+  const named = datasets.flatMap((text) => {
+    const at = text.lastIndexOf("/") + 1;
+    return matchesGlob(text.slice(at), location) ? [text.slice(0, at) + location] : [];
+  });
   return named.length === 0 ? datasets : named;
+}
+
+function matchesGlob(glob: string, name: string): boolean {
+  const [first = "", ...parts] = glob.split("*").map((part) => RegExp.escape(part));
+  return parts.length === 0 ? glob === name : new RegExp(`^${[first, ...parts].join(".*")}$`).test(name);
 }
 
 /** `undefined` while the run goes on. */
