@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { functionInput } from "../../src/inputs/function.ts";
+import { pollInput } from "../../src/inputs/poll/index.ts";
+import { sseInput } from "../../src/inputs/sse/index.ts";
 import { checkOptions, type Surroundings } from "../../src/model/kind.ts";
 import { commandProcess } from "../../src/processes/command.ts";
 import { functionProcess } from "../../src/processes/function/index.ts";
@@ -17,7 +19,13 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-type Checked = typeof commandProcess | typeof functionProcess | typeof functionInput | typeof webhookProcess;
+type Checked =
+  | typeof commandProcess
+  | typeof functionProcess
+  | typeof functionInput
+  | typeof webhookProcess
+  | typeof pollInput
+  | typeof sseInput;
 
 async function check(kind: Checked, options: object): Promise<void> {
   const surroundings: Surroundings = { directory };
@@ -46,14 +54,16 @@ describe("looking whether the outside is as it must be finds", () => {
   });
 
   test("who listens at a URL", async () => {
+    const kinds = [webhookProcess, pollInput, sseInput];
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-    await expect(check(webhookProcess, { url, allowPrivate: true })).resolves.toBeUndefined();
+    for (const kind of kinds) await expect(check(kind, { url, allowPrivate: true })).resolves.toBeUndefined();
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
-    await expect(check(webhookProcess, { url, allowPrivate: true })).rejects.toMatchObject({
-      code: "NETWORK",
-    });
+    for (const kind of kinds) {
+      await expect(check(kind, { url, allowPrivate: true })).rejects.toMatchObject({ code: "NETWORK" });
+      await expect(check(kind, { url })).rejects.toMatchObject({ code: "PRIVATE_ADDRESS" });
+    }
   });
 });

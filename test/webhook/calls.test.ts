@@ -8,6 +8,7 @@ import { webhookInput } from "../../src/inputs/webhook.ts";
 import { webhookProcess, type WebhookProcessOptions } from "../../src/processes/webhook.ts";
 import { createInputContext, createRunContext, type TestRunContext } from "../../src/testing/context.ts";
 import { createFakeClock } from "../../src/testing/clock.ts";
+import { processConformance } from "../../src/testing/processes/conformance.ts";
 import { openReceiver, type Got } from "../support/receiver.ts";
 
 const EVENT: EventInit = {
@@ -48,6 +49,32 @@ async function taken({ headers, body }: Got): Promise<unknown> {
   await ended;
   return context.emitted[0];
 }
+
+test.each(
+  processConformance({
+    async create() {
+      // It keeps an idempotency key, as a receiver does that is called again.
+      const receiver = await openReceiver((response, { body }) => {
+        const { data } = JSON.parse(body) as { data: string };
+        if (data !== "lasts") response.writeHead(data === "fails" ? 500 : 200).end();
+      });
+      const process = webhookProcess({ name: "notify", url: receiver.url, allowPrivate: true });
+      return {
+        process,
+        succeeds: { data: "succeeds" },
+        fails: { data: "fails" },
+        lasts: { data: "lasts" },
+        effects: ({ id }) =>
+          new Set(receiver.got.map(({ headers }) => headers["idempotency-key"]).filter((key) => key === id))
+            .size,
+        async close() {
+          await process.close?.();
+          await receiver[Symbol.asyncDispose]();
+        },
+      };
+    },
+  }),
+)("$name", ({ run }) => run());
 
 describe("what is sent of an event", () => {
   test("is a CloudEvent in binary mode: attributes in headers, the data alone in the body", async () => {

@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import type { Clock } from "../../model/clock.ts";
 import { parseDuration } from "../../model/duration.ts";
 import { SluiceError } from "../../model/errors.ts";
+import { createMask, type Redact } from "../../model/mask.ts";
 import { parseSize } from "../../model/size.ts";
 import type { HttpAnswer, HttpClient } from "../../net/client.ts";
 import { readable } from "../../net/readable.ts";
@@ -46,6 +47,7 @@ const IN_ERROR = 200;
 export function createFetch(options: ResolvedOptions, client: HttpClient): Fetch {
   const timeout = parseDuration(options.requestTimeout);
   const { method, body } = options;
+  const mask = createMask([...Object.values(options.headers), ...(body === undefined ? [] : [body])]);
   const given = Object.fromEntries(
     Object.entries(options.headers).map(([name, value]) => [name.toLowerCase(), value]),
   );
@@ -82,7 +84,7 @@ export function createFetch(options: ResolvedOptions, client: HttpClient): Fetch
       // What is still missing of it was cut off by us.
       if (answer.cut) late.signal.throwIfAborted();
       if (answer.status === 304 && known !== undefined) return { type: "unchanged" };
-      const error = wrong(answer, target, options.maxAnswer);
+      const error = wrong(answer, target, options.maxAnswer, mask);
       if (error === undefined) return { type: "answer", answer, validators: validatorsOf(answer, id) };
       return { type: "failed", error, retryAfter: retryAfter(answer, clock.now()) };
     } catch (error) {
@@ -94,7 +96,12 @@ export function createFetch(options: ResolvedOptions, client: HttpClient): Fetch
   };
 }
 
-function wrong(answer: HttpAnswer, target: string, maxAnswer: number | string): SluiceError | undefined {
+function wrong(
+  answer: HttpAnswer,
+  target: string,
+  maxAnswer: number | string,
+  mask: Redact,
+): SluiceError | undefined {
   const { status, headers, cutBy } = answer;
   if (status >= 300 && status < 400 && status !== 304) {
     return invalidStatus(
@@ -102,7 +109,7 @@ function wrong(answer: HttpAnswer, target: string, maxAnswer: number | string): 
     );
   }
   if (status < 200 || status >= 300) {
-    const text = readable(answer.body, IN_ERROR, answer.cut);
+    const text = mask(readable(answer.body, IN_ERROR, answer.cut));
     return invalidStatus(`${target} answered ${status}${text === "" ? "" : `: ${text}`}`);
   }
   if (cutBy === "size") {

@@ -524,9 +524,12 @@ describe("what is wrong with a source", () => {
     await expect.poll(() => source.requests.length, PATIENCE).toBe(asked + 1);
   });
 
-  test("does not show its query, nor its path", async () => {
-    const source = await serve((_, response) => response.writeHead(500).end());
-    const polling = start(source, { url: `${source.url}?token=hidden-token` });
+  test("does not show its query, nor its path, nor what it echoes of the headers", async () => {
+    const source = await serve((request, response) =>
+      response.writeHead(500).end(request.headers.authorization),
+    );
+    const headers = { Authorization: "Bearer hidden-credential" };
+    const polling = start(source, { url: `${source.url}?token=hidden-token`, headers });
     await expect.poll(() => polling.warnings, PATIENCE).toHaveLength(1);
     expect((polling.context.reported.error as Error).message).not.toMatch(/hidden|orders/);
   });
