@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
-import type { Input } from "../../model/component.ts";
+import type { Input, InputContext } from "../../model/component.ts";
 import type { Event } from "../../model/event.ts";
 import {
   createInputContext,
@@ -38,17 +38,25 @@ export class Watched implements AsyncDisposable {
   }
 
   /** Starts it, with what earlier ones have kept. */
-  async start(options: Partial<FileInputOptions> = {}, context: InputContextOptions = {}): Promise<void> {
+  async start(
+    options: Partial<FileInputOptions> = {},
+    context: InputContextOptions = {},
+    wrap?: (context: TestInputContext) => InputContext,
+  ): Promise<void> {
     const path = this.folder;
     const input = fileInput({ name: "files", path, stable: "20ms", ...this.#options, ...options });
     const state = this.#context?.entries;
-    await this.run(input, { ...(state && { state }), ...context });
+    await this.run(input, { ...(state && { state }), ...context }, wrap);
   }
 
-  async run(input: Input, context: InputContextOptions = {}): Promise<void> {
+  async run(
+    input: Input,
+    context: InputContextOptions = {},
+    wrap: (context: TestInputContext) => InputContext = (made) => made,
+  ): Promise<void> {
     const made = createInputContext({ clock: realClock, ...context });
     this.#context = made;
-    this.#ended = input.handle(made);
+    this.#ended = input.handle(wrap(made));
     this.#ended.catch(() => undefined);
     await Promise.race([made.isReady.wait(), this.#ended]);
   }

@@ -69,9 +69,10 @@ export class Splitter {
 
   /** What is left at the end of the file. */
   last(): Piece | undefined {
-    const left = this.#buffer.length - this.#at;
-    if (this.#overlong !== undefined) return this.#cut(this.#buffer.length, TOO_LONG, this.#overlong);
-    if (left === 0) return undefined;
+    const overlong = this.#overlong;
+    this.#overlong = undefined;
+    if (overlong !== undefined) return this.#cut(this.#buffer.length, TOO_LONG, overlong);
+    if (this.#at === this.#buffer.length) return undefined;
     const isOpen = this.#quote !== undefined && this.#isInQuotes();
     return isOpen ? this.#firstLine("a quote is opened and never closed") : this.#record(this.#buffer.length);
   }
