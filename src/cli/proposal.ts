@@ -28,7 +28,7 @@ export async function readProposal(
     if (file !== undefined) {
       throw new SluiceError("INVALID_OPTIONS", "--rollback goes back to a version: leave the file away");
     }
-    return { rollback: rollback === true ? null : Number(rollback) };
+    return { rollback: rollback === true ? null : readVersion(rollback) };
   }
   const path = file ?? DEFAULT_FILE;
   const format = formatOf(path);
@@ -40,4 +40,12 @@ export async function readProposal(
   }
   const source = await readText(path);
   return isOwner ? { source, format, file: resolve(path) } : { source, format };
+}
+
+function readVersion(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new SluiceError(
+    "INVALID_OPTIONS",
+    `--rollback takes the number of a version, not ${JSON.stringify(text)}; "sluice plan --versions" lists them`,
+  );
 }

@@ -116,6 +116,7 @@ export class PipelineChanges {
       const plan = await this.#plan(next, difference);
       if (!options.isOwner && plan.localOnly.length > 0) throw refusal(plan.localOnly);
       if (plan.changes.length === 0) return { version: this.version, changed: false, plan, leaving: [] };
+      const before = this.#index.leaving.map(({ process }) => process);
       this.#options.secrets.add(next.secrets);
       try {
         await checkAll([...difference.inputs, ...difference.processes], next.directory);
@@ -123,7 +124,8 @@ export class PipelineChanges {
       } catch (error) {
         throw redacted(error, this.#options.secrets);
       }
-      const leaving = this.#index.leaving.map(({ process }) => process);
+      const isOpen = new Set([...before, ...plan.undecided]);
+      const leaving = this.#index.leaving.map(({ process }) => process).filter((name) => isOpen.has(name));
       return { version: this.version, changed: true, plan, leaving };
     });
   }
