@@ -7,7 +7,7 @@ import type {
   Process,
   SurveyContext,
 } from "../model/component.ts";
-import type { OptionsSchema, Surroundings } from "../model/kind.ts";
+import type { OptionsSchema, CheckSurroundings, Surroundings } from "../model/kind.ts";
 
 interface AnyKindBase {
   readonly type: string;
@@ -17,7 +17,7 @@ interface AnyKindBase {
   readonly runsCode?: boolean;
   readonly load?: () => Promise<unknown>;
   readonly files?: (options: never, surroundings: Surroundings) => readonly string[];
-  readonly check?: (options: never, surroundings: Surroundings) => Promise<void>;
+  readonly check?: (options: never, surroundings: CheckSurroundings) => Promise<void>;
   readonly uninstall?: (options: never, owner: { name: string; pipeline: string }) => Promise<void>;
 }
 

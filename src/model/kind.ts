@@ -37,6 +37,12 @@ export interface Surroundings {
   readonly directory: string;
 }
 
+/** What a check looks from. */
+export interface CheckSurroundings extends Surroundings {
+  /** Whose component it is, where that is known: what it owns outside is named after it. */
+  readonly owner?: { readonly name: string; readonly pipeline: string };
+}
+
 interface KindBase<In, Out> {
   /** As in `type = "…"` of a config file. */
   readonly type: string;
@@ -56,7 +62,7 @@ interface KindBase<In, Out> {
   /** Files that it is made of, such as a module: with another content it is another component. */
   readonly files?: (options: Out, surroundings: Surroundings) => readonly string[];
   /** Looks whether the outside is as it must be (`doctor`, `validate --connect`). Throws what is wrong. */
-  readonly check?: (options: Out, surroundings: Surroundings) => Promise<void>;
+  readonly check?: (options: Out, surroundings: CheckSurroundings) => Promise<void>;
   /** Removes what it left outside. */
   readonly uninstall?: (options: Out, owner: { name: string; pipeline: string }) => Promise<void>;
 }

@@ -100,7 +100,7 @@ export function checkComponents(pipeline: Pipeline, timeout: number): Promise<re
 
 async function checkComponent(
   { role, name, type, made }: PipelineInput | PipelineProcess,
-  { directory, redact }: Pipeline,
+  { directory, redact, name: pipeline }: Pipeline,
   timeout: number,
 ): Promise<Finding> {
   const check = `${role} ${name}`;
@@ -109,7 +109,8 @@ async function checkComponent(
     timer = setTimeout(() => reject(new Error(`no answer within ${timeout / 1_000} s`)), timeout);
   });
   try {
-    await Promise.race([made?.kind.check?.(made.options as never, { directory }), late]);
+    const surroundings = { directory, owner: { name, pipeline } };
+    await Promise.race([made?.kind.check?.(made.options as never, surroundings), late]);
     return ok(check, `what ${type} needs is there`);
   } catch (error) {
     const { code, message } = toErrorRecord(error);

@@ -34,7 +34,8 @@ export const postgresInput: InputKind<
   options: postgresInputOptions,
   secrets: ["connectionString", "direct", "tls.key"],
   create: createPostgresInput,
-  check: (options) => (options.mode === "outbox" ? checkSource(options) : checkSlot(options)),
+  check: (options, { owner }) =>
+    options.mode === "outbox" ? checkSource(options) : checkSlot(options, owner),
   backfill,
   audit,
   uninstall: (options, owner) =>

@@ -2,10 +2,26 @@ import { SluiceError } from "../../../model/errors.ts";
 import { connect } from "../../../postgres/connect.ts";
 import { refusePooler } from "../check.ts";
 import { sessionOf, type ResolvedOptions } from "../options.ts";
-import { describeSource, dropSlot, slotStatus } from "./slot.ts";
+import { describeSource, dropSlot, slotStatus, type SlotStatus } from "./slot.ts";
 
-/** Looks whether the server and the role allow it. @throws SluiceError SOURCE_UNAVAILABLE, SQL_FAILED */
-export async function checkSlot(options: ResolvedOptions): Promise<void> {
+/** So much WAL kept for a slot that nobody reads is told of: bytes. */
+const MUCH_KEPT = 256 * 1_024 * 1_024;
+
+interface Owner {
+  readonly name: string;
+  readonly pipeline: string;
+}
+
+/**
+ * Looks whether the server and the role allow it, and how its slot is, if it is known whose.
+ *
+ * @throws SluiceError SOURCE_UNAVAILABLE, SQL_FAILED
+ */
+export async function checkSlot(
+  options: ResolvedOptions,
+  owner?: Owner,
+  mostKept: number = MUCH_KEPT,
+): Promise<void> {
   const client = await connect({ ...sessionOf(options), applicationName: "sluice check" });
   try {
     await refusePooler(client, options);
@@ -14,8 +30,7 @@ export async function checkSlot(options: ResolvedOptions): Promise<void> {
          (select rolreplication or rolsuper from pg_roles where rolname = current_user) as replicates,
          current_setting('max_replication_slots')::int - (select count(*) from pg_replication_slots)::int as free,
          current_setting('max_wal_senders')::int - (select count(*) from pg_stat_replication)::int as senders,
-         has_database_privilege(current_database(), 'CREATE') as creates,
-         array(select slot_name::text from pg_replication_slots where slot_name like 'sluice\\_%' and wal_status in ('unreserved', 'lost')) as failing`,
+         has_database_privilege(current_database(), 'CREATE') as creates`,
     );
     const found = rows[0] as {
       level: string;
@@ -24,7 +39,6 @@ export async function checkSlot(options: ResolvedOptions): Promise<void> {
       free: number;
       senders: number;
       creates: boolean;
-      failing: string[];
     };
     if (found.level !== "logical")
       refuse(
@@ -34,16 +48,35 @@ export async function checkSlot(options: ResolvedOptions): Promise<void> {
       refuse(`role ${found.role} may not replicate: ALTER ROLE ${found.role} REPLICATION`);
     if (!found.creates)
       refuse(`role ${found.role} may not create a publication: grant CREATE on the database`);
-    if (found.failing.length > 0)
-      refuse(`the server removes WAL that ${found.failing.join(", ")} needs: raise max_slot_wal_keep_size`);
-    const slot = options.slot === undefined ? undefined : await slotStatus(client, options.slot);
-    const hasSlot = slot !== undefined || (await hasOwnSlot(client));
+    const subscription = options.subscription ?? (owner && `${owner.pipeline}/${owner.name}`);
+    const slot =
+      subscription === undefined ? options.slot : (await describeSource(client, options, subscription)).slot;
+    const status = slot === undefined ? undefined : await slotStatus(client, slot);
+    if (slot !== undefined && status !== undefined) refuseFailing(slot, status, mostKept);
+    const hasSlot = slot === undefined ? await hasOwnSlot(client) : status !== undefined;
     if (found.free <= 0 && !hasSlot)
       refuse("no replication slot is free: raise max_replication_slots, or drop one that nobody uses");
     if (found.senders <= 0 && !hasSlot) refuse("no WAL sender is free: raise max_wal_senders");
   } finally {
     await client.end();
   }
+}
+
+function refuseFailing(
+  slot: string,
+  { status, active, kept, inactiveSince }: SlotStatus,
+  most: number,
+): void {
+  if (status === "lost" || status === "unreserved") {
+    refuse(
+      `the server ${status === "lost" ? "has removed" : "may remove"} WAL that ${slot} needs: raise max_slot_wal_keep_size${status === "lost" ? ', and see on_lost_slot = "recreate"' : ""}`,
+    );
+  }
+  if (active || kept < most) return;
+  const since = inactiveSince === null ? "" : ` since ${inactiveSince}`;
+  refuse(
+    `the slot ${slot} makes the server keep ${Math.round(kept / 1_048_576)} MiB of WAL, and nobody reads it${since}: run its pipeline, or drop it with sluice uninstall before the disk is full`,
+  );
 }
 
 async function hasOwnSlot(client: Awaited<ReturnType<typeof connect>>): Promise<boolean> {
@@ -54,10 +87,7 @@ async function hasOwnSlot(client: Awaited<ReturnType<typeof connect>>): Promise<
 }
 
 /** Drops the slot and the publication. @throws SluiceError SUBSCRIPTION_OWNED while they are being read */
-export async function uninstallSlot(
-  options: ResolvedOptions,
-  owner: { readonly name: string; readonly pipeline: string },
-): Promise<void> {
+export async function uninstallSlot(options: ResolvedOptions, owner: Owner): Promise<void> {
   const subscription = options.subscription ?? `${owner.pipeline}/${owner.name}`;
   const client = await connect({ ...sessionOf(options), applicationName: "sluice uninstall" });
   try {

@@ -64,8 +64,12 @@ describe.skipIf(server === undefined)(`a replication slot that cannot be used ${
     const entry = entries.get(STATE_KEY) as StateEntry;
     return new Map([[STATE_KEY, { ...entry, value: { ...(entry.value as object), ...changes } }]]);
   }
-  const check = (connectionString: string): Promise<void> =>
-    checkSlot(checkOptions(postgresInput, { connectionString, ...defaults }, "in"));
+  const check = (
+    connectionString: string,
+    owner = { name: "capture", pipeline: "test" },
+    mostKept?: number,
+  ): Promise<void> =>
+    checkSlot(checkOptions(postgresInput, { connectionString, ...defaults }, "in"), owner, mostKept);
   async function as(role: string, attributes: string): Promise<string> {
     await client.query(`create role ${role} login password 'secret' ${attributes}`);
     const theirs = new URL(url);
@@ -181,8 +185,10 @@ describe.skipIf(server === undefined)(`a replication slot that cannot be used ${
       (status) => status === "lost",
     );
     await expect(check(url)).rejects.toThrow(
-      /removes WAL that sluice_\w+ needs: raise max_slot_wal_keep_size/,
+      /has removed WAL that sluice_\w+ needs: raise max_slot_wal_keep_size/,
     );
+    // Another's slot is no fault of this one.
+    await expect(check(url, { name: "other", pipeline: "test" })).resolves.toBeUndefined();
     await expect(start({ context }).ended).rejects.toMatchObject({
       code: "SQL_FAILED",
       message: expect.stringMatching(/is lost: the server has removed WAL .*sluice audit capture --repair/),
@@ -193,6 +199,21 @@ describe.skipIf(server === undefined)(`a replication slot that cannot be used ${
     expect(anew.lines).toContainEqual(expect.stringContaining("changes in between are missed"));
     await client.query("insert into t values (1)");
     await anew.context.waitFor(1);
+  });
+
+  test("the check tells of a slot that nobody reads, and for which much WAL is kept", async () => {
+    const input = await startReady();
+    await expect(check(url, undefined, 1)).resolves.toBeUndefined();
+    await input.stop();
+    await client.query("select pg_logical_emit_message(true, 'x', repeat('x', 2000000))");
+    await eventually(
+      async () => (await client.query("select active from pg_replication_slots")).rows[0]?.active as boolean,
+      (active) => !active,
+    );
+    await expect(check(url, undefined, 1_000_000)).rejects.toThrow(
+      /the slot sluice_\w+ makes the server keep \d+ MiB of WAL, and nobody reads it.*: run its pipeline/,
+    );
+    await expect(check(url)).resolves.toBeUndefined();
   });
 
   test("what stands in the way of a slot is told once, and its loss while it is read is an error", async () => {

@@ -60,6 +60,8 @@ export interface SlotStatus {
   readonly plugin: string;
   readonly database: string;
   readonly active: boolean;
+  /** Since when nobody reads it, as the server writes it: PostgreSQL 17 or later. */
+  readonly inactiveSince: string | null;
   readonly status: string | null;
   readonly confirmed: string;
   /** Where the server's WAL ends. */
@@ -71,10 +73,10 @@ export interface SlotStatus {
 
 export async function slotStatus(client: PgClient, slot: string): Promise<SlotStatus | undefined> {
   const { rows } = await client.query(
-    `select plugin::text, database::text, active, wal_status as status, confirmed_flush_lsn::text as confirmed,
+    `select plugin::text, database::text, active, to_jsonb(s) ->> 'inactive_since' as "inactiveSince", wal_status as status, confirmed_flush_lsn::text as confirmed,
        pg_current_wal_lsn()::text as head, coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::float8 as kept,
        coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn), 0)::float8 as behind
-     from pg_replication_slots where slot_name = $1`,
+     from pg_replication_slots s where slot_name = $1`,
     [slot],
   );
   return rows[0] as unknown as SlotStatus | undefined;
