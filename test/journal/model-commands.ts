@@ -67,6 +67,8 @@ function toOutcome(outcome: ModelOutcome, now: number): Outcome {
   switch (outcome) {
     case "retry":
       return { type: "retry", dueAt: now + RETRY_DELAY, delay: RETRY_DELAY, error: FAILURE };
+    case "postponed":
+      return { ...(toOutcome("retry", now) as Outcome & { type: "retry" }), postponed: true };
     case "again":
       return { type: "retry", dueAt: now, delay: 0, error: FAILURE };
     case "block":
@@ -117,7 +119,7 @@ function take(process: string, atMost: number): Move {
     for (const [i, claim] of taken.entries()) {
       const run = runs[i] as ModelRun;
       const last = claims.findLast((held) => held.run === run);
-      expect(claim.attempt).toBe(run.attempts + 1);
+      expect(claim).toMatchObject({ attempt: run.attempts + 1, postponed: run.postponed });
       expect(claim.fence).toBeGreaterThan(last?.claim.fence ?? 0);
       model.take(run);
       claims.push({ claim, run, number: run.claim });
@@ -232,6 +234,7 @@ const outcome = fc.constantFrom<ModelOutcome>(
   "retry",
   "again",
   "again",
+  "postponed",
   "dead",
   "block",
   "released",

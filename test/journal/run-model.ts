@@ -10,6 +10,7 @@ export interface ModelRun {
   readonly key: string | undefined;
   state: RunState;
   attempts: number;
+  postponed: number;
   /** What it was before it was taken: that it is again if its owner dies. */
   open: "queued" | "retrying";
   dueAt: number;
@@ -21,7 +22,15 @@ export interface ModelRun {
   blocks: boolean;
 }
 
-export type ModelOutcome = "succeeded" | "retry" | "again" | "dead" | "block" | "released" | "cancelled";
+export type ModelOutcome =
+  | "succeeded"
+  | "retry"
+  | "again"
+  | "postponed"
+  | "dead"
+  | "block"
+  | "released"
+  | "cancelled";
 
 export const RETRY_DELAY = 500;
 
@@ -53,6 +62,7 @@ export class RunModel {
       key,
       state: "waiting",
       attempts: 0,
+      postponed: 0,
       open: "queued",
       dueAt: 0,
       claim: 0,
@@ -94,9 +104,10 @@ export class RunModel {
       return "stale";
     }
     if (run.state !== "running") return "stale";
-    if (outcome !== "released") run.attempts += 1;
+    if (outcome === "postponed") run.postponed += 1;
+    else if (outcome !== "released") run.attempts += 1;
     if (outcome === "released") run.state = "queued";
-    else if (outcome === "retry") this.#retry(run, RETRY_DELAY);
+    else if (outcome === "retry" || outcome === "postponed") this.#retry(run, RETRY_DELAY);
     else if (outcome === "again") this.#retry(run, 0);
     else this.#end(run, outcome === "block" ? "dead" : outcome);
     run.blocks = outcome === "block" && run.key !== undefined;
@@ -130,6 +141,7 @@ export class RunModel {
     }
     const keepsPlace = run.blocks || run.lingers;
     run.attempts = 0;
+    run.postponed = 0;
     run.state = "waiting";
     run.blocks = false;
     if (run.key === undefined || (keepsPlace && !run.lingers)) run.state = "queued";

@@ -38,7 +38,11 @@ const STRIKES = 3;
 export interface Settled {
   readonly run: string;
   readonly fence: number;
-  readonly outcome: Settle["outcome"]["type"];
+  readonly outcome: Settle["outcome"]["type"] | "postponed";
+}
+
+function nameOf(outcome: Settle["outcome"]): Settled["outcome"] {
+  return outcome.type === "retry" && outcome.postponed === true ? "postponed" : outcome.type;
 }
 
 interface Held {
@@ -165,7 +169,7 @@ export class SimulatedJournal {
     const answers = new Map(valid.map(({ one }, i) => [one, result.settle[i]]));
     for (const { one } of valid) {
       if (answers.get(one) !== "settled") continue;
-      this.onSettled({ run: idOf(one.claim), fence: one.claim.fence, outcome: one.outcome.type });
+      this.onSettled({ run: idOf(one.claim), fence: one.claim.fence, outcome: nameOf(one.outcome) });
     }
     return { ...result, settle: settle.map(({ one }) => answers.get(one) ?? "stale") };
   }

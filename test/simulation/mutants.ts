@@ -35,14 +35,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "runs that wait for a slot of the total limit do not count as taken",
     file: "src/engine/lane.ts",
-    text: "this.settings.concurrency - this.#runner.running - this.#pending.length",
-    instead: "this.settings.concurrency - this.#runner.running",
+    text: "this.#settings.concurrency - this.running - this.#pending",
+    instead: "this.#settings.concurrency - this.running",
     caughtBy: "simulation",
   },
   {
     name: "a paused process begins what is on its way to it",
     file: "src/engine/lane.ts",
-    text: "if (this.#taking.signal.aborted || this.#cancelled.has(claim.fence)) this.#runner.release(claim);",
+    text: "if (signal.aborted || this.#cancelled.has(claim.fence)) this.#runner.release(claim);",
     instead: "if (this.#cancelled.has(claim.fence)) this.#runner.release(claim);",
     caughtBy: "simulation",
   },
@@ -56,15 +56,15 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a run that is cancelled on its way to its process begins",
     file: "src/engine/lane.ts",
-    text: "else if (!this.#runner.cancel(fence, message)) this.#cancelled.add(fence);",
-    instead: "else this.#runner.cancel(fence, message);",
+    text: "else if (!this.#runners().some((runner) => runner.cancel(fence, message))) this.#cancelled.add(fence);",
+    instead: "else this.#runners().some((runner) => runner.cancel(fence, message));",
     caughtBy: "simulation",
   },
   {
     name: "a run that is cancelled while it waits for a slot holds its key for ever",
     file: "src/engine/lane.ts",
-    text: "if (index >= 0) this.#runner.release(this.#pending.splice(index, 1)[0] as Claim);",
-    instead: "if (index >= 0) this.#pending.splice(index, 1);",
+    text: "if (pending !== undefined) this.#runner.release(pending);",
+    instead: "if (pending !== undefined) return;",
     caughtBy: "simulation",
   },
   {
@@ -128,6 +128,20 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/engine/retry-policy.ts",
     text: "return Math.min(Math.max(0, Number(error.delay)), LONGEST_RETRY_AFTER);",
     instead: "return 0;",
+    caughtBy: "simulation",
+  },
+  {
+    name: "a postponement costs an attempt (memory journal)",
+    file: "src/journal/memory/apply.ts",
+    text: "if (isPostponed) extra.postponed += 1;\n  else run.attempts += 1;",
+    instead: "if (isPostponed) extra.postponed += 1;\n  run.attempts += 1;",
+    caughtBy: "simulation",
+  },
+  {
+    name: "a run may be postponed without end",
+    file: "src/engine/retry-policy.ts",
+    text: "postponed < Math.min(Number(error.limit), MOST_POSTPONEMENTS)",
+    instead: "postponed < Number.MAX_SAFE_INTEGER",
     caughtBy: "simulation",
   },
   {
@@ -203,8 +217,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a delivery that comes again is another event",
     file: "src/engine/emitter.ts",
-    text: "const append = [this.append(record, dedupe)];",
-    instead: "const append = [this.append(record)];",
+    text: "const append = [this.append(this.#placed(record), dedupe)];",
+    instead: "const append = [this.append(this.#placed(record))];",
     caughtBy: "simulation",
   },
   {
@@ -246,8 +260,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a replayed run goes on counting its attempts (memory journal)",
     file: "src/journal/memory/store.ts",
-    text: "    run.attempts = 0;\n    run.last = null;",
-    instead: "    run.last = null;",
+    text: "    run.attempts = 0;\n    extra.postponed = 0;",
+    instead: "    extra.postponed = 0;",
     caughtBy: "simulation",
   },
   {

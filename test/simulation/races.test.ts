@@ -14,6 +14,7 @@ const OUTCOMES: readonly Outcome[] = [
   SUCCEEDED,
   { type: "dead", error: FAILURE },
   { type: "retry", dueAt: 0, delay: 0, error: FAILURE },
+  { type: "retry", dueAt: 0, delay: 0, error: FAILURE, postponed: true },
   { type: "released" },
 ];
 const DEEDS = ["settle", "cancel", "replay"] as const;

@@ -17,6 +17,9 @@ export interface SeenAttempt {
   freedAt: number;
 }
 
+/** How often a run may be put off without the cost of an attempt. */
+export const MOST_POSTPONED = 2;
+
 interface SeenRun {
   attempt: number;
   fence: number;
@@ -24,6 +27,7 @@ interface SeenRun {
   outcome: Settled["outcome"] | undefined;
   /** It was begun when a host died or stopped: the same attempt may begin once more. */
   excused: boolean;
+  postponed: number;
   /** An operator asked for a replay: it may begin again with its first attempt. */
   replays: number;
   /** Its last attempt is the last one that it may have. */
@@ -70,8 +74,8 @@ export class Sink {
     this.#checkAttempt(run, seen, attempt);
     if (this.cancelled.has(fence))
       this.#breaks(`${run} began after its host had been told that it is cancelled`);
-    if (attempt > 1 && seen.outcome === "retry" && now < seen.notBefore)
-      this.#breaks(`${run} began before it had asked to`);
+    const isPutOff = seen.outcome === "postponed" || (attempt > 1 && seen.outcome === "retry");
+    if (isPutOff && now < seen.notBefore) this.#breaks(`${run} began before it had asked to`);
     seen.fence = fence;
     seen.attempt = attempt;
     seen.outcome = undefined;
@@ -115,6 +119,8 @@ export class Sink {
     if (seen === undefined) return;
     if (fence === seen.fence) {
       seen.outcome = outcome;
+      if (outcome === "postponed" && seen.replays === 0 && (seen.postponed += 1) > MOST_POSTPONED)
+        this.#breaks(`${run} is postponed more often than it may be`);
       if (outcome === "retry" && seen.isLast) this.#breaks(`${run} is tried again after its last attempt`);
     }
     if (fence === seen.shutDown && outcome !== "released" && outcome !== "succeeded") {
@@ -154,6 +160,7 @@ export class Sink {
         fence: 0,
         outcome: "released",
         excused: false,
+        postponed: 0,
         replays: 0,
         isLast: false,
         shutDown: 0,
@@ -173,7 +180,7 @@ export class Sink {
   #checkAttempt(run: string, seen: SeenRun, attempt: number): void {
     const isNext = attempt === seen.attempt + 1 && (seen.outcome === "retry" || seen.attempt === 0);
     if (isNext) return;
-    if (attempt === seen.attempt && seen.outcome === "released") return;
+    if (attempt === seen.attempt && (seen.outcome === "released" || seen.outcome === "postponed")) return;
     if (attempt === seen.attempt && seen.outcome === undefined && seen.excused) {
       seen.excused = false;
       return;

@@ -1,6 +1,6 @@
 import type { Process, ProcessSettings, RunContext } from "../../src/model/component.ts";
 import { parseDuration } from "../../src/model/duration.ts";
-import { PermanentError, RetryAfter, type SluiceError } from "../../src/model/errors.ts";
+import { PermanentError, Postponed, RetryAfter, type SluiceError } from "../../src/model/errors.ts";
 import type { Event } from "../../src/model/event.ts";
 import type { ProcessStatus } from "../../src/model/status.ts";
 import { createUidSource } from "../../src/model/uid.ts";
@@ -9,7 +9,7 @@ import { throwWhenAborted } from "../support/engine.ts";
 import { Chance, never } from "./chance.ts";
 import { Host } from "./host.ts";
 import { SimulatedJournal, type Settled } from "./journal.ts";
-import { graceOf, Sink, type Limits, type SeenAttempt } from "./sink.ts";
+import { MOST_POSTPONED, graceOf, Sink, type Limits, type SeenAttempt } from "./sink.ts";
 import { Upstream } from "./upstream.ts";
 
 /** What holds for all of a seed. */
@@ -32,6 +32,7 @@ const ACTS = {
   fail: 3,
   never: 3,
   after: 3,
+  postpone: 3,
   obey: 3,
   hang: 3,
   ignore: 3,
@@ -61,6 +62,8 @@ export class World {
   readonly edited: Map<string, unknown> = new Map();
   /** Runs that kill whatever host begins them. */
   readonly killers: Set<string> = new Set();
+  /** Runs that were put off once are mostly put off again. */
+  readonly putOff: Set<string> = new Set();
   readonly hosts: Host[] = [];
   /** How many hosts have died. */
   deaths: number = 0;
@@ -221,7 +224,9 @@ export class World {
       ? this.chance.pick(["answer", "later"] as const)
       : this.killers.has(context.run.id)
         ? "kill"
-        : this.chance.weighted(ACTS);
+        : this.putOff.has(context.run.id) && this.chance.happens(0.7)
+          ? "postpone"
+          : this.chance.weighted(ACTS);
     this.note(`  to ${act}, fence ${context.fence}`);
     if (act !== "answer") return this.#act(act, event, context, host, limits, seen);
     this.#do(event, context);
@@ -275,6 +280,14 @@ export class World {
       case "after":
         this.sink.tryAgainAt(seen, this.clock.monotonic() + 700);
         throw new RetryAfter("after", { delay: 700 });
+      case "postpone":
+        this.putOff.add(run.id);
+        this.sink.tryAgainAt(seen, this.clock.monotonic() + 700);
+        throw new Postponed("not now", {
+          delay: 700,
+          limit: MOST_POSTPONED,
+          holdProcess: this.chance.happens(0.3),
+        });
       case "obey":
         await Promise.race([throwWhenAborted(signal), this.#untilCalm()]);
         return this.#do(event, context);

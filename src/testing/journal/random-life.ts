@@ -55,7 +55,8 @@ const deeds: Readonly<Record<string, (life: Life) => Promise<void>>> = {
     const claim = pick(life, life.claims);
     if (claim === undefined) return;
     const retry: Outcome = { type: "retry", dueAt: life.t.clock.now() + 500, delay: 500, error: FAILURE };
-    const outcome = pick(life, [SUCCEEDED, SUCCEEDED, RELEASED, DEAD, retry]) as Outcome;
+    const postponed: Outcome = { ...retry, postponed: true };
+    const outcome = pick(life, [SUCCEEDED, SUCCEEDED, RELEASED, DEAD, retry, postponed]) as Outcome;
     const result = await life.t.settle(claim, outcome);
     expect(result).toBe(life.lingering.has(idOf(claim)) ? "stale" : "settled");
     life.claims.splice(life.claims.indexOf(claim), 1);
