@@ -81,3 +81,21 @@ test("a connection has no other keys, and other kinds have no connection", async
   const cron = `${SHARED}[[input]]\nname = "clock"\ntype = "cron"\nschedule = "* * * * *"\nconnection = "warehouse"\n`;
   expect(await issuesOf(cron)).toContainEqual(expect.stringMatching(/UNKNOWN_KEY .*connection/));
 });
+
+test("a connection may stand in execution_context, as any option of a process", async () => {
+  const context = (more: string): string =>
+    `${SHARED}[[process]]\nname = "report"\ntype = "sql"\nexecution_context = { ${more} }\n`;
+  const pipeline = await parse(context('connection = "warehouse", statement = "select 1"'));
+  expect(pipeline.processes[0]?.made?.options).toMatchObject({
+    connectionString: "postgres://me:secret@pooler:6432/db",
+    statement: "select 1",
+  });
+  expect(await issuesOf(context('connection = "warehous", statement = "select 1"'))).toContainEqual(
+    expect.stringMatching(/^9 INVALID_OPTIONS .*there is no connection "warehous"; did you mean "warehouse"/),
+  );
+  const double =
+    'connection = "warehouse", connection_string = "postgres://other/db", statement = "select 1"';
+  expect(await issuesOf(context(double))).toContainEqual(
+    expect.stringMatching(/^9 .*has its connection_string already/),
+  );
+});

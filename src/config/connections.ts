@@ -26,11 +26,11 @@ export function withConnection(
   connections: unknown,
   { path, what, report }: { readonly path: Path; readonly what: string; readonly report: Report },
 ): Fields {
-  const { connection: name, ...own } = fields;
+  const { name, place, own, written } = referenceIn(kind, fields);
   if (name === undefined || !takesConnection(kind)) return fields;
   const named = isPlainObject(connections) ? connections : {};
   const wrong = (message: string): Fields => {
-    report.atValue([...path, "connection"], "INVALID_OPTIONS", `${what}: ${message}`);
+    report.atValue([...path, ...place], "INVALID_OPTIONS", `${what}: ${message}`);
     return own;
   };
   if (typeof name !== "string") return wrong('connection: expected the name of a "[connections.NAME]"');
@@ -47,11 +47,39 @@ export function withConnection(
   }
   const known = new Set(optionKeys(kind).map(toSnakeCase));
   const shared = Object.entries(found).filter(([key]) => known.has(key));
-  const double = shared.find(([key]) => Object.hasOwn(own, key));
+  const double = shared.find(([key]) => written.has(key));
   if (double !== undefined) {
     return wrong(`connection ${JSON.stringify(name)} has its ${double[0]} already; write one of them`);
   }
   return { ...own, ...Object.fromEntries(shared) };
+}
+
+interface Reference {
+  /** What `connection` says, beside the common keys or in `execution_context`; `undefined` if neither does. */
+  readonly name: unknown;
+  readonly place: Path;
+  /** The fields without it. */
+  readonly own: Fields;
+  /** All keys that are written in either place. */
+  readonly written: ReadonlySet<string>;
+}
+
+function referenceIn(kind: AnyKind, fields: Fields): Reference {
+  const { connection: name, ...own } = fields;
+  const nested = kind.role === "process" ? fields["execution_context"] : undefined;
+  const context = isPlainObject(nested) ? nested : {};
+  const written = new Set([...Object.keys(own), ...Object.keys(context)]);
+  // In both places it is an option too many, which is said where options are read.
+  if (name !== undefined || !Object.hasOwn(context, "connection")) {
+    return { name, place: ["connection"], own, written };
+  }
+  const { connection, ...rest } = context;
+  return {
+    name: connection,
+    place: ["execution_context", "connection"],
+    own: { ...own, execution_context: rest },
+    written,
+  };
 }
 
 /** The connections as they were written, without what is secret in them. */
