@@ -145,20 +145,28 @@ describe("dev", () => {
 });
 
 describe("run", () => {
-  test("refuses at once to start what lacks the client of its outside system, and says what to install", async () => {
-    const without = `import { registerHooks } from "node:module";
+  test.each([
+    ["container", "dockerode"],
+    ["kubernetes", "@kubernetes/client-node"],
+  ])(
+    "refuses at once to start a %s process that lacks its client, and says what to install: %s",
+    async (type, client) => {
+      const without = `import { registerHooks } from "node:module";
       registerHooks({ resolve(specifier, context, next) {
-        if (specifier === "dockerode") throw Object.assign(new Error("not installed"), { code: "ERR_MODULE_NOT_FOUND" });
+        if (specifier === "${client}") throw Object.assign(new Error("not installed"), { code: "ERR_MODULE_NOT_FOUND" });
         return next(specifier, context);
       } });`;
-    shop.write(
-      "sluice.toml",
-      `${PIPELINE}[[process]]\nname = "box"\ntype = "container"\nimage = "a"\non = "orders"\n`,
-    );
-    const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(without)}` };
-    expect(await shop.sluice(["run"], { env })).toMatchObject({
-      code: 2,
-      stderr: expect.stringMatching(/MISSING_DEPENDENCY process "box": .*npm install dockerode\n$/),
-    });
-  });
+      shop.write(
+        "sluice.toml",
+        `${PIPELINE}[[process]]\nname = "box"\ntype = "${type}"\nimage = "a"\non = "orders"\n`,
+      );
+      const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(without)}` };
+      expect(await shop.sluice(["run"], { env })).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(
+          new RegExp(`MISSING_DEPENDENCY process "box": .*npm install ${client}\\n$`),
+        ),
+      });
+    },
+  );
 });

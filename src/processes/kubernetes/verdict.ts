@@ -16,7 +16,7 @@ export type Verdict =
   | { readonly state: "failed"; readonly error: Error };
 
 /** What the verdict on a Job depends on besides the Job. */
-export interface Circumstances extends Pick<Options, "permanentExitCodes" | "interruptions" | "memory"> {
+export interface Circumstances extends Pick<Options, "permanentExitCodes" | "interruptions"> {
   /** What the run's container is called. */
   readonly main: string;
   readonly image: string;
