@@ -189,6 +189,7 @@ describe.skipIf(reason !== undefined)(
         }
         await page.context().close();
       },
+      60_000,
     );
 
     test("fits a small screen without scrolling sideways", async () => {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { keepPicture, SOON, whyNoChromium } from "./chromium.ts";
+import { keepPicture, seriousOf, SOON, whyNoChromium } from "./chromium.ts";
 import { openHouse, runOf, type House } from "./house.ts";
 import { openDoors } from "./shop.ts";
 
@@ -109,6 +109,34 @@ describe.skipIf(reason !== undefined)(
       await dialog.waitFor({ state: "detached", ...SOON });
       const { items } = await house.shop.orchestrator.history.runs({ text: "no stamp for", limit: 50 });
       expect(items.filter(({ state }) => state === "dead").length).toBeGreaterThanOrEqual(3);
+      await page.context().close();
+    });
+
+    test("sends events of the past to a process behind a new link, after it has counted them", async () => {
+      const { orchestrator } = house.shop;
+      const uids = await Promise.all([7.5, 7.5, 8].map((total) => house.shop.order({ id: "past", total })));
+      orchestrator.addProcess({ name: "count_orders", type: "sql", run: () => undefined });
+      orchestrator.addLink("orders", "count_orders", {
+        when: "has(data.total) && double(data.total) == 7.5",
+      });
+      const { page, problems } = await house.open("pipeline?node=component%3Acount_orders");
+      await page.getByRole("button", { name: "Past events…" }).click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByRole("button", { name: "Count" }).click();
+      await dialog.getByText("2 events would go there").waitFor(SOON);
+      await keepPicture(page, "past-events");
+      expect(await seriousOf(page)).toEqual([]);
+      await dialog.getByRole("button", { name: "Send 2 events" }).click();
+      await page.getByText("2 sent to count_orders").waitFor(SOON);
+      const run = `${uids[0]}/count_orders`;
+      await expect.poll(async () => (await orchestrator.history.run(run))?.state, SOON).toBe("succeeded");
+      expect(await orchestrator.history.run(`${uids[2]}/count_orders`)).toBeUndefined();
+      await page.getByRole("button", { name: "Past events…" }).click();
+      await dialog.getByRole("button", { name: "Count" }).click();
+      await dialog.getByText("0 events would go there").waitFor(SOON);
+      expect(problems).toEqual([]);
+      orchestrator.removeLink("orders", "count_orders");
+      await orchestrator.removeProcess("count_orders", { open: "cancel" });
       await page.context().close();
     });
 

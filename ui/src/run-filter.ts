@@ -38,8 +38,8 @@ export async function readRuns(
 }
 
 /** The URL keeps the reader's own time; the API wants UTC. */
-function toIso(local: string | undefined): string | undefined {
-  if (local === undefined) return undefined;
+export function toIso(local: string | undefined): string | undefined {
+  if (local === undefined || local === "") return undefined;
   const time = new Date(local);
   return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
 }

@@ -1,18 +1,20 @@
 import type { VNode } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { get } from "../api.ts";
 import { formatCount, formatDuration, formatLag, formatRate, visible } from "../format.ts";
 import { nodeKey } from "../graph/layout.ts";
 import { inputHealth, processHealth } from "../health.ts";
-import { countOf, useMay, type Live } from "../live.ts";
+import { countOf, live, useMay, type Live } from "../live.ts";
 import { isDying, rateOf, type Series } from "../measures.ts";
 import { ErrorBox, State, Time, useNow } from "../parts/basics.tsx";
 import { DurationChart, RateChart } from "../parts/charts.tsx";
 import { JsonTree } from "../parts/json.tsx";
+import { PastDialog } from "../parts/past.tsx";
 import { useLoaded, useStream } from "../parts/use.ts";
 import { href } from "../router.ts";
 import type { EventRow, GraphNode, InputRow, Page, ProcessRow, RunRow } from "../types.ts";
 import { steer } from "../steer.ts";
+import { useStore } from "../store.ts";
 
 export interface PanelProps {
   readonly node: GraphNode;
@@ -113,7 +115,10 @@ function ProcessPart({ row, series }: { row: ProcessRow; series: Series | undefi
     <>
       <div class="row between">
         <State tone={health.tone}>{health.word}</State>
-        <Buttons role="process" name={row.name} state={row.state} />
+        <div class="row">
+          <Buttons role="process" name={row.name} state={row.state} />
+          <PastButton process={row.name} />
+        </div>
       </div>
       <section>
         <div class="tiles">
@@ -142,6 +147,22 @@ function ProcessPart({ row, series }: { row: ProcessRow; series: Series | undefi
         </section>
       )}
       <LastErrors process={row.name} dead={row.runs.dead ?? 0} />
+    </>
+  );
+}
+
+function PastButton({ process }: { process: string }): VNode | null {
+  const [isOpen, setOpen] = useState(false);
+  const known = useStore(live);
+  if (!useMay("operator") || known === undefined) return null;
+  const feeding = known.graph.edges.filter(({ to, kind }) => kind === "link" && to === process);
+  const sources = new Set([...feeding.map(({ from }) => from), ...known.inputs.keys()]);
+  return (
+    <>
+      <button class="btn" type="button" onClick={() => setOpen(true)}>
+        Past events…
+      </button>
+      {isOpen && <PastDialog process={process} sources={[...sources]} onClose={() => setOpen(false)} />}
     </>
   );
 }

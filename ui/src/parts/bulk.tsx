@@ -7,6 +7,7 @@ import { readRuns, type RunFilter } from "../run-filter.ts";
 import { ACTS_ON, type RunAction } from "../run-states.ts";
 import type { RunState } from "../types.ts";
 import { act, Dialog, Trouble } from "./basics.tsx";
+import { RateField } from "./rate.tsx";
 import { useLoaded } from "./use.ts";
 
 export interface BulkProps {
@@ -40,8 +41,6 @@ interface How {
   readonly signal: AbortSignal;
   readonly onDone: (count: number) => void;
 }
-
-const RATE = "[1-9][0-9]{0,8}/[smh]";
 
 /** Does something to many runs, and never before their count was shown. */
 export function Bulk({ title, about, action, filter, onClose, onDone }: BulkProps): VNode {
@@ -85,17 +84,7 @@ export function Bulk({ title, about, action, filter, onClose, onDone }: BulkProp
             : "."}
         </p>
       )}
-      {value?.atRate === true && value.count > 1 && (
-        <label class="field">
-          <span>At most, such as 100/s (empty: all at once)</span>
-          <input
-            value={rate}
-            pattern={RATE}
-            title="A whole number a second, minute or hour: 100/s, 10/m, 1000/h"
-            onInput={(event) => setRate(event.currentTarget.value)}
-          />
-        </label>
-      )}
+      {value?.atRate === true && value.count > 1 && <RateField value={rate} onChange={setRate} />}
       {done > 0 && value !== undefined && (
         <p role="status">
           <progress value={done} max={Math.max(done, value.count)} /> {formatRuns(done)} so far. To close this
