@@ -182,7 +182,9 @@ function placesOf({ location }: EventRecord, datasets: readonly string[]): reado
 }
 
 function matchesGlob(glob: string, name: string): boolean {
-  const [first = "", ...parts] = glob.split("*").map((part) => RegExp.escape(part));
+  const [first = "", ...parts] = glob
+    .split("*")
+    .map((part) => part.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
   return parts.length === 0 ? glob === name : new RegExp(`^${[first, ...parts].join(".*")}$`).test(name);
 }
 

@@ -62,6 +62,7 @@ async function examine(file: string, timeout: number): Promise<readonly Finding[
     return [machine.checkNode(), machine.checkClock(undefined), config.finding];
   }
   const { checkComponents, checkJournal, checkPorts } = await import("../doctor/pipeline.ts");
+  const { checkObservers } = await import("../doctor/observers.ts");
   const kept =
     journal === undefined
       ? {
@@ -79,6 +80,7 @@ async function examine(file: string, timeout: number): Promise<readonly Finding[
     ...kept.findings,
     ...(await checkPorts(pipeline, kept.isRunning)),
     ...(await checkComponents(pipeline, timeout)),
+    ...(await checkObservers(pipeline)),
   ];
 }
 
