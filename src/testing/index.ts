@@ -16,6 +16,7 @@ export {
   processConformance,
   type ProcessConformanceOptions,
   type ProcessSubject,
+  type Reattaching,
 } from "./processes/conformance.ts";
 export { realClock } from "./real-clock.ts";
 export { createLatch, createSignal, type Latch, type Signal } from "./signal.ts";

@@ -11,7 +11,6 @@ import { silentLogger } from "../../src/model/logger.ts";
 import { containerName } from "../../src/processes/container/create.ts";
 import { containerProcess, type ContainerProcessOptions } from "../../src/processes/container/index.ts";
 import { createRunContext, type TestRunContext } from "../../src/testing/context.ts";
-import { processConformance } from "../../src/testing/processes/conformance.ts";
 import { realClock } from "../../src/testing/real-clock.ts";
 import { dockerForTests } from "../support/docker.ts";
 import { startRegistry } from "../support/registry.ts";
@@ -354,23 +353,5 @@ describe.skipIf(engine === undefined)(
       expect(await run(sh("echo begun"), context)).toEqual(["stdout: begun"]);
       expect(await names()).toBe("");
     });
-
-    const SCRIPT = `case "$SLUICE_EVENT" in *fails*) exit 3;; *lasts*) sleep 600;; esac`;
-    const subject = {
-      create: () => ({
-        process: containerProcess({
-          name: "c",
-          engine: engine?.address,
-          killAfter: 1,
-          keep: 0,
-          ...sh(SCRIPT),
-        }),
-        succeeds: { id: "succeeds" },
-        fails: { id: "fails" },
-        lasts: { id: "lasts" },
-      }),
-      patience: 20_000,
-    };
-    test.each(processConformance(subject))("$name", ({ run: hold }) => hold());
   },
 );

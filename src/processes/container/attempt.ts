@@ -1,7 +1,7 @@
 import { EVENT_FOLDER } from "../../child/event-environment.ts";
 import { saysNoSuchProgram } from "../../child/image.ts";
 import { createTail, limitOutput, type Tail } from "../../child/lines.ts";
-import { untilAborted, waitAtMost } from "../../model/clock.ts";
+import { sleep, untilAborted, waitAtMost, type Clock } from "../../model/clock.ts";
 import type { RunContext } from "../../model/component.ts";
 import { parseDuration } from "../../model/duration.ts";
 import { isSluiceError, PermanentError, SluiceError } from "../../model/errors.ts";
@@ -29,6 +29,8 @@ const LONGEST_LINE = 7_500;
 const TAIL = 5;
 /** Milliseconds to read what is left of the output once the container ended. */
 const DRAIN = 5_000;
+/** Between two looks whether the container, and the engine, are there still. */
+const LOOK = 5_000;
 /** Longest time between SIGTERM and SIGKILL when the whole pipeline is stopping. */
 const HURRY = 1_000;
 
@@ -65,17 +67,44 @@ async function followToEnd(
   const { signal, clock } = context;
   const follower = follow(container, options, tail, context);
   try {
-    const ended = withEngine("wait for the container", () => container.wait());
+    const ended = waitForEnd(container, clock, signal);
     await Promise.race([ended, untilAborted(signal)]);
     if (signal.aborted) {
       await end(container, options, signal);
       throw signal.reason;
     }
-    const { StatusCode } = await ended;
+    const exitCode = await ended;
     await waitAtMost(clock, DRAIN, follower.ended, signal);
-    return StatusCode;
+    return exitCode;
   } finally {
     follower.stop();
+  }
+}
+
+/**
+ * Resolves with the exit code. The engine's answer begins at once and ends with the container; that the connection was
+ * lost in between is told to nobody, so it is looked now and then.
+ */
+async function waitForEnd(container: Container, clock: Clock, signal: AbortSignal): Promise<number> {
+  const over = new AbortController();
+  const told = withEngine("wait for the container", () => container.wait());
+  try {
+    return await Promise.race([
+      told.then(({ StatusCode }) => StatusCode),
+      lookForEnd(container, clock, AbortSignal.any([signal, over.signal])),
+    ]);
+  } finally {
+    over.abort();
+  }
+}
+
+/** Never settles once the signal aborted. */
+async function lookForEnd(container: Container, clock: Clock, signal: AbortSignal): Promise<number> {
+  for (;;) {
+    await sleep(clock, LOOK, signal);
+    if (signal.aborted) return new Promise(() => undefined);
+    const { State } = await withEngine("look at the container", () => container.inspect());
+    if (State.Status === "exited" || State.Status === "dead") return State.ExitCode;
   }
 }
 
