@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { SluiceError } from "../model/errors.ts";
@@ -9,27 +10,40 @@ export interface NewFile {
 }
 
 /**
- * Makes files, and the folders that they need. One that is there already is never touched: then none is made that
- * comes after it.
+ * Makes files, and the folders that they need. One that is there already is never touched: then none is made.
  *
  * @throws SluiceError INVALID_OPTIONS
  */
 export async function makeFiles(folder: string, files: readonly NewFile[]): Promise<void> {
+  const there = files.map(({ path }) => join(folder, path)).find((target) => existsSync(target));
+  if (there !== undefined) {
+    const shown = relative(process.cwd(), there) || there;
+    throw new SluiceError("INVALID_OPTIONS", `${shown} is there already, and is left as it is`);
+  }
   for (const { path, content } of files) {
     const target = join(folder, path);
     await mkdir(dirname(target), { recursive: true });
-    try {
-      await writeFile(target, content, { flag: "wx" });
-    } catch (error) {
-      const isThere = (error as NodeJS.ErrnoException).code === "EEXIST";
-      const shown = relative(process.cwd(), target) || target;
-      if (!isThere) throw error;
-      throw new SluiceError("INVALID_OPTIONS", `${shown} is there already, and is left as it is`);
-    }
+    await writeFile(target, content, { flag: "wx" });
   }
 }
 
-export function inputModule(name: string): string {
+/** The module of an input, and a test that holds as it stands: `node --test`. */
+export function inputFiles(name: string): readonly NewFile[] {
+  return [
+    { path: `inputs/${name}.ts`, content: inputModule(name) },
+    { path: `inputs/${name}.test.ts`, content: inputTest(name) },
+  ];
+}
+
+/** The module of a process, and a test that holds as it stands: `node --test`. */
+export function processFiles(name: string): readonly NewFile[] {
+  return [
+    { path: `processes/${name}.ts`, content: processModule(name) },
+    { path: `processes/${name}.test.ts`, content: processTest(name) },
+  ];
+}
+
+function inputModule(name: string): string {
   return `// The input "${name}": listens until its signal aborts, and emits what it sees.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { InputContext } from "sluice";
@@ -44,13 +58,47 @@ export default async function handle({ emit, signal }: InputContext): Promise<vo
 `;
 }
 
-export function processModule(name: string): string {
+function inputTest(name: string): string {
+  return `// What every input must hold; run it by \`node --test\`. Add what is this one's own.
+import { test } from "node:test";
+import { inputConformance, type InputSubject } from "sluice/testing";
+import handle from "./${name}.ts";
+
+function create(): InputSubject {
+  return {
+    input: { name: "${name}", handle },
+    // Makes the source tell one more thing. This one tells by itself.
+    async tell() {},
+  };
+}
+
+for (const { name, run } of inputConformance({ create })) test(name, run);
+`;
+}
+
+function processModule(name: string): string {
   return `// The process "${name}": runs once for an event. It may be run again after a crash, so make it idempotent by run.id.
 import type { Event, RunContext } from "sluice";
 
-export default async function run(event: Event, { log, run }: RunContext): Promise<void> {
+export default async function run(event: Event, { log, run, signal }: RunContext): Promise<void> {
+  signal.throwIfAborted(); // and hand it to what takes long
   log(\`\${run.id}: \${event.operation} \${event.location}/\${event.id}\`);
 }
+`;
+}
+
+function processTest(name: string): string {
+  return `// What every process must hold; run it by \`node --test\`. Add what is this one's own.
+import { test } from "node:test";
+import { processConformance, type ProcessSubject } from "sluice/testing";
+import run from "./${name}.ts";
+
+function create(): ProcessSubject {
+  // \`fails\`, \`lasts\` and \`effects\` say more of it, and let more be tested.
+  return { process: { name: "${name}", run }, succeeds: { id: "1", data: {} } };
+}
+
+for (const { name, run } of processConformance({ create })) test(name, run);
 `;
 }
 

@@ -7,7 +7,7 @@ import { SluiceError } from "../../model/errors.ts";
 import { checkName } from "../../model/name.ts";
 import { DEFAULT_FILE } from "../locate.ts";
 import { print, printJson } from "../output.ts";
-import { inputModule, makeFiles, processModule } from "../scaffold.ts";
+import { inputFiles, makeFiles, processFiles } from "../scaffold.ts";
 
 interface Options {
   readonly config: string;
@@ -22,8 +22,8 @@ Examples:
   $ sluice create input sensors
   $ sluice create process enrich --on orders
 
-Writes a module with a function to fill in, and adds the component to the config file. A process takes the events of
-the only input there is, unless --on says whose.
+Writes a module with a function to fill in, and a test of it, and adds the component to the config file. A process
+takes the events of the only input there is, unless --on says whose.
 `;
 
 export function configure(command: Command): void {
@@ -52,17 +52,18 @@ async function create(role: Role, name: string, { config, on }: Options): Promis
   const { load } = await import("../load.ts");
   const pipeline = await load(config);
   const source = role === "process" ? (on ?? onlyInput(pipeline)) : undefined;
-  const path = `${role === "input" ? "inputs" : "processes"}/${name}.ts`;
+  const files = role === "input" ? inputFiles(name) : processFiles(name);
+  const path = files[0]?.path ?? "";
   const folder = dirname(config);
   const before = await readFile(config, "utf8");
-  await makeFiles(folder, [{ path, content: role === "input" ? inputModule(name) : processModule(name) }]);
+  await makeFiles(folder, files);
   try {
     await writeFile(config, `${before.trimEnd()}\n\n${tableOf(role, name, path, source)}`);
     await load(config);
   } catch (error) {
     // A name that is taken, or nobody of the name of --on: nothing is left changed.
     await writeFile(config, before);
-    await rm(join(folder, path));
+    for (const file of files) await rm(join(folder, file.path));
     throw error;
   }
   return join(folder, path);

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { hint, print, printJson } from "../output.ts";
-import { firstPipeline, makeFiles, processModule, type NewFile } from "../scaffold.ts";
+import { firstPipeline, makeFiles, processFiles, type NewFile } from "../scaffold.ts";
 import { toSafeJson } from "../text.ts";
 
 interface Options {
@@ -13,7 +13,7 @@ const HELP = `
 Example:
   $ sluice init shop && cd shop && sluice dev
 
-Makes a pipeline that runs: a webhook, a function that takes its events, and the schema for your editor. Asks nothing,
+Makes a pipeline that runs: a webhook, a function that takes its events, with a test, and the schema for your editor. Asks nothing,
 and touches no file that is there already.
 `;
 
@@ -44,7 +44,7 @@ async function firstFiles(folder: string): Promise<readonly NewFile[]> {
     : [{ path: ".gitignore", content: ".sluice/\nnode_modules/\n" }];
   return [
     { path: "sluice.toml", content: firstPipeline(folder) },
-    { path: "processes/greet.ts", content: processModule("greet") },
+    ...processFiles("greet"),
     { path: "sluice.schema.json", content: `${toSafeJson(await configSchema(registry), 2)}\n` },
     ...ignored,
   ];
