@@ -97,12 +97,18 @@ test(
     ];
     await until(async () => notes().length === before.length);
     expect(notes()).toEqual(before);
+    await until(async () => shop.asked.includes("since 3"));
     expect(shop.asked.filter((what) => what.startsWith("since")).slice(0, 3)).toEqual([
       "since 0",
       "since 2",
       "since 3",
     ]);
 
+    // A run whose outcome is not on disk would run again.
+    await until(async () => {
+      const { items } = await space.api<{ items: unknown[] }>("GET", "runs?state=succeeded");
+      return items.length === before.length;
+    });
     await first.stop("SIGKILL");
     shop.order("c", "create");
     shop.tell("order.update", "c");
@@ -110,7 +116,10 @@ test(
     const second = await space.run({ env });
     await until(async () => notes().length >= before.length + 2);
     expect(notes()).toEqual([...before, "news update c", "orders create c"].toSorted());
-    expect(new Set(shop.asked.slice(asked, asked + 2))).toEqual(new Set(["since 3", "after 2"]));
+    const askedAgain = shop.asked.slice(asked);
+    expect(askedAgain.find((what) => what.startsWith("since"))).toBe("since 3");
+    // The id of the last message is kept after its event: the kill may have come in between.
+    expect(askedAgain.find((what) => what.startsWith("after"))).toMatch(/^after [12]$/);
     const { inputs } = await space.json<{ inputs: { name: string; state: string }[] }>(["status"], { env });
     expect(inputs).toMatchObject([{ name: "orders" }, { name: "news", state: "running" }]);
     expect((await second.stop()).code).toBe(0);
