@@ -89,7 +89,6 @@ function shown(component: Component | undefined, option: string): unknown {
 }
 
 function compareLinks(before: readonly LinkSpec[], after: readonly LinkSpec[]): readonly PlannedChange[] {
-  const nameOf = ({ from, to }: LinkSpec): string => `${from} → ${to}`;
   const old = new Map(before.map((link) => [nameOf(link), link]));
   const names = new Set(after.map(nameOf));
   const changed = after.flatMap((link) => {
@@ -117,4 +116,8 @@ function conditions(before: LinkSpec | undefined, after: LinkSpec | undefined): 
   return (["operations", "locations", "when", "loop"] as const)
     .map((option) => ({ option, before: before?.[option] ?? null, after: after?.[option] ?? null }))
     .filter((change) => !isSame(change.before, change.after));
+}
+
+function nameOf({ from, to }: LinkSpec): string {
+  return `${from} → ${to}`;
 }

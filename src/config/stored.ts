@@ -20,9 +20,9 @@ export async function withStored(
 ): Promise<{ readonly pipeline: Pipeline; readonly version: number | null }> {
   const ofFile = { pipeline: file, version: null };
   if (file.managedBy !== "api" || file.document === null) return ofFile;
-  const index = parse<VersionIndex>(read(INDEX_KEY));
+  const index = parse(read(INDEX_KEY)) as VersionIndex | undefined;
   const last = index?.versions[0];
-  const stored = last && parse<StoredText>(read(textKey(last.version)));
+  const stored = last && (parse(read(textKey(last.version))) as StoredText | undefined);
   if (last === undefined || stored === undefined) return ofFile;
   try {
     const parts = await parseParts(stored, options);
@@ -36,6 +36,6 @@ export async function withStored(
   }
 }
 
-function parse<T>(text: string | undefined): T | undefined {
-  return text === undefined ? undefined : (JSON.parse(text) as T);
+function parse(text: string | undefined): unknown {
+  return text === undefined ? undefined : JSON.parse(text);
 }

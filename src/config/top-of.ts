@@ -11,7 +11,14 @@ export function withTopOf(top: Pipeline, parts: Pipeline): Pipeline {
   const masked = { ...onlyTop(top.masked), ...withoutTop(parts.masked) };
   return {
     ...top,
-    ...{ inputs, processes, links, topology, warnings, directory, file, masked },
+    inputs,
+    processes,
+    links,
+    topology,
+    warnings,
+    directory,
+    file,
+    masked,
     document: document && { ...document, tree },
   };
 }

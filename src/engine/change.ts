@@ -43,16 +43,19 @@ export async function changePipeline(
     processes.forEach((registered, i) => runtime.putProcess(registered, openings[i] as Opening));
     for (const name of leaving) runtime.dispatcher.lane(name)?.retire(before);
     for (const { process, version } of finish) runtime.dispatcher.lane(process.name)?.retire(version);
+    runtime.announce(prepared.version);
     swapped = prepared;
   } catch (error) {
     await Promise.all(openings.map((opening) => opening.dispose()));
     throw error;
   }
   const gone = remove.filter((name) => !leaving.includes(name));
-  await Promise.all([
+  const exchanged = await Promise.allSettled([
     ...inputs.map((registered) => runtime.putInput(registered)),
     ...gone.map((name) => runtime.removeInput(name)),
   ]);
+  // It is the new one already: what still goes wrong is told, but takes nothing back.
+  for (const result of exchanged) if (result.status === "rejected") runtime.report(result.reason);
   const ending = [...leaving, ...finish.map(({ process }) => process.name)];
   const finished = Promise.all(ending.map((name) => runtime.endProcess(name, open ?? "drain")));
   return { version: swapped.version, finished: finished.then(() => undefined) };

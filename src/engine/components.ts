@@ -98,9 +98,6 @@ export class Components {
     const nodes = this.#topology.nodes().filter(({ name }) => isThere(name));
     const links = this.#topology.links().filter(({ from }) => isThere(from));
     const settings = [...this.#processes].map(([name, own]) => [name, own.settings] as const);
-    // In an order of their own: what was added when does not make another pipeline.
-    const sorted = (parts: readonly unknown[]): readonly string[] =>
-      parts.map((part) => JSON.stringify(part)).toSorted();
     return [sorted(nodes), sorted(links), sorted(settings.filter(([name]) => isThere(name))), this.#revision];
   }
 
@@ -220,4 +217,9 @@ function expectMethod<Method extends string>(
     "INVALID_OPTIONS",
     `${role} "${component.name}" has no function ${method}${parameters}`,
   );
+}
+
+/** In an order of their own: what was added when does not make another pipeline. */
+function sorted(parts: readonly unknown[]): readonly string[] {
+  return parts.map((part) => JSON.stringify(part)).toSorted();
 }

@@ -83,6 +83,8 @@ export interface InputChanged {
 export interface PipelineChanged {
   readonly pipeline: string;
   readonly state: OrchestratorState;
+  /** Of a running one that was changed: the version that it is now. */
+  readonly version?: number;
 }
 
 export interface ErrorReported {

@@ -1,11 +1,13 @@
-import { sleep, type Clock } from "../model/clock.ts";
+import { sleep, waitAtMost, type Clock } from "../model/clock.ts";
 import type { Process, ProcessOwner } from "../model/component.ts";
-import { toErrorRecord, type ErrorRecord } from "../model/errors.ts";
+import { SluiceError, toErrorRecord, type ErrorRecord } from "../model/errors.ts";
 import type { Redact } from "../model/mask.ts";
 import type { ErrorStream } from "./error-stream.ts";
 import { redactError } from "./outcome.ts";
 import { backOff } from "./retry-policy.ts";
 
+/** How long a process may take to open at the one try that it has, in milliseconds. */
+const PATIENCE = 30_000;
 const AGAIN = { initial: 500, max: 30_000, factor: 2 };
 
 export interface OpeningOptions {
@@ -48,12 +50,20 @@ export class Opening {
     return (this.#opening ??= this.#tryToOpen());
   }
 
-  /** Opens it by one try, for who would rather do without it than wait. @throws what the process throws */
+  /**
+   * Opens it by one try, for who would rather do without it than wait.
+   *
+   * @throws what the process throws, or SluiceError TIMEOUT after {@link PATIENCE}
+   */
   async openNow(): Promise<void> {
-    const { process, owner } = this.#options;
-    this.#opening = Promise.resolve(process.open?.(owner)).then(() => true);
-    await this.#opening;
-    this.#isOpen = true;
+    const { process, clock } = this.#options;
+    this.#opening = this.#openOnce();
+    // Disposed of too early, it is still closed once it has opened.
+    this.#opening.catch(() => undefined);
+    await waitAtMost(clock, PATIENCE, this.#opening);
+    if (this.#isOpen) return;
+    await this.dispose();
+    throw new SluiceError("TIMEOUT", `process "${process.name}" did not open within ${PATIENCE / 1_000} s`);
   }
 
   /** The process takes nothing more: if it is not open by now, it need not be. */
@@ -68,23 +78,24 @@ export class Opening {
   }
 
   async #tryToOpen(): Promise<boolean> {
-    const { process, owner } = this.#options;
     const { signal } = this.#stopping;
     for (let failures = 1; !signal.aborted; failures += 1) {
       try {
-        await process.open?.(owner);
+        return await this.#openOnce();
       } catch (error) {
         await this.#failed(error, failures);
-        continue;
       }
-      if (this.#isDisposed) {
-        await this.#close();
-        return false;
-      }
-      this.#isOpen = true;
-      return true;
     }
     return false;
+  }
+
+  /** Answers `false` if it was disposed of meanwhile. @throws what the process throws */
+  async #openOnce(): Promise<boolean> {
+    const { process, owner } = this.#options;
+    await process.open?.(owner);
+    if (this.#isDisposed) await this.#close();
+    else this.#isOpen = true;
+    return this.#isOpen;
   }
 
   async #failed(error: unknown, failures: number): Promise<void> {

@@ -13,7 +13,7 @@ import type {
   Receipt,
 } from "../model/component.ts";
 import { parseDuration, type Duration } from "../model/duration.ts";
-import { SluiceError } from "../model/errors.ts";
+import type { SluiceError } from "../model/errors.ts";
 import type { EventInit } from "../model/event.ts";
 import { silentLogger, type Logger } from "../model/logger.ts";
 import type { Redact } from "../model/mask.ts";

@@ -6,6 +6,7 @@ import type { Redact } from "../model/mask.ts";
 import type { NewUid, Random } from "../model/uid.ts";
 import type { Change } from "../journal/coordination.ts";
 import type { Journal } from "../journal/journal.ts";
+import { pipelineChanged } from "./diagnostics.ts";
 import { restartCarefully } from "./careful-restart.ts";
 import type { Components, RegisteredInput, RegisteredProcess } from "./components.ts";
 import { Completion } from "./completion.ts";
@@ -189,6 +190,16 @@ export class Runtime {
       components.remove(name);
       this.routing.reset();
     });
+  }
+
+  /** Tells who listens that another version runs now. */
+  announce(version: number): void {
+    if (!pipelineChanged.hasSubscribers) return;
+    pipelineChanged.publish({ pipeline: this.#plan.name, state: "running", version });
+  }
+
+  report(error: unknown): void {
+    this.#plan.errors.reportThrown(error, "RUN_FAILED", "a part of the pipeline could not be exchanged");
   }
 
   /** One change of the pipeline at a time. */

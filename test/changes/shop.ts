@@ -78,8 +78,8 @@ export function createKinds(ledger: Ledger): Registry {
     }),
   });
   return createRegistry({
-    inputs: { feed: async () => feed as never },
-    processes: { work: async () => work as never, function: async () => functionProcess },
+    inputs: { feed: async () => feed },
+    processes: { work: async () => work, function: async () => functionProcess },
   });
 }
 
@@ -114,7 +114,7 @@ export async function openShop(
   { folder, environment = {} }: { folder?: string; environment?: Readonly<Record<string, string>> } = {},
 ): Promise<Shop> {
   const place = folder === undefined ? await openPlace() : undefined;
-  const home = place?.folder ?? (folder as string);
+  const home = folder ?? place?.folder ?? "";
   const file = join(home, "sluice.toml");
   await writeFile(file, text);
   const ledger: Ledger = { started: [], ended: [], attempts: new Map(), done: new Map(), held: [] };

@@ -137,7 +137,9 @@ export class Collector {
 
   readonly #onPipeline = (message: unknown): void => {
     const changed = message as PipelineChanged;
-    if (this.#isOurs(changed)) this.#options.send("pipeline", { state: changed.state });
+    if (!this.#isOurs(changed)) return;
+    const { state, version } = changed;
+    this.#options.send("pipeline", version === undefined ? { state } : { state, version });
   };
 
   readonly #onError = (message: unknown): void => {

@@ -30,7 +30,8 @@ export interface StreamMessages {
   readonly events: Sampled<EventTaken>;
   readonly progress: Sampled<RunProgress>;
   readonly input: { readonly name: string; readonly state: InputState; readonly error: ErrorRecord | null };
-  readonly pipeline: { readonly state: OrchestratorState };
+  /** With a version: it was changed, and is that one now. */
+  readonly pipeline: { readonly state: OrchestratorState; readonly version?: number };
   readonly problem: ErrorRecord & { readonly time: string };
 }
 
