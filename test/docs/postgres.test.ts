@@ -15,7 +15,7 @@ interface Journey {
 }
 
 describe.skipIf(server === undefined)(`the guide to PostgreSQL ${reason ?? ""}`, () => {
-  test("does what it says: one order through three stages, followed by show, and nothing is left at the end", async () => {
+  test("does what it says: one order through three stages, followed by show, and nothing is left at the end", { timeout: 60_000 }, async () => {
     const block = guideBlocks("postgres.md");
     const url = new URL((await server?.createDatabase()) as string);
     const client: pg.Client = await openClient(url.href);
