@@ -401,6 +401,26 @@ describe("of a source with pages", () => {
     expect(context.emissions).toBe(3);
   });
 
+  test("the cursor of any of them is kept with the last", async () => {
+    const source = await serve((request, response) => {
+      const { searchParams } = new URL(request.url ?? "", "http://x");
+      const page = Number(searchParams.get("page") ?? 1);
+      const more = page < 2 ? { more: `?page=${page + 1}`, next: "c-1" } : {};
+      response.end(JSON.stringify({ items: [{ id: `${searchParams.get("since")}-${page}` }], ...more }));
+    });
+    const cursor = { query: "since", from: "/next" };
+    const { context, next } = await first(source, { ...options, nextPage: "/more", cursor });
+    expect(context.entries.get("cursor")).toMatchObject({ version: 1, value: { value: "c-1" } });
+    await next();
+    expect(source.requests.map(({ url }) => url)).toEqual([
+      "/orders",
+      "/orders?page=2",
+      "/orders?since=c-1",
+      "/orders?page=2",
+    ]);
+    expect(context.emitted.map((event) => event.id)).toEqual(["null-1", "null-2", "c-1-1"]);
+  });
+
   test("there are no more than it may have: then it says that the rest was not read", async () => {
     const source = await serve(pages((href) => ({ next: href })));
     const { context, warnings } = await first(source, { ...options, nextPage: "/next", maxPages: 2 });

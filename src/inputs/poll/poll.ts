@@ -37,6 +37,8 @@ export async function poll(
   const { options } = poller;
   let url = firstUrl(poller, memory);
   let listed = 0;
+  /** The newest that a page told: some servers tell it with the first page only. */
+  let cursor: string | undefined;
   for (let pages = 1; ; pages += 1) {
     const asked = await ask(poller, memory, context, url);
     if ("failure" in asked) return asked.failure;
@@ -50,11 +52,12 @@ export async function poll(
         ),
       );
     }
-    const moved = page.cursor !== undefined && page.cursor !== memory.cursor;
+    cursor = page.cursor ?? cursor;
+    const moved = cursor !== undefined && cursor !== memory.cursor;
     const next = nextOf(poller, page, moved);
     // Pages that are found by links are one answer: the cursor moves once all of it is kept.
     const movesNow = moved && (next === undefined || options.nextPage === "cursor");
-    if (movesNow) memory.cursor = page.cursor;
+    if (movesNow) memory.cursor = cursor;
     await keep(poller, memory, context, page, { moved: movesNow, isLast: next === undefined });
     if (context.signal.aborted) return undefined;
     if (next === undefined) {
