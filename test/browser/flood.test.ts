@@ -37,7 +37,7 @@ describe.skipIf(reason !== undefined)(
     beforeAll(async () => {
       built = await buildPage();
       browser = await launch();
-      host = fork(`${import.meta.dirname}/flood-host.ts`, [built.folder, String(EVENTS)]);
+      host = fork(new URL("./flood-host.ts", import.meta.url), [built.folder, String(EVENTS)]);
       [{ url }] = (await once(host, "message")) as [{ url: string }];
     }, 60_000);
     afterAll(async () => {
