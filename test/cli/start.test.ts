@@ -1,12 +1,12 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
-import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { isForeign, isSource } from "../../src/cli/develop.ts";
 import { PIPELINE, until, workspace, type Workspace } from "../support/cli.ts";
+import { installSluice, runNodeTests } from "../support/installed.ts";
 
 const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
 
@@ -15,26 +15,6 @@ beforeEach(() => {
   shop = workspace(PIPELINE);
 });
 afterEach(() => shop.remove());
-
-/** Lets the folder find sluice as it would if it were installed, with its sources in place of what is built of them. */
-function installSluice(folder: string): void {
-  const place = join(folder, "node_modules/sluice");
-  mkdirSync(place, { recursive: true });
-  const exports = { ".": "./src/index.ts", "./testing": "./src/testing/index.ts" };
-  writeFileSync(join(place, "package.json"), JSON.stringify({ name: "sluice", type: "module", exports }));
-  symlinkSync(new URL("../../src", import.meta.url), join(place, "src"));
-}
-
-/** Runs the tests of a folder as a user would: `node --test`. */
-async function runTests(folder: string): Promise<{ code: number | null; said: string }> {
-  const { NODE_OPTIONS: _, ...env } = process.env;
-  const child = spawn(process.execPath, ["--test"], { cwd: folder, env });
-  const [[code], said] = await Promise.all([
-    once(child, "close") as Promise<[number | null]>,
-    text(child.stdout),
-  ]);
-  return { code, said };
-}
 
 describe("init", () => {
   test("makes a pipeline that is valid, asks nothing, and touches nothing the second time", async () => {
@@ -62,7 +42,7 @@ describe("create", () => {
     expect((await shop.sluice(["create", "input", "sensors", ...config])).code).toBe(0);
     expect((await shop.sluice(["create", "process", "store", "--on", "sensors", ...config])).code).toBe(0);
     expect((await shop.sluice(["validate", "first/sluice.toml"])).code).toBe(0);
-    const { code, said } = await runTests(folder);
+    const { code, said } = await runNodeTests(folder);
     expect({ code, said }).toEqual({ code: 0, said: expect.stringMatching(/^. pass (2[5-9]|[3-9]\d)$/m) });
     for (const what of ["an input passes on", "a process succeeds on"]) expect(said).toContain(what);
   });

@@ -15,3 +15,8 @@ export async function endHost(host: ChildProcess, signal: "SIGKILL" | "SIGTERM")
   host.kill(signal);
   await once(host, "exit");
 }
+
+/** Starts a program in a folder, to be ended. */
+export function startProgram(file: string, cwd: string): ChildProcess {
+  return spawn(process.execPath, [file], { cwd, stdio: ["ignore", "ignore", "inherit"] });
+}

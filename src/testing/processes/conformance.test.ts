@@ -162,7 +162,7 @@ describe("the suite finds a process that", () => {
       "keeps no more of its output",
       () =>
         (_, { log }) =>
-          void log("y".repeat(3_000_000)),
+          log("y".repeat(3_000_000)),
     ],
     [
       "ends all when one must end",
