@@ -45,8 +45,11 @@ async function startPodman(): Promise<PodmanEngine> {
   const common = ["--root", join(directory, "store"), "--runroot", join(directory, "run")];
   const options = [...common, "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs"];
   const podman = async (...given: string[]): Promise<string> =>
-    (await execute("podman", [...options, ...given], { env, maxBuffer: 64 * 1024 * 1024 })).stdout;
+    (await execute("podman", [...options, ...given], { cwd: directory, env, maxBuffer: 64 * 1024 * 1024 }))
+      .stdout;
   const service = spawn("podman", [...options, "system", "service", "--time=0", `unix://${socket}`], {
+    // Where its monitors leave files of their own.
+    cwd: directory,
     env,
     stdio: "ignore",
   });
