@@ -24,8 +24,10 @@ export const fileInput: InputKind<FileInputOptions, ResolvedOptions, unknown> = 
 /** How often the whole folder is looked at, though it is notified: what a kernel's queue dropped is found then. */
 const RESCAN = 60_000;
 /** How soon it is looked at again after a hint that only a scan can tell, or if the folder cannot be read. */
-const SOON = 50;
+const SOON = 200;
 const RETRY = 2_000;
+/** How often if the system does not notify of all of it. */
+const BLIND = 10_000;
 
 function createFileInput(name: string, options: ResolvedOptions, directory: string): Input {
   const every = options.poll === undefined ? RESCAN : parseDuration(options.poll);
@@ -37,7 +39,8 @@ function createFileInput(name: string, options: ResolvedOptions, directory: stri
     context.ready();
     while (!signal.aborted) {
       const isRead = await session.scan();
-      const isHinted = await session.rest(isRead ? every : Math.min(every, RETRY));
+      const longest = !isRead ? RETRY : session.isBlind ? BLIND : every;
+      const isHinted = await session.rest(Math.min(every, longest));
       if (isHinted) await sleep(clock, SOON, signal);
     }
   }

@@ -27,6 +27,8 @@ export interface Place {
   open(location: string): Promise<FileHandle | undefined>;
 }
 
+/** Answers that are remembered: globs are slow. */
+const MOST_KNOWN = 50_000;
 const MAGIC = /[*?[\]{}]/;
 
 /** A file's size, time and inode: as long as it is the same, the content is taken to be. */
@@ -96,6 +98,7 @@ function createPlace(
     includes(location) {
       let includes = known.get(location);
       if (includes === undefined) {
+        if (known.size >= MOST_KNOWN) known.clear();
         includes = location.startsWith(prefix) && decide(below(location));
         known.set(location, includes);
       }

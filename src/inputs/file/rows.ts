@@ -36,12 +36,27 @@ export interface Reading {
  * @throws SluiceError INVALID_FILE at a row that cannot be read, if it is not left out; those before it are told
  */
 export async function tellRows(look: Look, reading: Reading): Promise<boolean> {
-  const { options, signal } = look;
-  const { file, from } = reading;
+  const { options } = look;
+  const { from } = reading;
   const { delimiter, quote } = options;
   const csv = options.read === "csv" ? { delimiter, quote } : undefined;
   const splitter = new Splitter({ ...from, maxBytes: look.maxBytes, csv });
   const progress = new Progress(look, reading, createDecoder(options, from.columns));
+  try {
+    return await readOn(look, reading, splitter, progress);
+  } finally {
+    await progress.end();
+  }
+}
+
+async function readOn(
+  look: Look,
+  reading: Reading,
+  splitter: Splitter,
+  progress: Progress,
+): Promise<boolean> {
+  const { options, signal } = look;
+  const { file, from } = reading;
   const limit = options.follow ? reading.size : Number.POSITIVE_INFINITY;
   for (let at = from.offset; ;) {
     signal.throwIfAborted();
@@ -84,6 +99,8 @@ class Progress {
   readonly #hash: Hash | undefined;
   #offset: number;
   #line: number;
+  /** The commit before: the next batch is read meanwhile. */
+  #saving: Promise<void> = Promise.resolve();
 
   constructor(look: Look, reading: Reading, decoder: Decoder) {
     this.#look = look;
@@ -121,7 +138,7 @@ class Progress {
         const error = this.#fault(decoded);
         if (error !== undefined) {
           // What comes before it is told.
-          if (events.length > 0) await this.#save(events, false, false);
+          if (events.length > 0) await this.#save(events, { isLast: false, isWhole: false });
           throw error;
         }
       } else if ("data" in decoded) {
@@ -130,7 +147,7 @@ class Progress {
       this.#offset = decoded.piece.end;
       this.#line += decoded.piece.lines;
     }
-    if (pieces.length > 0 || isLast) await this.#save(events, isLast, isWhole);
+    if (pieces.length > 0 || isLast) await this.#save(events, { isLast, isWhole });
   }
 
   #fault({ piece, fault, isHeader }: Decoded & { fault: string; isHeader?: boolean }): Error | undefined {
@@ -148,7 +165,15 @@ class Progress {
     return { location, operation, id: `${location}#${line}`, key: location, data };
   }
 
-  async #save(events: readonly EventInit[], isLast: boolean, isWhole: boolean): Promise<void> {
+  /** Resolves once no commit is under way, whether or not it succeeded: nothing outlives the reading. */
+  async end(): Promise<void> {
+    await this.#saving.catch(() => undefined);
+  }
+
+  async #save(
+    events: readonly EventInit[],
+    { isLast, isWhole }: { readonly isLast: boolean; readonly isWhole: boolean },
+  ): Promise<void> {
     const { options, ledger } = this.#look;
     const { location, file, seen, operation, isTold } = this.#reading;
     this.pass(this.#offset);
@@ -164,6 +189,9 @@ class Progress {
       ...(!isDone && { rest: operation }),
       ...(columns !== undefined && { columns }),
     };
-    await ledger.save(location, entry, isTold ? events : []);
+    await this.#saving;
+    this.#saving = ledger.save(location, entry, isTold ? events : []);
+    this.#saving.catch(() => undefined);
+    if (isLast) await this.#saving;
   }
 }

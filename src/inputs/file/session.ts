@@ -22,7 +22,10 @@ export class FileSession {
   #wake = new AbortController();
   #failure: { readonly error: unknown } | undefined;
   #watched: Watched | undefined;
+  #isLost = false;
   #complaint = "";
+  /** Not all of the folder can be notified of. */
+  isBlind = false;
 
   private constructor(context: InputContext, options: ResolvedOptions, directory: string, ledger: Ledger) {
     this.#context = context;
@@ -56,9 +59,11 @@ export class FileSession {
       await this.#ledger.begin();
       return false;
     }
-    if (this.#complaint !== "")
+    if (this.#isLost) {
       this.#context.log.info({ input: this.#context.name }, "the folder is there again");
-    this.#complaint = "";
+      this.#complaint = "";
+    }
+    this.#isLost = false;
     return true;
   }
 
@@ -102,7 +107,10 @@ export class FileSession {
           if (!signal.aborted) queue.add(location);
         },
         onFolder: () => this.#wake.abort(),
-        onError: (error) => this.#complain(unreadable(place.root, error)),
+        onError: (error) => {
+          this.isBlind = true;
+          this.#complain(unreadable(place.root, error));
+        },
       });
     }
     this.#watched = {
@@ -154,6 +162,7 @@ export class FileSession {
 
   async #lose(error: Error): Promise<void> {
     this.#complain(error);
+    this.#isLost = true;
     await this[Symbol.asyncDispose]();
   }
 
