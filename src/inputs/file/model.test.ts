@@ -134,7 +134,7 @@ async function reached(all: () => string[], count: number): Promise<void> {
 }
 
 /** As if the machine died at an emission: before the journal has it, or before the input knows that it has. */
-function mortal<C extends InputContext>(context: C, life: string, after: number): InputContext {
+function mortal(context: InputContext, life: string, after: number): InputContext {
   let emissions = 0;
   const emitAll: InputContext["emitAll"] = async (events, options) => {
     emissions += 1;
