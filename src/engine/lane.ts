@@ -120,7 +120,8 @@ export class Lane {
     this.#former.add(runner);
     former.stop();
     void this.#endFormer(runner, former);
-    // What was asked for is asked for anew: another process may take more, or less.
+    // What was taken for the other one is handed back, and asked for anew: this one may take more, or less.
+    this.#releasePending();
     this.#taking.abort();
     this.#taking = new AbortController();
     if (settings.enabled !== wasEnabled) this.#paused = paused || !settings.enabled;

@@ -13,7 +13,7 @@ import type {
   Receipt,
 } from "../model/component.ts";
 import { parseDuration, type Duration } from "../model/duration.ts";
-import type { SluiceError } from "../model/errors.ts";
+import { SluiceError } from "../model/errors.ts";
 import type { EventInit } from "../model/event.ts";
 import { silentLogger, type Logger } from "../model/logger.ts";
 import type { Redact } from "../model/mask.ts";
@@ -83,6 +83,7 @@ export class Orchestrator implements AsyncDisposable {
   readonly #components: Components;
   readonly #errors: ErrorStream;
   readonly #lifecycle: Lifecycle;
+  #isChanging = false;
 
   /** @throws SluiceError INVALID_OPTIONS or INVALID_DURATION */
   constructor(options: EngineOptions) {
@@ -112,6 +113,7 @@ export class Orchestrator implements AsyncDisposable {
 
   /** @throws SluiceError INVALID_NAME, DUPLICATE_NAME, INVALID_OPTIONS … */
   addInput<Data>(input: Input<Data>, settings?: InputSettings): InputHandle<Data> {
+    this.#expectStill();
     const registered = this.#components.addInput(input, settings);
     this.#lifecycle.runtime?.addInput(registered);
     this.#changed();
@@ -123,6 +125,7 @@ export class Orchestrator implements AsyncDisposable {
     process: Process<Data, Emits>,
     settings?: ProcessSettings,
   ): ProcessHandle<Data, Emits> {
+    this.#expectStill();
     const registered = this.#components.addProcess(process, settings);
     this.#lifecycle.runtime?.addProcess(registered);
     this.#changed();
@@ -142,14 +145,17 @@ export class Orchestrator implements AsyncDisposable {
   ): void;
   addLink(from: string, to: string, options?: LinkOptions): void;
   addLink(from: { name: string } | string, to: { name: string } | string, options: LinkOptions = {}): void {
+    this.#expectStill();
     this.#components.addLink(nameOf(from), nameOf(to), options);
     this.#changed();
   }
 
   /** Ends it, within the grace time; what it still emits until then is taken. Resolves when it is gone. */
   async removeInput(name: string): Promise<void> {
+    this.#expectStill();
     this.#components.expect(name, "input");
     await this.#lifecycle.runtime?.supervisor.remove(name, this.#plan.grace);
+    await this.#untilStill();
     this.#components.remove(name);
     this.#changed();
   }
@@ -161,20 +167,24 @@ export class Orchestrator implements AsyncDisposable {
    * `cancel` cancels them.
    */
   async removeProcess(name: string, options: { readonly open?: "drain" | "cancel" } = {}): Promise<void> {
+    this.#expectStill();
     this.#components.expect(name, "process");
     // A removal that was begun, and that the journal cut short, goes on: what came meanwhile is finished.
     const goesOn = this.#components.isRetired(name);
     if (options.open === undefined && !goesOn) await this.#expectNoOpenRuns(name);
+    this.#expectStill();
     this.#components.retire(name);
     const runtime = this.#lifecycle.runtime;
     runtime?.dispatcher.lane(name)?.retire(runtime.version.current);
     this.#changed();
     await runtime?.removeProcess(name, options.open);
+    await this.#untilStill();
     this.#components.remove(name);
     this.#changed();
   }
 
   removeLink(from: string, to: string): void {
+    this.#expectStill();
     this.#components.topology.removeLink(from, to);
     this.#changed();
   }
@@ -190,7 +200,14 @@ export class Orchestrator implements AsyncDisposable {
    */
   async change(change: PipelineChange): Promise<ChangeReceipt> {
     const runtime = this.#lifecycle.running();
-    return runtime.exclusively(() => changePipeline(runtime, this.#components, change));
+    return runtime.exclusively(async () => {
+      this.#isChanging = true;
+      try {
+        return await changePipeline(runtime, this.#components, change);
+      } finally {
+        this.#isChanging = false;
+      }
+    });
   }
 
   /** Counts from 1, and grows whenever the pipeline is not what it was. @throws SluiceError NOT_RUNNING */
@@ -392,6 +409,19 @@ export class Orchestrator implements AsyncDisposable {
 
   onError(listener: ErrorListener): () => void {
     return this.#errors.onError(listener);
+  }
+
+  /** What was added beside a change that is being made would be gone once it is. @throws SluiceError VERSION_CONFLICT */
+  #expectStill(): void {
+    if (!this.#isChanging) return;
+    throw new SluiceError(
+      "VERSION_CONFLICT",
+      "the pipeline is just becoming another one; add or remove when that is done",
+    );
+  }
+
+  async #untilStill(): Promise<void> {
+    if (this.#isChanging) await this.#lifecycle.runtime?.exclusively(async () => undefined);
   }
 
   #registered(input: string): RegisteredInput {

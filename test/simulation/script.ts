@@ -2,6 +2,7 @@ import { isSluiceError } from "../../src/model/errors.ts";
 import { isFinal, type RunRow, type RunState } from "../../src/model/run.ts";
 import type { RunOutcome } from "../../src/engine/handles.ts";
 import type { Host } from "./host.ts";
+import type { Limits } from "./sink.ts";
 import type { World } from "./world.ts";
 
 const KEYS = ["a", "b", "c"];
@@ -24,6 +25,7 @@ const MOVES = {
   restart: 1,
   removeProcess: 2,
   addProcess: 4,
+  replaceProcess: 3,
   changeLink: 2,
   changeInput: 1,
 } as const;
@@ -145,6 +147,34 @@ const deeds: Readonly<Record<Move, (world: World) => Promise<unknown> | void>> =
       world.addProcess(name, world.host);
       for (const link of world.links) if (link.includes(name)) world.addLink(link, world.host);
     }
+  },
+
+  async replaceProcess(world) {
+    const { chance, processes, host } = world;
+    const name = chance.pick(["after", "work"]);
+    if (!processes.has(name) || world.changing.size > 0) return;
+    const settings = world.settings();
+    const before = host.limits.get(name) as Limits;
+    const edges = host.orchestrator.graph().edges;
+    const becoming = host.orchestrator.change({
+      add: { inputs: [], processes: [world.process(name, settings, host)] },
+      remove: [],
+      links: edges.map(({ from, to }) => ({ from, to })),
+    });
+    const failed = becoming.then(
+      () => undefined,
+      () => void host.limits.set(name, before),
+    );
+    // Nothing else may be changed meanwhile.
+    const other = name === "work" ? "after" : "work";
+    void change(world, host, other, failed, () => undefined);
+    void change(
+      world,
+      host,
+      name,
+      becoming.then(() => undefined),
+      () => processes.set(name, settings),
+    );
   },
 
   changeLink({ links, host, inputs, processes, changing }) {

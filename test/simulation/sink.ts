@@ -74,7 +74,9 @@ export class Sink {
     this.#checkAttempt(run, seen, attempt);
     if (this.cancelled.has(fence))
       this.#breaks(`${run} began after its host had been told that it is cancelled`);
-    const isPutOff = seen.outcome === "postponed" || (attempt > 1 && seen.outcome === "retry");
+    // One that an operator cancelled and had replayed is due at once.
+    const isAnew = attempt === 1 && seen.replays > 0;
+    const isPutOff = !isAnew && (seen.outcome === "postponed" || (attempt > 1 && seen.outcome === "retry"));
     if (isPutOff && now < seen.notBefore) this.#breaks(`${run} began before it had asked to`);
     seen.fence = fence;
     seen.attempt = attempt;

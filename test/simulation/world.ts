@@ -169,12 +169,15 @@ export class World {
   }
 
   addProcess(name: string, host: Host): void {
-    const settings = this.processes.get(name) as ProcessSettings;
+    if (host.orchestrator.state !== "new") host.added += 1;
+    const process = this.process(name, this.processes.get(name) as ProcessSettings, host);
+    host.orchestrator.addProcess(process);
+  }
+
+  process(name: string, settings: ProcessSettings, host: Host): Process {
     const limits: Limits = { settings, starts: [] };
     host.limits.set(name, limits);
-    if (host.orchestrator.state !== "new") host.added += 1;
-    const process: Process = { name, run: (event, context) => this.#run(event, context, host, limits) };
-    host.orchestrator.addProcess(process, settings);
+    return { name, settings, run: (event, context) => this.#run(event, context, host, limits) };
   }
 
   /** A link of which an end is missing waits for it. */
