@@ -111,17 +111,18 @@ describe.skipIf(reason !== undefined)(
       await using large = await openLargePipeline(house.folder, 500);
       const { page } = await openTab(house.browser, `${large.url}/#/config`);
       await page.getByText("Open runs").waitFor(SOON);
-      const drawn = await page.evaluate<number>(`new Promise((resolve) => {
-      const start = performance.now();
-      new MutationObserver(() => {
-        if (document.querySelectorAll(".node").length === 500) {
-          requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - start)));
-        }
-      }).observe(document.body, { childList: true, subtree: true });
-      location.hash = "#/pipeline";
-    })`);
-      // A second on an idle machine; CI's is shared.
-      expect(drawn).toBeLessThan(2_000);
+      const work = await workOf(page, async () => {
+        await page.evaluate(`new Promise((resolve) => {
+          new MutationObserver(() => {
+            if (document.querySelectorAll(".node").length === 500) {
+              requestAnimationFrame(() => setTimeout(resolve));
+            }
+          }).observe(document.body, { childList: true, subtree: true });
+          location.hash = "#/pipeline";
+        })`);
+      });
+      // What it takes by itself is less than a second; others who use the machine make caches cold, too.
+      expect(work).toBeLessThan(2_000);
       await page.evaluate("document.querySelectorAll('.node').forEach((node) => (node.isFirst = true))");
       const doors = openDoors(large, 100);
       try {
@@ -150,4 +151,17 @@ async function focused(page: Page): Promise<string> {
   return page.evaluate<string>(
     "document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? ''",
   );
+}
+
+/** Milliseconds that the page's thread worked meanwhile: what others do on the machine is not counted. */
+async function workOf(page: Page, action: () => Promise<void>): Promise<number> {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+  const worked = async (): Promise<number> => {
+    const { metrics } = await session.send("Performance.getMetrics");
+    return (metrics.find(({ name }) => name === "TaskDuration")?.value ?? Number.NaN) * 1_000;
+  };
+  const before = await worked();
+  await action();
+  return (await worked()) - before;
 }
