@@ -23,18 +23,20 @@ export async function observe(
   let metrics: Metrics | undefined;
   if (http !== null) {
     const { createMetrics } = await import("../observe/metrics.ts");
-    metrics = createMetrics(orchestrator);
-    ends.push(metrics.close);
+    const measured = createMetrics(orchestrator);
+    ends.push(() => measured.close());
+    metrics = measured;
   }
   if (tracing) ends.push(await trace(orchestrator, logger));
   if (lineage !== null) {
     const { exportLineage } = await import("../observe/lineage.ts");
-    ends.push(exportLineage(orchestrator, { ...lineage, logger }).close);
+    const exported = exportLineage(orchestrator, { ...lineage, logger });
+    ends.push(() => exported.close());
   }
   return {
     metrics,
     async close() {
-      await Promise.all(ends.map((end) => end()));
+      await Promise.all(ends.map(async (end) => end()));
     },
   };
 }
@@ -46,5 +48,5 @@ async function trace(orchestrator: Orchestrator, logger: Logger): Promise<() => 
     const cure = "start it by node --import and a module that registers one";
     logger.warn({}, `tracing is enabled, but no OpenTelemetry SDK is registered: ${cure}`);
   }
-  return tracing.close;
+  return () => tracing.close();
 }

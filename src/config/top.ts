@@ -87,7 +87,7 @@ function toRetention(retention: Record<string, string | number> = {}): PipelineR
 }
 
 function toLineage(lineage: Fields | undefined): PipelineLineage | null {
-  return lineage === undefined ? null : (mapKeys(lineage, toCamelCase) as PipelineLineage);
+  return lineage === undefined ? null : mapKeys(lineage, toCamelCase);
 }
 
 interface RawHttp extends Omit<PipelineHttp, keyof Listen | "viewerToken" | "adminToken"> {
