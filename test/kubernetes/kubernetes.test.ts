@@ -1,13 +1,23 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import type { ProcessSettings } from "../../src/model/component.ts";
+import type { ProcessSettings, RunInfo } from "../../src/model/component.ts";
+import { sleep } from "../../src/model/clock.ts";
 import { SluiceError } from "../../src/model/errors.ts";
-import type { EventInit } from "../../src/model/event.ts";
+import { formatEvent, type EventInit } from "../../src/model/event.ts";
 import { checkOptions } from "../../src/model/kind.ts";
+import { connectApi } from "../../src/processes/kubernetes/api.ts";
+import { findCluster } from "../../src/processes/kubernetes/driver.ts";
+import { createJobStore } from "../../src/processes/kubernetes/job-store.ts";
+import { readTemplate } from "../../src/processes/kubernetes/template.ts";
 import { kubernetesProcess, type KubernetesProcessOptions } from "../../src/processes/kubernetes/index.ts";
 import type { List } from "../../src/processes/kubernetes/objects.ts";
 import { createRunContext, type TestRunContext } from "../../src/testing/context.ts";
+import { processConformance, type ProcessSubject } from "../../src/testing/processes/conformance.ts";
 import { realClock } from "../../src/testing/real-clock.ts";
 import { freePort } from "../../examples/support/free-port.ts";
+import { guideBlocks } from "../support/guide.ts";
 import { startNode, type FullJob, type FullPod, type PlayedNode } from "../support/kubelet.ts";
 import { kubernetesForTests } from "../support/kubernetes.ts";
 import { KUBERNETES_VERSION } from "../support/kubernetes-programs.ts";
@@ -15,6 +25,8 @@ import { KUBERNETES_VERSION } from "../support/kubernetes-programs.ts";
 const { cluster, reason } = await kubernetesForTests();
 afterAll(() => cluster?.close());
 
+/** On a busy machine. */
+const SOON = { timeout: 20_000, interval: 100 };
 const IMAGE = "registry.example/enrich:1.4";
 
 /** A namespace and a node of one's own, and the process in them. */
@@ -84,7 +96,7 @@ describe.skipIf(cluster === undefined)(
       const pod = await node.pod(namespace);
       node.output.write("hello tok-12345");
       await node.running(pod, namespace);
-      await expect.poll(() => texts(context)).toContain("hello ***");
+      await expect.poll(() => texts(context), SOON).toContain("hello ***");
       node.output.write("bye");
       node.output.end();
       await node.ended(pod, namespace, { exitCode: 0 });
@@ -169,7 +181,7 @@ describe.skipIf(cluster === undefined)(
       const path = `/api/v1/namespaces/${namespace}/configmaps`;
       const name = job?.metadata.name ?? "";
       await expect
-        .poll(() => cluster?.call("GET", `${path}/${name}`).catch(() => undefined))
+        .poll(() => cluster?.call("GET", `${path}/${name}`).catch(() => undefined), SOON)
         .toMatchObject({
           immutable: true,
           metadata: { ownerReferences: [{ kind: "Job", uid: job?.metadata.uid }] },
@@ -352,7 +364,7 @@ describe.skipIf(cluster === undefined)(
         const { namespace, node } = on;
         const running = on.run(contextOf());
         await node.say(await node.pod(namespace), namespace, waiting(why, message));
-        await expect.poll(async () => (await on.jobs())[0]?.metadata.deletionTimestamp).toBeDefined();
+        await expect.poll(async () => (await on.jobs())[0]?.metadata.deletionTimestamp, SOON).toBeDefined();
         await node.finalize(namespace);
         await expect(running).rejects.toMatchObject({ name: "PermanentError", code });
         expect(await on.jobs()).toEqual([]);
@@ -365,7 +377,9 @@ describe.skipIf(cluster === undefined)(
       const context = contextOf();
       const running = on.run(context, { startTimeout: "3s" });
       await node.say(await node.pod(namespace), namespace, waiting("ErrImagePull", "dial tcp: i/o timeout"));
-      await expect.poll(() => texts(context)).toContain("the pod waits: ErrImagePull: dial tcp: i/o timeout");
+      await expect
+        .poll(() => texts(context), SOON)
+        .toContain("the pod waits: ErrImagePull: dial tcp: i/o timeout");
       await node.finalize(namespace);
       await expect(running).rejects.toMatchObject({ name: "Postponed", code: "UNSCHEDULABLE" });
     });
@@ -417,10 +431,10 @@ describe.skipIf(cluster === undefined)(
         const running = on.run(context);
         const pod = await node.pod(namespace);
         await node.running(pod, namespace);
-        await expect.poll(() => node.output.readers).toBe(1);
+        await expect.poll(() => node.output.readers, SOON).toBe(1);
         context.abort(new SluiceError(code, "so it is"));
         // The pod is given its time to end, and the attempt waits for it.
-        await expect.poll(async () => (await on.pods())[0]?.metadata.deletionTimestamp).toBeDefined();
+        await expect.poll(async () => (await on.pods())[0]?.metadata.deletionTimestamp, SOON).toBeDefined();
         await node.finalize(namespace);
         await expect(running).rejects.toMatchObject({ code });
         expect(await on.jobs()).toEqual([]);
@@ -439,7 +453,7 @@ describe.skipIf(cluster === undefined)(
       await expect(first).rejects.toMatchObject({ code: "SHUTDOWN" });
       const next = { ...context, signal: new AbortController().signal };
       const second = on.run(next);
-      await expect.poll(async () => (await on.pods())[0]?.metadata.deletionTimestamp).toBeDefined();
+      await expect.poll(async () => (await on.pods())[0]?.metadata.deletionTimestamp, SOON).toBeDefined();
       expect(await on.pods()).toHaveLength(1);
       await node.finalize(namespace);
       const fresh = await node.pod(namespace);
@@ -472,10 +486,10 @@ describe.skipIf(cluster === undefined)(
       const pod = await node.pod(namespace);
       await node.running(pod, namespace);
       node.output.write("one");
-      await expect.poll(() => texts(context)).toEqual(["one"]);
+      await expect.poll(() => texts(context), SOON).toEqual(["one"]);
       node.output.cut();
       node.output.write("two");
-      await expect.poll(() => texts(context), { timeout: 10_000 }).toEqual(["one", "two"]);
+      await expect.poll(() => texts(context), SOON).toEqual(["one", "two"]);
       node.output.write("three");
       node.output.end();
       await node.ended(pod, namespace, { exitCode: 0 });
@@ -496,6 +510,52 @@ describe.skipIf(cluster === undefined)(
       expect(texts(context).join()).toContain("the pod's output could not be read");
     });
 
+    test("is in order by the server's own word, with a template, or told what is wrong with it", async () => {
+      const kubeconfig = (await cluster?.kubeconfig()) ?? "";
+      const directory = await mkdtemp(join(tmpdir(), "sluice-kubernetes-"));
+      const check = (options: object): Promise<void> | undefined =>
+        kubernetesProcess.check?.(
+          checkOptions(
+            kubernetesProcess,
+            { image: IMAGE, kubeconfig, template: "job.yaml", ...options },
+            "work",
+          ),
+          { directory },
+        );
+      try {
+        await writeFile(join(directory, "job.yaml"), guideBlocks("kubernetes.md")("template.yaml"));
+        await expect(check({})).resolves.toBeUndefined();
+        await expect(check({ namespace: "nowhere" })).rejects.toMatchObject({
+          code: "SOURCE_UNAVAILABLE",
+          message: expect.stringContaining('namespaces "nowhere" not found'),
+        });
+        await writeFile(
+          join(directory, "job.yaml"),
+          "{ kind: Job, apiVersion: batch/v1, spec: { template: { spec: { prioritClassName: batch } } } }",
+        );
+        await expect(check({})).rejects.toMatchObject({
+          code: "INVALID_OPTIONS",
+          message: expect.stringMatching(/unknown field "spec.template.spec.prioritClassName"/),
+        });
+        await expect(check({ context: "other" })).rejects.toMatchObject({
+          code: "INVALID_OPTIONS",
+          message: 'the kubeconfig has no context "other"',
+        });
+        await expect(check({ kubeconfig: "nowhere" })).rejects.toMatchObject({
+          code: "INVALID_OPTIONS",
+          message: expect.stringMatching(/cannot read the kubeconfig: ENOENT/),
+        });
+        await expect(check({ kubeconfig: undefined, inCluster: true })).rejects.toMatchObject({
+          code: "INVALID_OPTIONS",
+          message: expect.stringContaining("does not run in a pod"),
+        });
+      } finally {
+        await rm(directory, { recursive: true });
+      }
+    });
+
+    test.each(processConformance({ patience: 30_000, create: subject }))("$name", ({ run }) => run());
+
     test(
       "goes on while the API server is away, and after it has forgotten what it told",
       { timeout: 120_000 },
@@ -506,7 +566,7 @@ describe.skipIf(cluster === undefined)(
         const running = on.run(context);
         const pod = await node.pod(namespace);
         await node.running(pod, namespace);
-        await expect.poll(() => node.output.readers).toBe(1);
+        await expect.poll(() => node.output.readers, SOON).toBe(1);
         await cluster?.halt();
         await expect.poll(() => texts(context).join(), { timeout: 20_000 }).toContain("out of sight for now");
         await cluster?.resume();
@@ -558,3 +618,75 @@ describe.skipIf(cluster === undefined)(
     });
   },
 );
+
+/** The process as the suite sees it, on a node whose kubelet does with a pod what its event says. */
+async function subject(): Promise<ProcessSubject> {
+  const on = await stage();
+  const { namespace, node } = on;
+  const playing = new AbortController();
+  const played = playPods(on, playing.signal);
+  const kubeconfig = (await cluster?.kubeconfig()) ?? "";
+  const options = {
+    image: IMAGE,
+    kubeconfig,
+    namespace,
+    nodeSelector: { node: node.name },
+    permanentExitCodes: [4],
+    killAfter: "1s",
+  };
+  const process = kubernetesProcess({ name: "work", ...options });
+  const jobsOf = async (run: RunInfo): Promise<number> =>
+    (await on.jobs()).filter(({ metadata }) => metadata.annotations?.["sluice.run"] === run.id).length;
+  return {
+    process,
+    succeeds: { id: "1" },
+    fails: { data: { exit: 3 } },
+    never: { data: { exit: 4 } },
+    lasts: { data: { lasts: true } },
+    floods: { data: { floods: true } },
+    effects: jobsOf,
+    reattaches: {
+      starts: jobsOf,
+      async leave(context) {
+        const api = connectApi(await findCluster({ kubeconfig, namespace, inCluster: false }, "/"));
+        const { run, attempt, fence, traceparent, event } = context;
+        const journal = context.journalId ?? "";
+        // As the context's own process does, whatever it is called there.
+        const identity = { pipeline: "test", journal, process: "work", run: run.id, attempt, fence };
+        const whole = { ...identity, event: event.uid, traceparent, labels: {} };
+        const checked = checkOptions(kubernetesProcess, options, "work");
+        const store = createJobStore(api, whole, checked, readTemplate(checked, "/"));
+        await store.findOrCreate(formatEvent(event), context);
+        api.close();
+      },
+    },
+    async close() {
+      playing.abort();
+      await played;
+      await node.remove();
+    },
+  };
+}
+
+async function playPods({ namespace, node, pods }: Stage, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    for (const pod of await pods()) {
+      const { deletionTimestamp, annotations } = pod.metadata;
+      if (deletionTimestamp !== undefined) await node.finalize(namespace).catch(() => undefined);
+      else if (pod.spec.nodeName === node.name && pod.status?.phase === "Pending") {
+        const { data } = JSON.parse(annotations?.["sluice.event-json"] ?? "{}") as {
+          data?: { exit?: number; lasts?: boolean; floods?: boolean };
+        };
+        if (data?.floods === true) for (let line = 0; line < 50_000; line++) node.output.write("y");
+        node.output.end();
+        const done =
+          data?.lasts === true
+            ? node.running(pod, namespace)
+            : node.ended(pod, namespace, { exitCode: data?.exit ?? 0 });
+        // It may be deleted at this moment.
+        await done.catch(() => undefined);
+      }
+    }
+    await sleep(realClock, 100, signal);
+  }
+}
