@@ -201,10 +201,17 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: "simulation",
   },
   {
+    name: "what was taken for a process begins with the one that takes its place, whatever its limits",
+    file: "src/engine/lane.ts",
+    text: "    this.#releasePending();\n    this.#taking.abort();",
+    instead: "    this.#taking.abort();",
+    caughtBy: "simulation",
+  },
+  {
     name: "a removal does not wait for what was routed before to be durable",
-    file: "src/engine/version.ts",
-    text: "await (this.#written ??= this.#write());",
-    instead: "if (this.#written === undefined) await (this.#written = this.#write());",
+    file: "src/engine/runtime.ts",
+    text: "    await this.#settler.cut();\n    await this.version.confirm();",
+    instead: "",
     caughtBy: "simulation",
   },
   {
