@@ -2,7 +2,7 @@ import type { BigIntStats } from "node:fs";
 import { open, stat, type FileHandle } from "node:fs/promises";
 import { parseDuration } from "../../model/duration.ts";
 import type { Entry } from "./ledger.ts";
-import type { Look } from "./look.ts";
+import type { FileView } from "./view.ts";
 import { findRotated, inodeOf, signatureOf } from "./place.ts";
 import { recognize } from "./proof.ts";
 import { tellRows } from "./rows.ts";
@@ -11,9 +11,9 @@ const START: Pick<Entry, "offset" | "line"> = { offset: 0, line: 0 };
 
 /** Files that grow at their end, are cut off, and are rotated: renamed, with another one in their place. */
 export class Followed {
-  readonly #look: Look;
+  readonly #look: FileView;
 
-  constructor(look: Look) {
+  constructor(look: FileView) {
     this.#look = look;
   }
 

@@ -11,6 +11,7 @@ import type { FileRead, ResolvedOptions } from "./options.ts";
 import { signatureOf, type Place } from "./place.ts";
 import { recognize } from "./proof.ts";
 import { tellRows } from "./rows.ts";
+import type { FileView } from "./view.ts";
 import { readWhole } from "./whole.ts";
 
 /** What a file looked like when it was seen not to rest. */
@@ -23,7 +24,7 @@ const GONE = "gone";
 const MILLISECOND = 1_000_000n;
 
 /** Compares a file with what was told of it, and tells what is new. */
-export class Look {
+export class Look implements FileView {
   readonly options: ResolvedOptions;
   readonly place: Place;
   readonly ledger: Ledger;
@@ -75,14 +76,12 @@ export class Look {
     return this.#context.clock.now();
   }
 
-  /** Counts and logs what is left out. */
   skipped(error: Error): void {
     this.#skipped += 1;
     this.#context.log.warn({ input: this.#context.name, err: error }, "left out, as on_error says");
     this.#context.report({ error });
   }
 
-  /** Resolves with milliseconds after which to look again, if that is needed. Rejects with what the journal refuses. */
   async at(location: string): Promise<number | undefined> {
     const again = await this.#at(location);
     if (again === undefined && this.#silent?.delete(location) === true && !this.signal.aborted)

@@ -6,7 +6,7 @@ import { invalidFile } from "./faults.ts";
 import type { Entry } from "./ledger.ts";
 import { inodeOf } from "./place.ts";
 import { edgesOf, proofOf } from "./proof.ts";
-import type { Look } from "./look.ts";
+import type { FileView } from "./view.ts";
 import { Splitter, type Piece } from "./records.ts";
 
 const CHUNK = 256 * 1_024;
@@ -35,7 +35,7 @@ export interface Reading {
  *
  * @throws SluiceError INVALID_FILE at a row that cannot be read, if it is not left out; those before it are told
  */
-export async function tellRows(look: Look, reading: Reading): Promise<boolean> {
+export async function tellRows(look: FileView, reading: Reading): Promise<boolean> {
   const { options } = look;
   const { from } = reading;
   const { delimiter, quote } = options;
@@ -50,7 +50,7 @@ export async function tellRows(look: Look, reading: Reading): Promise<boolean> {
 }
 
 async function readOn(
-  look: Look,
+  look: FileView,
   reading: Reading,
   splitter: Splitter,
   progress: Progress,
@@ -90,7 +90,7 @@ function take(splitter: Splitter, isWhole: boolean): Piece[] {
 
 /** How far a file was told. */
 class Progress {
-  readonly #look: Look;
+  readonly #look: FileView;
   readonly #reading: Reading;
   readonly #decoder: Decoder;
   /** Bytes that were read and are not in the hash yet, and where they begin. */
@@ -102,7 +102,7 @@ class Progress {
   /** The commit before: the next batch is read meanwhile. */
   #saving: Promise<void> = Promise.resolve();
 
-  constructor(look: Look, reading: Reading, decoder: Decoder) {
+  constructor(look: FileView, reading: Reading, decoder: Decoder) {
     this.#look = look;
     this.#reading = reading;
     this.#decoder = decoder;

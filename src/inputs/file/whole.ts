@@ -5,7 +5,7 @@ import type { EventInit } from "../../model/event.ts";
 import { isoTime } from "../../model/event.ts";
 import { readJson, withoutMark } from "./decode.ts";
 import { invalidFile } from "./faults.ts";
-import type { Look } from "./look.ts";
+import type { FileView } from "./view.ts";
 import { proofOf } from "./proof.ts";
 
 const CHUNK = 256 * 1_024;
@@ -21,7 +21,7 @@ export interface WholeFile {
 
 /** Reads a file to its end: its hash, and of text and JSON the content. */
 export async function readWhole(
-  look: Look,
+  look: FileView,
   location: string,
   file: FileHandle,
   modified: number,
