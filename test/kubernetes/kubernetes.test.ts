@@ -57,8 +57,13 @@ async function stage(options: { cpu?: string; labels?: Record<string, string> } 
         killAfter: "1s",
         ...more,
       });
-      const running = (async () => process.run(context.event, context))().then(() => undefined);
-      const closed = running.finally(() => process.close?.());
+      const closed = (async () => {
+        try {
+          await process.run(context.event, context);
+        } finally {
+          await process.close?.();
+        }
+      })();
       // A test may look at other things first.
       closed.catch(() => undefined);
       return closed;

@@ -1,4 +1,4 @@
 // Builds the programs of Kubernetes that tests start, unless they are there.
 import { buildKubernetes } from "./kubernetes-programs.ts";
 
-console.log(await buildKubernetes());
+process.stdout.write(`${await buildKubernetes()}\n`);

@@ -75,7 +75,11 @@ async function startKubernetes(): Promise<KubernetesCluster> {
     child.once("exit", () => {
       if (children.get(name) === child) children.delete(name);
     });
-    await spawned.finally(() => log.close());
+    try {
+      await spawned;
+    } finally {
+      await log.close();
+    }
   }
 
   async function end(name: string): Promise<void> {
@@ -162,15 +166,12 @@ async function startKubernetes(): Promise<KubernetesCluster> {
     await writeFile(join(directory, "tokens.csv"), `${tokens.join("\n")}\n`);
     const listen = `http://127.0.0.1:${client}`;
     await start("etcd", "etcd", [
-      ...[
-        "--data-dir",
-        join(directory, "etcd"),
-        "--listen-client-urls",
-        listen,
-        "--advertise-client-urls",
-        listen,
-      ],
-      ...["--listen-peer-urls", `http://127.0.0.1:${peer}`, "--log-level", "error", "--unsafe-no-fsync"],
+      `--data-dir=${join(directory, "etcd")}`,
+      `--listen-client-urls=${listen}`,
+      `--advertise-client-urls=${listen}`,
+      `--listen-peer-urls=http://127.0.0.1:${peer}`,
+      "--log-level=error",
+      "--unsafe-no-fsync",
     ]);
     await startServer();
     const admin = await kubeconfig();

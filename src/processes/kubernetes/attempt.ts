@@ -84,6 +84,7 @@ async function followToEnd(following: Following, job: Job): Promise<void> {
   const mustStartBy = clock.monotonic() + parseDuration(options.startTimeout);
   let output: LogFollower | undefined;
   let told: string | undefined;
+  const aborted = untilAborted(signal);
   try {
     for (;;) {
       if (signal.aborted) {
@@ -112,7 +113,7 @@ async function followToEnd(following: Following, job: Job): Promise<void> {
         throw last.state === "failed" ? last.error : verdict.error;
       }
       if (verdict.state === "running") {
-        await Promise.race([change, untilAborted(signal)]);
+        await Promise.race([change, aborted]);
         continue;
       }
       if (verdict.why !== undefined && verdict.why !== told)
@@ -130,7 +131,7 @@ async function followToEnd(following: Following, job: Job): Promise<void> {
         throw interruption("UNSCHEDULABLE", message, options);
       }
       const over = new AbortController();
-      await Promise.race([change, untilAborted(signal), sleep(clock, left, over.signal)]);
+      await Promise.race([change, aborted, sleep(clock, left, over.signal)]);
       over.abort();
     }
   } finally {

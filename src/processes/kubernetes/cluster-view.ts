@@ -43,19 +43,20 @@ export function createClusterView(): ClusterView {
   const viewers = new Set<Viewer>();
   let watching: Watching | undefined;
 
+  function tellTrouble(error: Error | undefined): void {
+    for (const viewer of viewers) viewer.trouble(error);
+  }
+
   function start(api: Api, clock: Clock, labels: Readonly<Record<string, string>>): Watching {
     const labelSelector = toSelector(labels);
     const base = { api, clock, labelSelector };
     const namespace = encodeURIComponent(api.namespace);
-    const onTrouble = (error: Error | undefined): void => {
-      for (const viewer of viewers) viewer.trouble(error);
-    };
     const jobs = watchObjects<Job>(
       { ...base, resource: "jobs", path: `/apis/batch/v1/namespaces/${namespace}/jobs` },
       (_, uid) => {
         for (const viewer of viewers) if (viewer.uid === uid) viewer.wake();
       },
-      onTrouble,
+      tellTrouble,
     );
     const pods = watchObjects<Pod>(
       { ...base, resource: "pods", path: `/api/v1/namespaces/${namespace}/pods` },

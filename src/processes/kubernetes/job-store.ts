@@ -2,7 +2,7 @@ import { sleep } from "../../model/clock.ts";
 import { EPHEMERAL_JOURNAL, type RunContext } from "../../model/component.ts";
 import { parseDuration } from "../../model/duration.ts";
 import { Postponed } from "../../model/errors.ts";
-import { ApiError, type Api, type ApiRequest } from "./api.ts";
+import { ApiError, type Api, type ApiRequest, type Verb } from "./api.ts";
 import { buildEventMap, buildJob, jobName, jobNumber, JUDGED, runHash, type Identity } from "./job.ts";
 import { condition, type Job, type List, type Pod } from "./objects.ts";
 import type { Options } from "./options.ts";
@@ -30,12 +30,17 @@ export interface JobStore {
   explainSilence(job: Job, pod: Pod | undefined): Promise<string>;
 }
 
+function ofJobs<V extends Verb["verb"]>(
+  verb: V,
+  method: ApiRequest["method"],
+): { readonly verb: V; readonly resource: "jobs"; readonly method: ApiRequest["method"] } {
+  return { verb, resource: "jobs", method };
+}
+
 export function createJobStore(api: Api, identity: Identity, options: Options, template: Template): JobStore {
   const namespace = encodeURIComponent(api.namespace);
   const jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`;
   const at = (job: Job): string => `${jobs}/${job.metadata.name}`;
-  const ofJobs = (verb: "create" | "get" | "list" | "patch" | "delete", method: ApiRequest["method"]) =>
-    ({ verb, resource: "jobs", method }) as const;
 
   function list(): Promise<List<Job>> {
     const query = { labelSelector: `sluice.run=${runHash(identity)}` };
