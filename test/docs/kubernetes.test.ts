@@ -89,9 +89,7 @@ describe.skipIf(cluster === undefined)(
           );
           expect(items).toHaveLength(1);
           expect(items[0]?.spec).toMatchObject({ ttlSecondsAfterFinished: 300 });
-          expect(
-            (items[0]?.spec as { activeDeadlineSeconds?: number } | undefined)?.activeDeadlineSeconds,
-          ).toBeLessThanOrEqual(600);
+          expect(items[0]?.spec?.activeDeadlineSeconds).toBeLessThanOrEqual(600);
           expect((await running.stop()).code).toBe(0);
         } finally {
           await node.remove();
