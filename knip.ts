@@ -22,6 +22,7 @@ const config: KnipConfig = {
     "bench/peers/*.ts",
     "bench/**/*.worker.ts",
     "test/**/*.{test,test-d}.ts",
+    "test/support/build-kubernetes.ts",
   ],
   project: ["{src,scripts,bench,examples,test}/**/*.ts", "ui/**/*.{ts,tsx}"],
   ignoreExportsUsedInFile: true,

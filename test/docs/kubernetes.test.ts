@@ -83,7 +83,7 @@ describe.skipIf(cluster === undefined)(
           await expect
             .poll(async () => JSON.stringify(await runs()), { timeout: 30_000, interval: 500 })
             .toContain('"succeeded"');
-          const { items } = await call<List<Job & { spec: object }>>(
+          const { items } = await call<List<Job & { spec: { activeDeadlineSeconds?: number } }>>(
             "GET",
             "/apis/batch/v1/namespaces/shop/jobs",
           );
