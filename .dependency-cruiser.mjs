@@ -28,9 +28,10 @@ const ROOMS = {
   engine: ["model/", "topology/", ...PORTS],
   postgres: ["model/"],
   kafka: ["model/"],
-  net: ["model/"],
-  child: ["model/"],
-  config: ["model/", "topology/", ...ENGINE_FACE],
+  options: ["model/"],
+  net: ["model/", "options/"],
+  child: ["model/", "options/"],
+  config: ["model/", "options/", "topology/", ...ENGINE_FACE],
   http: ["model/", ...ENGINE_FACE, "journal/history.ts", "journal/journal.ts"],
   client: [
     "model/",
@@ -42,7 +43,7 @@ const ROOMS = {
   ],
   observe: ["model/", "net/", ...ENGINE_FACE, "engine/system.ts", "journal/diagnostics.ts"],
 };
-const SHARED_BY_KINDS = ["model/", "postgres/", "kafka/", "net/", "child/"];
+const SHARED_BY_KINDS = ["model/", "options/", "postgres/", "kafka/", "net/", "child/"];
 
 const TEST = "\\.test(-d|-helper)?\\.ts$";
 const literal = (path) => path.replaceAll(".", "\\.");

@@ -1,10 +1,10 @@
 import { resolve } from "node:path";
 import { z } from "zod";
-import { checkedBy } from "../model/checked-by.ts";
-import { parseDuration, type Duration } from "../model/duration.ts";
+import type { Duration } from "../model/duration.ts";
 import { isSluiceError, PermanentError } from "../model/errors.ts";
-import { parseSize } from "../model/size.ts";
+import { durationOption, sizeOption } from "../options/amounts.ts";
 import { findExecutable } from "./executable.ts";
+import { environmentOption, textOption, wordsOption, type Shape } from "./job-options.ts";
 import { withLimits, type ProgramLimits } from "./limits.ts";
 import { findUser, USER, type UserIdentity } from "./user.ts";
 
@@ -34,24 +34,15 @@ export interface Program {
   readonly killAfter: Duration;
 }
 
-const withoutNul = z.string().refine((text) => !text.includes("\0"), "must not hold a NUL character");
-
-type Shape = {
-  readonly [Name in keyof Required<ProgramOptions>]: z.ZodType<Program[Name], ProgramOptions[Name]>;
-};
-
 /** The shape of those options, to be spread into a kind's own. */
-export const programShape: Shape = {
-  argv: z
-    .array(withoutNul)
-    .min(1)
+export const programShape: Shape<ProgramOptions, Program> = {
+  argv: wordsOption
     .refine(([command]) => command !== "", "must begin with the name or path of a program")
     .describe("The program and its arguments. No shell interprets them."),
-  cwd: withoutNul
+  cwd: textOption
     .optional()
     .describe("Working directory, relative to the config file's folder. Defaults to that folder."),
-  env: z
-    .record(z.string().regex(/^[^=\0]+$/, "is not a name of a variable"), withoutNul)
+  env: environmentOption
     .default({})
     .describe(
       "Environment variables, besides PATH, HOME, the locale and what sluice sets. Defaults to none.",
@@ -63,14 +54,8 @@ export const programShape: Shape = {
     .describe("As whom it runs: a user's name or uid, or user:group. Needs root. Defaults to sluice's own."),
   limits: z
     .strictObject({
-      memory: z
-        .union([z.string(), z.number()])
-        .check(checkedBy(parseSize))
-        .optional()
-        .describe("Most address space of each of its processes."),
-      cpu: z
-        .union([z.string(), z.number()])
-        .check(checkedBy<Duration>(parseDuration))
+      memory: sizeOption.optional().describe("Most address space of each of its processes."),
+      cpu: durationOption
         .optional()
         .describe("Most processor time of each of its processes, in whole seconds."),
       processes: z
@@ -82,9 +67,7 @@ export const programShape: Shape = {
     })
     .optional()
     .describe("What it may use at the most; needs prlimit of util-linux. Defaults to no limits."),
-  killAfter: z
-    .union([z.string(), z.number()])
-    .check(checkedBy<Duration>(parseDuration))
+  killAfter: durationOption
     .default("5s")
     .describe("Time between SIGTERM and SIGKILL when the program must end. Defaults to 5s."),
 };

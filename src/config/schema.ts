@@ -1,27 +1,22 @@
 import { z } from "zod";
 import { checkedBy } from "../model/checked-by.ts";
 import { parseDataset } from "../model/dataset.ts";
-import { parseDuration, type Duration } from "../model/duration.ts";
 import { checkName } from "../model/name.ts";
 import { parseOperation } from "../model/operation.ts";
 import { parseRate } from "../model/rate.ts";
+import { durationOption, sizeOption } from "../options/amounts.ts";
 import { parseListen } from "./listen.ts";
 import type { Role } from "./registry.ts";
-import { parseSize } from "../model/size.ts";
 
 /*
  * What every config file may say, in the spelling of config files. From these come the checks and the JSON Schema
  * for editors. Issues carry the code of what the parsers threw in `params.code`.
  */
 
-const duration = z
-  .union([z.number(), z.string()])
-  .check(checkedBy<Duration>(parseDuration))
-  .meta({ description: 'Milliseconds as a number, or text such as "30s", "5m", "7d"' });
-const size = z
-  .union([z.number(), z.string()])
-  .check(checkedBy(parseSize))
-  .meta({ description: 'Bytes as a number, or text such as "512MB", "10GiB"' });
+const duration = durationOption.meta({
+  description: 'Milliseconds as a number, or text such as "30s", "5m", "7d"',
+});
+const size = sizeOption.meta({ description: 'Bytes as a number, or text such as "512MB", "10GiB"' });
 const operation = z.string().check(checkedBy<string>(parseOperation));
 const operations = z.union([operation, z.array(operation).min(1)]);
 const dataset = z.string().check(checkedBy(parseDataset));

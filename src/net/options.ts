@@ -1,6 +1,4 @@
 import { z } from "zod";
-import { parseDuration, type Duration } from "../model/duration.ts";
-import { checkedBy } from "../model/checked-by.ts";
 import { isPointer } from "./pointer.ts";
 
 // Options that several kinds have, so that they mean the same everywhere.
@@ -31,10 +29,6 @@ export const pickOption: z.ZodOptional<z.ZodType<PickedFields, PickedFields>> = 
   })
   .partial()
   .optional();
-
-export const durationOption: z.ZodType<Duration, Duration> = z
-  .union([z.string(), z.number()])
-  .check(checkedBy(parseDuration));
 
 export const allowPrivateOption: z.ZodType<boolean | string[], boolean | readonly string[] | undefined> = z
   .union([z.boolean(), z.array(z.string())])

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { childEnvironment } from "../child/environment.ts";
-import { exitError, TRY_AGAIN } from "../child/exit.ts";
+import { exitError } from "../child/exit.ts";
+import { jobShape, type Job, type JobOptions } from "../child/job-options.ts";
 import { endChildrenOf } from "../child/leftovers.ts";
 import { createTail, limitOutput } from "../child/lines.ts";
 import { JobOutput } from "../child/output.ts";
@@ -18,7 +19,7 @@ import { printable } from "../model/printable.ts";
 import type { LogStream } from "../model/run.ts";
 
 /** Options of the `command` process. */
-export interface CommandProcessOptions extends ProgramOptions {
+export interface CommandProcessOptions extends ProgramOptions, JobOptions {
   /**
    * Where it writes the events that it emits, a JSON object a line: on its file descriptor 3, or on standard output,
    * which is not logged then. They are emitted together with the run's success. Defaults to `"none"`.
@@ -29,20 +30,11 @@ export interface CommandProcessOptions extends ProgramOptions {
    * libpq read: what is there already is kept. Poolers may refuse it. Defaults to `false`.
    */
   readonly pgoptions?: boolean | undefined;
-  /** Exit codes after which trying again cannot help: 1 to 255, not 75. Defaults to none. */
-  readonly permanentExitCodes?: readonly number[] | undefined;
-  /** Lines of output that are kept. Defaults to 10,000. */
-  readonly maxLines?: number | undefined;
-  /** Characters of output that are kept. Defaults to 500,000. */
-  readonly maxCharacters?: number | undefined;
 }
 
-interface Options extends Program {
+interface Options extends Program, Job {
   readonly output: "none" | "fd3" | "stdout";
   readonly pgoptions: boolean;
-  readonly permanentExitCodes: readonly number[];
-  readonly maxLines: number;
-  readonly maxCharacters: number;
 }
 
 const options: z.ZodType<Options, CommandProcessOptions> = z.strictObject({
@@ -57,17 +49,7 @@ const options: z.ZodType<Options, CommandProcessOptions> = z.strictObject({
     .describe(
       "Names the run as the cause of what it changes in PostgreSQL, through PGOPTIONS. Defaults to false.",
     ),
-  permanentExitCodes: z
-    .array(z.int().min(1).max(255))
-    .refine((codes) => !codes.includes(TRY_AGAIN), "must not hold 75, which asks for another try")
-    .default([])
-    .describe("Exit codes after which trying again cannot help. Defaults to none."),
-  maxLines: z.int().min(0).default(10_000).describe("Lines of output that are kept. Defaults to 10000."),
-  maxCharacters: z
-    .int()
-    .min(0)
-    .default(500_000)
-    .describe("Characters of output that are kept. Defaults to 500000."),
+  ...jobShape,
 });
 
 const LONGEST_LINE = 7_500;

@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { programShape, type Program, type ProgramOptions } from "../../child/program.ts";
-import { checkedBy } from "../../model/checked-by.ts";
 import type { Duration } from "../../model/duration.ts";
-import { parseSize } from "../../model/size.ts";
-import { durationOption, pickOption, type PickedFields } from "../../net/options.ts";
+import { pickOption, type PickedFields } from "../../net/options.ts";
+import { durationOption, sizeOption } from "../../options/amounts.ts";
 
 /** Options of the `exec` input. */
 export interface ExecInputOptions extends ProgramOptions {
@@ -71,11 +70,7 @@ export const execOptions: z.ZodType<Options, ExecInputOptions> = z
       .describe(
         "Whether a line that is no event is answered and logged only, or the input fails too. Defaults to refuse.",
       ),
-    maxLine: z
-      .union([z.string(), z.number()])
-      .check(checkedBy(parseSize))
-      .default("1MiB")
-      .describe("Longest line. Defaults to 1MiB."),
+    maxLine: sizeOption.default("1MiB").describe("Longest line. Defaults to 1MiB."),
     restartAfter: durationOption
       .optional()
       .describe(

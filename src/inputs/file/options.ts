@@ -1,7 +1,6 @@
 import { z } from "zod";
-import { checkedBy } from "../../model/checked-by.ts";
 import { parseDuration, type Duration } from "../../model/duration.ts";
-import { parseSize } from "../../model/size.ts";
+import { durationOption, sizeOption } from "../../options/amounts.ts";
 
 /** What of a file goes into its events. */
 export type FileRead = "none" | "text" | "lines" | "json" | "ndjson" | "csv";
@@ -68,7 +67,6 @@ const UNFINISHED = ["*~", "#*#", "*.{swp,swx,tmp,temp,part,partial,filepart,crdo
 const SHORTEST_POLL = 100;
 const ASCII = /^[\t\x20-\x7e]$/;
 
-const duration = z.union([z.number(), z.string()]).check(checkedBy(parseDuration));
 const isRows = (read: FileRead): boolean => read === "lines" || read === "ndjson" || read === "csv";
 
 export const fileInputOptions: z.ZodType<ResolvedOptions, FileInputOptions> = z
@@ -92,10 +90,10 @@ export const fileInputOptions: z.ZodType<ResolvedOptions, FileInputOptions> = z
       .boolean()
       .default(true)
       .describe("Whether files that are there at the very first start are sent. Defaults to true."),
-    stable: duration
+    stable: durationOption
       .default("2s")
       .describe("How long a file must have rested before it is read, or told as deleted. Defaults to 2s."),
-    poll: duration
+    poll: durationOption
       .refine((text) => parseDuration(text) >= SHORTEST_POLL, "must be 100ms at least")
       .optional()
       .describe("Looks at the folder so often, for network file systems. Defaults to being notified."),
@@ -111,9 +109,7 @@ export const fileInputOptions: z.ZodType<ResolvedOptions, FileInputOptions> = z
       .boolean()
       .default(false)
       .describe("Whether links out of the folder, or to folders, are followed. Defaults to false."),
-    maxBytes: z
-      .union([z.number(), z.string()])
-      .check(checkedBy(parseSize))
+    maxBytes: sizeOption
       .default("1MB")
       .describe("Largest file of text and json, and largest line or row. Defaults to 1MB."),
     onError: z

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { connectionShape, topicName, type ConnectionOptions } from "../../kafka/options.ts";
-import { parseDuration, type Duration } from "../../model/duration.ts";
-import { checkedBy } from "../../model/checked-by.ts";
-import { isPointer } from "../../net/pointer.ts";
+import type { Duration } from "../../model/duration.ts";
+import { pointerOption } from "../../net/options.ts";
+import { durationOption } from "../../options/amounts.ts";
 
 /** How the value of a message is read. */
 export type Decode = "json" | "string" | "bytes" | "cloudevents";
@@ -53,9 +53,6 @@ export interface ResolvedOptions extends KafkaInputOptions {
 
 const ISO_TIME = /^\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:?\d\d))?$/;
 
-const duration = z.union([z.string(), z.number()]).check(checkedBy(parseDuration));
-const pointer = z.string().refine(isPointer, "must be a JSON Pointer, such as /order/id (RFC 6901)");
-
 export const kafkaInputOptions: z.ZodType<ResolvedOptions, KafkaInputOptions> = z.strictObject({
   ...connectionShape,
   topics: z
@@ -84,7 +81,7 @@ export const kafkaInputOptions: z.ZodType<ResolvedOptions, KafkaInputOptions> = 
     .default("offset")
     .describe("The record's id: offset (partition/offset) or key. Defaults to offset."),
   pick: z
-    .strictObject({ operation: pointer, id: pointer, key: pointer, data: pointer })
+    .strictObject({ operation: pointerOption, id: pointerOption, key: pointerOption, data: pointerOption })
     .partial()
     .optional()
     .describe("JSON Pointers to the event's fields in a value. Without one, data is the whole value."),
@@ -100,10 +97,10 @@ export const kafkaInputOptions: z.ZodType<ResolvedOptions, KafkaInputOptions> = 
     .max(10_000)
     .default(1_000)
     .describe("Most messages of a partition in one commit of the journal. Defaults to 1000."),
-  sessionTimeout: duration
+  sessionTimeout: durationOption
     .default("30s")
     .describe("How long the group waits for a member that fell silent. Defaults to 30s."),
-  discoverEvery: duration
+  discoverEvery: durationOption
     .default("30s")
     .describe("How often is looked for new topics and partitions. Defaults to 30s."),
 });

@@ -1,11 +1,8 @@
 import { z } from "zod";
-import { checkedBy } from "../../model/checked-by.ts";
 import { parseDuration, type Duration } from "../../model/duration.ts";
-import { parseSize } from "../../model/size.ts";
 import type { ClientTls } from "../../net/client.ts";
 import {
   allowPrivateOption,
-  durationOption,
   headersOption,
   pickOption,
   pointerOption,
@@ -13,6 +10,7 @@ import {
   type PickedFields,
 } from "../../net/options.ts";
 import { clientTlsOption } from "../../net/tls.ts";
+import { durationOption, sizeOption } from "../../options/amounts.ts";
 
 /** How the next answer is asked for: as of where the last one ended. */
 export interface CursorOptions {
@@ -132,11 +130,7 @@ export const pollInputOptions: z.ZodType<ResolvedOptions, PollInputOptions> = z
       .default(10_000)
       .describe("Items that are remembered, so as not to be sent again unchanged. Defaults to 10000."),
     requestTimeout: durationOption.default("30s").describe("Longest time of one answer. Defaults to 30s."),
-    maxAnswer: z
-      .union([z.number(), z.string()])
-      .check(checkedBy(parseSize))
-      .default("8MiB")
-      .describe("Largest answer. Defaults to 8MiB."),
+    maxAnswer: sizeOption.default("8MiB").describe("Largest answer. Defaults to 8MiB."),
     tls: clientTlsOption.describe("ca, and cert and key to be shown, as PEM text."),
     allowPrivate: allowPrivateOption,
   })

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { checkedBy } from "../../model/checked-by.ts";
 import { parseDuration, type Duration } from "../../model/duration.ts";
+import { durationOption } from "../../options/amounts.ts";
 import { parseAddress, parseTable } from "../../postgres/names.ts";
 import { tlsOptions, type TlsOptions } from "../../postgres/tls.ts";
 import { replicationShape, type ReplicationOptions } from "./replication/options.ts";
@@ -115,9 +116,7 @@ export const postgresInputOptions: z.ZodType<ResolvedOptions, PostgresInputOptio
     .default(false)
     .describe("Takes the subscription over from another journal, whose pipeline is gone for good"),
   batchSize: z.number().int().min(1).max(10_000).default(1_000).describe("Most rows read at a time"),
-  pollInterval: z
-    .union([z.string(), z.number()])
-    .check(checkedBy(parseDuration))
+  pollInterval: durationOption
     .refine((value) => parseDuration(value) >= SHORTEST_POLL, "at least 100ms")
     .default("5s")
     .describe("How often it looks without being woken, and the connection's heartbeat"),

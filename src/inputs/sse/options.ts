@@ -1,17 +1,15 @@
 import { z } from "zod";
-import { checkedBy } from "../../model/checked-by.ts";
 import { parseDuration, type Duration } from "../../model/duration.ts";
-import { parseSize } from "../../model/size.ts";
 import type { ClientTls } from "../../net/client.ts";
 import {
   allowPrivateOption,
-  durationOption,
   headersOption,
   pickOption,
   type Headers,
   type PickedFields,
 } from "../../net/options.ts";
 import { clientTlsOption } from "../../net/tls.ts";
+import { durationOption, sizeOption } from "../../options/amounts.ts";
 
 /** Options of the `sse` input. */
 export interface SseInputOptions {
@@ -79,11 +77,7 @@ export const sseInputOptions: z.ZodType<ResolvedOptions, SseInputOptions> = z
       .refine((text) => parseDuration(text) >= SHORTEST_IDLE, "must be 1s at least")
       .default("2m")
       .describe("A connection that is silent for so long is made anew. Defaults to 2m."),
-    maxMessage: z
-      .union([z.number(), z.string()])
-      .check(checkedBy(parseSize))
-      .default("1MiB")
-      .describe("Largest message. Defaults to 1MiB."),
+    maxMessage: sizeOption.default("1MiB").describe("Largest message. Defaults to 1MiB."),
     tls: clientTlsOption.describe("ca, and cert and key to be shown, as PEM text."),
     allowPrivate: allowPrivateOption,
   })

@@ -1,9 +1,16 @@
 import { z } from "zod";
-import { TRY_AGAIN } from "../../child/exit.ts";
 import { IMAGE_NAME } from "../../child/image.ts";
-import { checkedBy } from "../../model/checked-by.ts";
-import { parseDuration, type Duration } from "../../model/duration.ts";
-import { parseSize } from "../../model/size.ts";
+import {
+  capabilitiesOption,
+  environmentOption,
+  imageJobShape,
+  pathOption,
+  textOption,
+  wordsOption,
+  type ImageJob,
+  type ImageJobOptions,
+} from "../../child/job-options.ts";
+import { sizeOption } from "../../options/amounts.ts";
 import { findUnsafe } from "./safety.ts";
 
 /** What a container sees of the outside. */
@@ -17,7 +24,7 @@ export interface ContainerMount {
 }
 
 /** Options of the `container` process. */
-export interface ContainerProcessOptions {
+export interface ContainerProcessOptions extends ImageJobOptions {
   /** The image, such as `"registry.example/enrich:1.4"`. Without a tag: `latest`. */
   readonly image: string;
   /** The program's arguments (or the program, if the image has no entry point). Defaults to the image's own. */
@@ -36,12 +43,8 @@ export interface ContainerProcessOptions {
   readonly cpus?: number | undefined;
   /** Most processes and threads. Defaults to 256. */
   readonly pids?: number | undefined;
-  /** Size of `/tmp`, which is memory and counts as such. Defaults to `"64MiB"`. */
-  readonly tmp?: number | string | undefined;
   /** `uid`, `uid:gid`, or a name that the image knows. Defaults to the image's own. */
   readonly user?: string | undefined;
-  /** Working directory in the container. Defaults to the image's own. */
-  readonly workdir?: string | undefined;
   /** Whether the root file system cannot be written to. Defaults to `true`. */
   readonly readOnly?: boolean | undefined;
   /** Linux capabilities that it keeps, such as `"NET_BIND_SERVICE"`. Defaults to none. */
@@ -52,21 +55,11 @@ export interface ContainerProcessOptions {
   readonly unsafe?: boolean | undefined;
   /** Whether the event is also written to its standard input (not with podman). Defaults to `true`. */
   readonly stdin?: boolean | undefined;
-  /** How long a container that failed is kept for a look at it. Defaults to `"1h"`. */
-  readonly keep?: Duration | undefined;
-  /** Time between SIGTERM and SIGKILL when the container must end. Defaults to 5s. */
-  readonly killAfter?: Duration | undefined;
-  /** Exit codes after which trying again cannot help: 1 to 255, but not 75. Defaults to none. */
-  readonly permanentExitCodes?: readonly number[] | undefined;
-  /** Lines of output that are kept. Defaults to 10,000. */
-  readonly maxLines?: number | undefined;
-  /** Characters of output that are kept. Defaults to 500,000. */
-  readonly maxCharacters?: number | undefined;
   /** `unix:///path` or `http://host:port` of the engine. Defaults to DOCKER_HOST, else `/var/run/docker.sock`. */
   readonly engine?: string | undefined;
 }
 
-export interface Options {
+export interface Options extends ImageJob {
   readonly image: string;
   readonly command?: readonly string[] | undefined;
   readonly env: Readonly<Record<string, string>>;
@@ -76,33 +69,21 @@ export interface Options {
   readonly memory: number | string;
   readonly cpus: number;
   readonly pids: number;
-  readonly tmp: number | string;
   readonly user?: string | undefined;
-  readonly workdir?: string | undefined;
   readonly readOnly: boolean;
   readonly capabilities: readonly string[];
   readonly privileged: boolean;
   readonly unsafe: boolean;
   readonly stdin: boolean;
-  readonly keep: Duration;
-  readonly killAfter: Duration;
-  readonly permanentExitCodes: readonly number[];
-  readonly maxLines: number;
-  readonly maxCharacters: number;
   readonly engine?: string | undefined;
 }
 
-const withoutNul = z.string().refine((text) => !text.includes("\0"), "must not hold a NUL character");
-const absolute = withoutNul.regex(/^\//, "must be an absolute path");
-const duration = z.union([z.string(), z.number()]).check(checkedBy<Duration>(parseDuration));
-const size = z.union([z.string(), z.number()]).check(checkedBy(parseSize));
-
 const mount = z.strictObject({
-  source: withoutNul
+  source: textOption
     .min(1)
     .optional()
     .describe("A path (relative to the config file's folder), or a volume's name. Without it: memory."),
-  target: absolute
+  target: pathOption
     .refine((path) => path !== "/" && !/^\/sluice(\/|$)/.test(path), "must be neither / nor in /sluice")
     .describe("Absolute path in the container."),
   writable: z
@@ -117,9 +98,8 @@ export const containerOptions: z.ZodType<Options, ContainerProcessOptions> = z
       .string()
       .regex(IMAGE_NAME, "is not the name of an image")
       .describe('The image, such as "registry.example/enrich:1.4". Without a tag: latest.'),
-    command: z.array(withoutNul).min(1).optional().describe("Arguments. Defaults to the image's own."),
-    env: z
-      .record(z.string().regex(/^[^=\0]+$/, "is not a name of a variable"), withoutNul)
+    command: wordsOption.optional().describe("Arguments. Defaults to the image's own."),
+    env: environmentOption
       .default({})
       .describe("Environment variables. Nothing of the host's own is handed on. Defaults to none."),
     pull: z
@@ -132,18 +112,15 @@ export const containerOptions: z.ZodType<Options, ContainerProcessOptions> = z
       .default("none")
       .describe("none, bridge, or a network's name. Defaults to none."),
     mounts: z.array(mount).default([]).describe("What it sees of the outside. Defaults to none."),
-    memory: size.default("512MiB").describe("Most memory, swap included. Defaults to 512MiB."),
+    memory: sizeOption.default("512MiB").describe("Most memory, swap included. Defaults to 512MiB."),
     cpus: z.number().min(0.01).default(1).describe("Most processor time, in processors. Defaults to 1."),
     pids: z.int().min(1).default(256).describe("Most processes and threads. Defaults to 256."),
-    tmp: size.default("64MiB").describe("Size of /tmp, which counts as memory. Defaults to 64MiB."),
     user: z.string().min(1).optional().describe("uid, uid:gid or a name. Defaults to the image's own."),
-    workdir: absolute.optional().describe("Working directory. Defaults to the image's own."),
     readOnly: z
       .boolean()
       .default(true)
       .describe("Whether the root file system cannot be written to. Defaults to true."),
-    capabilities: z
-      .array(z.string().regex(/^[A-Z_]+$/, "is not the name of a capability"))
+    capabilities: capabilitiesOption
       .default([])
       .describe("Linux capabilities that it keeps. Defaults to none."),
     privileged: z.boolean().default(false).describe("All rights over the host. Needs unsafe."),
@@ -155,19 +132,7 @@ export const containerOptions: z.ZodType<Options, ContainerProcessOptions> = z
       .boolean()
       .default(true)
       .describe("Whether the event is also written to its standard input (not with podman)."),
-    keep: duration.default("1h").describe("How long a container that failed is kept. Defaults to 1h."),
-    killAfter: duration.default("5s").describe("Time between SIGTERM and SIGKILL. Defaults to 5s."),
-    permanentExitCodes: z
-      .array(z.int().min(1).max(255))
-      .refine((codes) => !codes.includes(TRY_AGAIN), "must not hold 75, which asks for another try")
-      .default([])
-      .describe("Exit codes after which trying again cannot help. Defaults to none."),
-    maxLines: z.int().min(0).default(10_000).describe("Lines of output that are kept. Defaults to 10000."),
-    maxCharacters: z
-      .int()
-      .min(0)
-      .default(500_000)
-      .describe("Characters of output that are kept. Defaults to 500000."),
+    ...imageJobShape,
     engine: z
       .string()
       .regex(/^(unix:\/\/\/.+|https?:\/\/.+)$/, "must be unix:///path or http://host:port")

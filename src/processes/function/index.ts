@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { contentOf, findModule, loadExport, type Exported, type ModuleOptions } from "../../child/module.ts";
-import { checkedBy } from "../../model/checked-by.ts";
 import type { Process } from "../../model/component.ts";
 import { parseDuration, type Duration } from "../../model/duration.ts";
 import { defineProcess, type ProcessKind } from "../../model/kind.ts";
 import { parseSize } from "../../model/size.ts";
 import type { ProcessStatus } from "../../model/status.ts";
+import { durationOption, sizeOption } from "../../options/amounts.ts";
 import { createIsolatedProcess } from "./isolated.ts";
 
 /** Options of the `function` process. */
@@ -43,14 +43,10 @@ const options: z.ZodType<FunctionProcessOptions, FunctionProcessOptions> = z
       .describe(
         "thread: a loop, an exit or memory that runs out costs one attempt, nothing else. Defaults to none.",
       ),
-    memory: z
-      .union([z.int().positive(), z.string()])
-      .check(checkedBy<number | string>(parseSize))
+    memory: sizeOption
       .optional()
       .describe("Most heap of one thread; buffers are beside it. Defaults to 512MiB."),
-    killAfter: z
-      .union([z.string(), z.number()])
-      .check(checkedBy<Duration>(parseDuration))
+    killAfter: durationOption
       .optional()
       .describe("How long after its signal aborted a thread may go on before it is ended. Defaults to 5s."),
   })

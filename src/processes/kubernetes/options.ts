@@ -1,9 +1,15 @@
 import { z } from "zod";
-import { TRY_AGAIN } from "../../child/exit.ts";
 import { IMAGE_NAME, isHarmlessCapability } from "../../child/image.ts";
-import { checkedBy } from "../../model/checked-by.ts";
-import { parseDuration, type Duration } from "../../model/duration.ts";
-import { parseSize } from "../../model/size.ts";
+import {
+  capabilitiesOption,
+  environmentOption,
+  imageJobShape,
+  wordsOption,
+  type ImageJob,
+  type ImageJobOptions,
+} from "../../child/job-options.ts";
+import type { Duration } from "../../model/duration.ts";
+import { durationOption, sizeOption } from "../../options/amounts.ts";
 
 /** As in a pod: lets it on nodes that others are kept from. */
 export interface Toleration {
@@ -22,7 +28,7 @@ export interface Resources {
 }
 
 /** Options of the `kubernetes` process. */
-export interface KubernetesProcessOptions {
+export interface KubernetesProcessOptions extends ImageJobOptions {
   /** The image, such as `"registry.example/enrich:1.4"`. May be left out if the `template` has one. */
   readonly image?: string | undefined;
   /** The program's arguments (or the program, if the image has no entry point). Defaults to the image's own. */
@@ -39,12 +45,8 @@ export interface KubernetesProcessOptions {
   readonly cpus?: number | undefined;
   /** What is asked for and allowed beyond `memory` and `cpus`. Defaults to that memory, and a tenth of a processor. */
   readonly resources?: Resources | undefined;
-  /** Size of `/tmp`, which is memory and counts as such. Defaults to `"64MiB"`. */
-  readonly tmp?: number | string | undefined;
   /** `uid` or `uid:gid`, in numbers; 0 needs `unsafe`. Defaults to the image's own, which must be a number but 0. */
   readonly user?: string | undefined;
-  /** Working directory in the container. Defaults to the image's own. */
-  readonly workdir?: string | undefined;
   /** Whether the root file system cannot be written to. Defaults to `true`. */
   readonly readOnly?: boolean | undefined;
   /** Linux capabilities that it keeps, such as `"NET_BIND_SERVICE"`. Defaults to none. */
@@ -69,16 +71,6 @@ export interface KubernetesProcessOptions {
   readonly startTimeout?: Duration | undefined;
   /** How often the cluster may keep a run from its end without costing an attempt. Defaults to 20. */
   readonly interruptions?: number | undefined;
-  /** How long a Job that failed is kept for a look at it. Defaults to `"1h"`. */
-  readonly keep?: Duration | undefined;
-  /** Time between SIGTERM and SIGKILL when the pod must end. Defaults to 5s. */
-  readonly killAfter?: Duration | undefined;
-  /** Exit codes after which trying again cannot help: 1 to 255, but not 75. Defaults to none. */
-  readonly permanentExitCodes?: readonly number[] | undefined;
-  /** Lines of output that are kept. Defaults to 10,000. */
-  readonly maxLines?: number | undefined;
-  /** Characters of output that are kept. Defaults to 500,000. */
-  readonly maxCharacters?: number | undefined;
   /** A kubeconfig file, relative to the config file's folder. Defaults to KUBECONFIG, else `~/.kube/config`. */
   readonly kubeconfig?: string | undefined;
   /** A context of the kubeconfig. Defaults to its current one. */
@@ -88,7 +80,7 @@ export interface KubernetesProcessOptions {
 }
 
 /** Those without a default fall to the template, then to Kubernetes itself. */
-export interface Options {
+export interface Options extends ImageJob {
   readonly image?: string | undefined;
   readonly command?: readonly string[] | undefined;
   readonly entrypoint?: readonly string[] | undefined;
@@ -97,9 +89,7 @@ export interface Options {
   readonly memory?: number | string | undefined;
   readonly cpus?: number | undefined;
   readonly resources?: Resources | undefined;
-  readonly tmp: number | string;
   readonly user?: string | undefined;
-  readonly workdir?: string | undefined;
   readonly readOnly?: boolean | undefined;
   readonly capabilities?: readonly string[] | undefined;
   readonly serviceAccount?: string | undefined;
@@ -112,20 +102,11 @@ export interface Options {
   readonly unsafe: boolean;
   readonly startTimeout: Duration;
   readonly interruptions: number;
-  readonly keep: Duration;
-  readonly killAfter: Duration;
-  readonly permanentExitCodes: readonly number[];
-  readonly maxLines: number;
-  readonly maxCharacters: number;
   readonly kubeconfig?: string | undefined;
   readonly context?: string | undefined;
   readonly inCluster: boolean;
 }
 
-const withoutNul = z.string().refine((text) => !text.includes("\0"), "must not hold a NUL character");
-const absolute = withoutNul.regex(/^\//, "must be an absolute path");
-const duration = z.union([z.string(), z.number()]).check(checkedBy<Duration>(parseDuration));
-const size = z.union([z.string(), z.number()]).check(checkedBy(parseSize));
 const label = z
   .string()
   .regex(/^([\w]([\w.-]*[\w])?)?$/, "is not the value of a label")
@@ -152,21 +133,16 @@ export const kubernetesOptions: z.ZodType<Options, KubernetesProcessOptions> = z
       .regex(IMAGE_NAME, "is not the name of an image")
       .optional()
       .describe("The image. May be left out if the template has one."),
-    command: z.array(withoutNul).min(1).optional().describe("Arguments. Defaults to the image's own."),
-    entrypoint: z
-      .array(withoutNul)
-      .min(1)
-      .optional()
-      .describe("The program, in place of the image's own entry point."),
-    env: z
-      .record(z.string().regex(/^[^=\0]+$/, "is not a name of a variable"), withoutNul)
+    command: wordsOption.optional().describe("Arguments. Defaults to the image's own."),
+    entrypoint: wordsOption.optional().describe("The program, in place of the image's own entry point."),
+    env: environmentOption
       .default({})
       .describe("Environment variables; whoever may read the Job may read them. Defaults to none."),
     pull: z
       .enum(["missing", "always", "never"])
       .optional()
       .describe("Whether the node pulls the image. Defaults to missing."),
-    memory: size.optional().describe("Most memory. Defaults to 512MiB."),
+    memory: sizeOption.optional().describe("Most memory. Defaults to 512MiB."),
     cpus: z.number().min(0.01).optional().describe("Most processor time, in processors. Defaults to 1."),
     resources: z
       .strictObject({
@@ -175,19 +151,16 @@ export const kubernetesOptions: z.ZodType<Options, KubernetesProcessOptions> = z
       })
       .optional()
       .describe("Beyond memory and cpus. Defaults to that memory, and a tenth of a processor."),
-    tmp: size.default("64MiB").describe("Size of /tmp, which counts as memory. Defaults to 64MiB."),
     user: z
       .string()
       .regex(/^\d+(:\d+)?$/, "must be uid or uid:gid, in numbers")
       .optional()
       .describe("uid or uid:gid, in numbers; 0 needs unsafe. Defaults to the image's own."),
-    workdir: absolute.optional().describe("Working directory. Defaults to the image's own."),
     readOnly: z
       .boolean()
       .optional()
       .describe("Whether the root file system cannot be written to. Defaults to true."),
-    capabilities: z
-      .array(z.string().regex(/^[A-Z_]+$/, "is not the name of a capability"))
+    capabilities: capabilitiesOption
       .optional()
       .describe("Linux capabilities that it keeps. Defaults to none."),
     serviceAccount: named.optional().describe("Defaults to the namespace's default."),
@@ -204,7 +177,7 @@ export const kubernetesOptions: z.ZodType<Options, KubernetesProcessOptions> = z
       .boolean()
       .default(false)
       .describe("Lets settings through that give power over the node or the cluster. Defaults to false."),
-    startTimeout: duration
+    startTimeout: durationOption
       .default("5m")
       .describe(
         "Longest time until the container starts; what takes longer costs no attempt. Defaults to 5m.",
@@ -215,19 +188,7 @@ export const kubernetesOptions: z.ZodType<Options, KubernetesProcessOptions> = z
       .max(1000)
       .default(20)
       .describe("How often the cluster may interrupt a run without costing an attempt. Defaults to 20."),
-    keep: duration.default("1h").describe("How long a Job that failed is kept. Defaults to 1h."),
-    killAfter: duration.default("5s").describe("Time between SIGTERM and SIGKILL. Defaults to 5s."),
-    permanentExitCodes: z
-      .array(z.int().min(1).max(255))
-      .refine((codes) => !codes.includes(TRY_AGAIN), "must not hold 75, which asks for another try")
-      .default([])
-      .describe("Exit codes after which trying again cannot help. Defaults to none."),
-    maxLines: z.int().min(0).default(10_000).describe("Lines of output that are kept. Defaults to 10000."),
-    maxCharacters: z
-      .int()
-      .min(0)
-      .default(500_000)
-      .describe("Characters of output that are kept. Defaults to 500000."),
+    ...imageJobShape,
     kubeconfig: z
       .string()
       .min(1)

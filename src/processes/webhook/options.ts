@@ -1,12 +1,13 @@
 import { z } from "zod";
 import { parseDuration, type Duration } from "../../model/duration.ts";
 import type { ClientTls } from "../../net/client.ts";
-import { allowPrivateOption, durationOption, headersOption } from "../../net/options.ts";
+import { allowPrivateOption, headersOption } from "../../net/options.ts";
 import { isSecret, type SignatureScheme } from "../../net/signature.ts";
 import { templateOption, type Template } from "../../net/template.ts";
 import { clientTlsOption } from "../../net/tls.ts";
 import type { BodyKind } from "./body.ts";
 import { oauthOption, type OAuthOptions } from "./oauth.ts";
+import { durationOption } from "../../options/amounts.ts";
 
 export type WebhookMethod = "POST" | "PUT" | "PATCH" | "DELETE" | "GET";
 
