@@ -132,6 +132,28 @@ describe("a file input", () => {
     expect(watched.told.map((event) => (event as string[])[1])).toEqual(["shown", "later"]);
   });
 
+  test("takes a name that begins with two dots for one with a dot", async () => {
+    await using watched = await Watched.make({ read: "text" });
+    await writeFile(watched.path("..data"), "hidden");
+    await mkdir(watched.path("..2026_11"));
+    await writeFile(watched.path("..2026_11/key"), "hidden");
+    await writeFile(watched.path("a"), "seen");
+    await watched.start();
+    await watched.context.waitFor(1);
+    await watched.settled();
+    expect(watched.told).toEqual([["create", "a", "seen"]]);
+    await watched.stop();
+    await watched.start({ dotfiles: true });
+    await watched.context.waitFor(2);
+    await writeFile(watched.path("..later"), "new");
+    await watched.context.waitFor(3);
+    expect(watched.sorted).toEqual([
+      ["create", "..2026_11/key", "hidden"],
+      ["create", "..data", "hidden"],
+      ["create", "..later", "new"],
+    ]);
+  });
+
   test("takes a glob, a file, names to be left out", async () => {
     await using watched = await Watched.make();
     await mkdir(watched.path("sub"));

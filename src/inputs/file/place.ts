@@ -111,7 +111,9 @@ function createPlace(
     absolute: (location) => join(root, below(location)),
     location(path) {
       const inside = relative(root, path);
-      if (inside === "" || inside.startsWith("..") || isAbsolute(inside)) return undefined;
+      // A name may begin with two dots: `..data` of a mounted ConfigMap does.
+      if (inside === "" || inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside))
+        return undefined;
       return prefix + inside.split(sep).join("/");
     },
     async checkRoot() {
