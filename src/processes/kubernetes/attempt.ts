@@ -1,5 +1,4 @@
-import { createTail } from "../../child/lines.ts";
-import { sleep, untilAborted, waitAtMost } from "../../model/clock.ts";
+import { sleep, untilAborted } from "../../model/clock.ts";
 import type { RunContext } from "../../model/component.ts";
 import { parseDuration } from "../../model/duration.ts";
 import { isSluiceError, SluiceError } from "../../model/errors.ts";
@@ -10,16 +9,12 @@ import type { ClusterView, JobView } from "./cluster-view.ts";
 import { toRunError } from "./errors.ts";
 import { checkEventSize, processLabels, type Identity } from "./job.ts";
 import { createJobStore, type JobStore } from "./job-store.ts";
-import { followLogs, type LogFollower } from "./logs.ts";
 import type { Job } from "./objects.ts";
 import type { Options } from "./options.ts";
+import { createOutput } from "./output.ts";
 import { mainContainer, MAIN, type Template } from "./template.ts";
-import { hasOutput, interruption, judge, type Circumstances } from "./verdict.ts";
+import { interruption, judge, type Circumstances, type Verdict } from "./verdict.ts";
 
-/** Last lines of its output that an error tells. */
-const TAIL = 5;
-/** Milliseconds to read what is left of the output once the container ended. */
-const DRAIN = 5_000;
 /** Milliseconds beyond its grace time that a pod is waited for when its Job was deleted. */
 const MARGIN = 10_000;
 
@@ -77,82 +72,95 @@ interface Following {
 
 async function followToEnd(following: Following, job: Job): Promise<void> {
   const { api, store, options, template, context, view } = following;
-  const { signal, clock } = context;
-  const tail = createTail(TAIL);
-  const mask = createMask(Object.values(options.env));
-  const about = { ...circumstances(options, template), tail: tail.lines, mask };
-  const mustStartBy = clock.monotonic() + parseDuration(options.startTimeout);
-  let output: LogFollower | undefined;
-  let told: string | undefined;
+  const { signal } = context;
+  const own = circumstances(options, template);
+  const output = createOutput(api, own.main, options, context, () => view.pod);
+  const about = { ...own, tail: output.tail };
   const aborted = untilAborted(signal);
+  const waitForStart = createStartWait(following, job, about);
   try {
     for (;;) {
       if (signal.aborted) {
         await store.end(job, isSluiceError(signal.reason, "SHUTDOWN") ? 0 : patience(options), context);
         throw signal.reason;
       }
-      const change = view.changed();
+      const change = Promise.race([view.changed(), aborted]);
       const current = view.job ?? (await store.reread(job));
       if (current === undefined || current.metadata.deletionTimestamp !== undefined) {
         await store.end(job, patience(options), context);
         throw new SluiceError("JOB_LOST", `the Job ${job.metadata.name} was deleted by somebody else`);
       }
       const { pod } = view;
-      if (output === undefined && pod !== undefined && hasOutput(pod, about.main)) {
-        const place = { name: pod.metadata.name, container: about.main };
-        output = followLogs(api, place, options, tail, context, () => goesOn(view));
-      }
+      output.begin();
       const verdict = judge(current, pod, about);
-      if (verdict.state === "succeeded" || verdict.state === "failed") {
-        if (output !== undefined) await waitAtMost(clock, DRAIN, output.ended, signal);
-        output?.stop();
-        if (verdict.state === "succeeded") return await store.release(job, context);
-        await store.judged(job);
-        // Anew: the tail is whole only now.
-        const last = judge(current, pod, about);
-        throw last.state === "failed" ? last.error : verdict.error;
+      switch (verdict.state) {
+        case "succeeded":
+          await output.drain();
+          return await store.release(job, context);
+        case "failed": {
+          await output.drain();
+          await store.judged(job);
+          // Anew: the tail is whole only now.
+          const last = judge(current, pod, about);
+          throw last.state === "failed" ? last.error : verdict.error;
+        }
+        case "running":
+          await change;
+          break;
+        case "pending":
+          await waitForStart(verdict, change);
       }
-      if (verdict.state === "running") {
-        await Promise.race([change, aborted]);
-        continue;
-      }
-      if (verdict.why !== undefined && verdict.why !== told)
-        context.log(`the pod waits: ${mask(verdict.why)}`);
-      told = verdict.why ?? told;
-      if (verdict.final !== undefined) {
-        await store.end(job, patience(options), context);
-        throw verdict.final;
-      }
-      const left = mustStartBy - clock.monotonic();
-      if (left <= 0) {
-        const why = verdict.why ?? (await store.explainSilence(job, pod));
-        await store.end(job, patience(options), context);
-        const message = `the pod of ${about.image} did not start within ${String(options.startTimeout)}: ${mask(why)}`;
-        throw interruption("UNSCHEDULABLE", message, options);
-      }
-      const over = new AbortController();
-      await Promise.race([change, aborted, sleep(clock, left, over.signal)]);
-      over.abort();
     }
   } finally {
-    output?.stop();
+    output.stop();
   }
+}
 
-  function goesOn({ pod }: JobView): boolean {
-    const state = pod?.status?.containerStatuses?.find(({ name }) => name === about.main)?.state;
-    return state?.running !== undefined;
-  }
+type StartWait = (
+  verdict: Verdict & { readonly state: "pending" },
+  change: Promise<unknown>,
+) => Promise<void>;
+
+/** Waits until something changes, and tells why the pod waits: for good, or for too long, is the attempt's end. */
+function createStartWait(
+  { store, options, context, view }: Following,
+  job: Job,
+  { image, mask }: Pick<Circumstances, "image" | "mask">,
+): StartWait {
+  const { clock } = context;
+  const mustStartBy = clock.monotonic() + parseDuration(options.startTimeout);
+  let told: string | undefined;
+  return async ({ why, final }, change) => {
+    if (why !== undefined && why !== told) context.log(`the pod waits: ${mask(why)}`);
+    told = why ?? told;
+    if (final !== undefined) {
+      await store.end(job, patience(options), context);
+      throw final;
+    }
+    const left = mustStartBy - clock.monotonic();
+    if (left <= 0) {
+      const reason = mask(why ?? (await store.explainSilence(job, view.pod)));
+      await store.end(job, patience(options), context);
+      const message = `the pod of ${image} did not start within ${String(options.startTimeout)}: ${reason}`;
+      throw interruption("UNSCHEDULABLE", message, options);
+    }
+    const over = new AbortController();
+    await Promise.race([change, sleep(clock, left, over.signal)]);
+    over.abort();
+  };
 }
 
 function patience({ killAfter }: Options): number {
   return parseDuration(killAfter) + MARGIN;
 }
 
-function circumstances(options: Options, template: Template): Omit<Circumstances, "tail" | "mask"> {
+function circumstances(options: Options, template: Template): Omit<Circumstances, "tail"> {
   const own = mainContainer(template.spec);
   return {
-    ...options,
+    permanentExitCodes: options.permanentExitCodes,
+    interruptions: options.interruptions,
     main: typeof own["name"] === "string" ? own["name"] : MAIN,
     image: options.image ?? String(own["image"]),
+    mask: createMask(Object.values(options.env)),
   };
 }

@@ -36,8 +36,15 @@ export function judge(job: Job, pod: Pod | undefined, about: Circumstances): Ver
 
 /** Whether the run's container has output: it runs, or ran. */
 export function hasOutput(pod: Pod | undefined, main: string): boolean {
-  const state = pod?.status?.containerStatuses?.find(({ name }) => name === main)?.state;
-  return state?.running !== undefined || state?.terminated !== undefined;
+  return isRunning(pod, main) || stateOf(pod, main)?.terminated !== undefined;
+}
+
+export function isRunning(pod: Pod | undefined, main: string): boolean {
+  return stateOf(pod, main)?.running !== undefined;
+}
+
+function stateOf(pod: Pod | undefined, main: string): ContainerStatus["state"] {
+  return pod?.status?.containerStatuses?.find(({ name }) => name === main)?.state;
 }
 
 /** The cluster, not the run, is at fault: that costs no attempt, up to a limit. */
