@@ -24,6 +24,8 @@ import {
 } from "./pipeline.ts";
 import { compare, compareTops, type Difference } from "./plan.ts";
 import type { Secrets } from "./references.ts";
+import type { Fields } from "./schema.ts";
+import { parseSource } from "./source.ts";
 import { withTopOf } from "./top-of.ts";
 import {
   INDEX_KEY,
@@ -93,10 +95,11 @@ export class PipelineChanges {
     });
   }
 
-  async plan(proposal: Proposal): Promise<PipelinePlan> {
+  /** @throws SluiceError as `apply` does: what the network may not bring in, it may not have looked at either */
+  async plan(proposal: Proposal, { isOwner }: Pick<ApplyOptions, "isOwner">): Promise<PipelinePlan> {
     return this.#exclusively(async () => {
       this.#expectBegun();
-      const next = await this.#propose(proposal);
+      const next = await this.#propose(proposal, isOwner);
       return this.#plan(next, compare(this.#current, next));
     });
   }
@@ -111,10 +114,9 @@ export class PipelineChanges {
     return this.#exclusively(async () => {
       this.#expectBegun();
       this.#checkVersion(options.ifVersion);
-      const next = await this.#propose(proposal);
+      const next = await this.#propose(proposal, options.isOwner);
       const difference = compare(this.#current, next);
       const plan = await this.#plan(next, difference);
-      if (!options.isOwner && plan.localOnly.length > 0) throw refusal(plan.localOnly);
       if (plan.changes.length === 0) return { version: this.version, changed: false, plan, leaving: [] };
       const before = this.#index.leaving.map(({ process }) => process);
       this.#options.secrets.add(next.secrets);
@@ -261,14 +263,17 @@ export class PipelineChanges {
     );
   }
 
-  async #propose(proposal: Proposal): Promise<Pipeline> {
+  async #propose(proposal: Proposal, isOwner: boolean): Promise<Pipeline> {
     if (this.#current.document === null) {
       throw new SluiceError(
         "FORBIDDEN",
         "this pipeline is a module: change that, and run it again, or write it as TOML, YAML or JSON",
       );
     }
-    const next = await this.#parse(await this.#textOf(proposal));
+    const stored = await this.#textOf(proposal);
+    // Before anything is resolved or read: a plan, or an error, would tell what was found.
+    if (!isOwner) await this.#expectNothingLocal(stored);
+    const next = await this.#parse(stored);
     const { name, journal } = this.#options.pipeline;
     const { tree } = next.document ?? {};
     if (tree?.["name"] === undefined && tree?.["journal"] === undefined) return next;
@@ -296,6 +301,16 @@ export class PipelineChanges {
     return stored;
   }
 
+  async #expectNothingLocal({ file, text, format }: StoredText): Promise<void> {
+    const { value } = await parseSource(file, text, format);
+    const what = await this.#localOnly(value as Fields);
+    if (what.length > 0) throw refusal(what);
+  }
+
+  #localOnly(tree: Fields): Promise<readonly string[]> {
+    return localOnly(this.#current.document?.tree ?? {}, tree, this.#options.registry);
+  }
+
   #parse(text: StoredText): Promise<Pipeline> {
     return parsePipeline(text.text, { ...this.#options, file: text.file, format: text.format });
   }
@@ -314,7 +329,7 @@ export class PipelineChanges {
       changes,
       atStart: compareTops(this.#options.pipeline, next),
       undecided: undecided.map(({ name }) => name),
-      localOnly: localOnly(this.#current, next),
+      localOnly: await this.#localOnly(next.document?.tree ?? {}),
       warnings: next.warnings.map(formatIssue),
     };
   }

@@ -1,9 +1,13 @@
 import { expect, test } from "vitest";
+import { registry } from "../../test/support/config-kinds.ts";
 import { ORDERS, parse } from "../../test/support/config.ts";
+import { createRegistry } from "./registry.ts";
+import { fileInput } from "../inputs/file/index.ts";
 import { localOnly } from "./local-only.ts";
 
 async function refusals(from: string, to: string): Promise<readonly string[]> {
-  return localOnly(await parse(from), await parse(to));
+  const [before, after] = await Promise.all([parse(from), parse(to)]);
+  return localOnly(before.document?.tree ?? {}, after.document?.tree ?? {}, registry);
 }
 
 const edited = (from: string, to: string): string => ORDERS.replace(from, to);
@@ -68,4 +72,34 @@ test.each([
 test("an escaped reference is none", async () => {
   const to = ORDERS.replace('team = "shop"', () => 'team = "$${env:TOKEN}"');
   expect(await refusals(ORDERS, to)).toEqual([]);
+});
+
+test.each([
+  ["beside the common keys", { connection: "db" }],
+  ["in the execution context", { execution_context: { connection: "db" } }],
+])("a connection named %s may not lead elsewhere what has a reference", async (_, named) => {
+  const tree = (server: string) => ({
+    connections: {
+      db: { connection_string: `postgres://${server}/shop` },
+      other: { connection_string: "a" },
+    },
+    process: [{ name: "land", type: "note", tag: "${env:TOKEN}", ...named }],
+  });
+  expect(await localOnly(tree("here"), tree("here"), registry)).toEqual([]);
+  expect(await localOnly(tree("here"), tree("there"), registry)).toEqual([`process "land" ${REFERENCE}`]);
+});
+
+test("what reads files of this machine may not be brought in, nor read others", async () => {
+  const kinds = createRegistry({ inputs: { file: async () => fileInput }, processes: {} });
+  const tree = (path: string) => ({ input: [{ name: "inbox", type: "file", path }] });
+  const why = ['input "inbox" is of type "file", which reads this machine\'s files'];
+  expect(await localOnly({}, tree("/etc"), kinds)).toEqual(why);
+  expect(await localOnly(tree("in"), tree("/etc"), kinds)).toEqual(why);
+  expect(await localOnly(tree("in"), tree("in"), kinds)).toEqual([]);
+});
+
+test("each of two components of one name is looked at", async () => {
+  const old = { name: "enrich", type: "shell", argv: ["node"] };
+  const twice = { process: [old, { ...old, argv: ["id"] }] };
+  expect(await localOnly({ process: [old] }, twice, registry)).toHaveLength(1);
 });

@@ -1,4 +1,4 @@
-import type { Pipeline, PipelineInput, PipelineProcess } from "./pipeline.ts";
+import type { Registry, Role } from "./registry.ts";
 import { hasReference, isPlainObject } from "./references.ts";
 import { isSame } from "./same.ts";
 import { SHAPES, type Fields } from "./schema.ts";
@@ -6,46 +6,69 @@ import { SHAPES, type Fields } from "./schema.ts";
 const REFERS = "has a reference to the environment or to a file";
 
 /**
- * What of a pipeline may only be brought in by who could run code here anyway: components of kinds that run code, and
- * references to the environment and to files. What stands in the current one already may stay as it is, word for
- * word: beside a reference no option of a kind may change, since that may be where its secret is sent to.
+ * What of a pipeline may only be brought in by who could run code here anyway: components of kinds that run code or
+ * read this machine's files, and references to the environment and to files. What stands in the current one already
+ * may stay as it is, word for word: beside a reference no option of a kind may change, since that may be where its
+ * secret is sent to.
+ *
+ * Both are trees of files as they are written: nothing of them need be resolved, loaded or opened to say so.
  */
-export function localOnly(current: Pipeline, next: Pipeline): readonly string[] {
-  const [before, after] = [current, next].map(({ document }) => document?.tree ?? {}) as [Fields, Fields];
+export async function localOnly(
+  before: Fields,
+  after: Fields,
+  registry: Registry,
+): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const role of ["input", "process"] as const)
+    for (const fields of listOf(after, role))
+      found.push(...(await ofComponent(role, fields, before, after, registry)));
   return [
-    ...next.inputs.flatMap((input) => ofComponent(input, before, after)),
-    ...next.processes.flatMap((process) => ofComponent(process, before, after)),
+    ...found,
     ...ofTable("connections.", before["connections"], after["connections"]),
     ...ofRest(before, after),
   ];
 }
 
-function ofComponent(
-  { role, name, type, made }: PipelineInput | PipelineProcess,
+async function ofComponent(
+  role: Role,
+  fields: Fields,
   before: Fields,
   after: Fields,
-): readonly string[] {
-  const own = ownFields(role, find(after, role, name));
-  if (isSame(own, ownFields(role, find(before, role, name)))) return [];
-  const what = `${role} "${name}"`;
-  if (made?.kind.runsCode === true) return [`${what} is of type "${type}", which runs code`];
+  registry: Registry,
+): Promise<readonly string[]> {
+  const { name, type } = fields;
+  const own = ownFields(role, fields, after);
+  const former = listOf(before, role).find((component) => component["name"] === name);
+  if (former !== undefined && isSame(own, ownFields(role, former, before))) return [];
+  const what = `${role} ${JSON.stringify(name)}`;
+  const kind = typeof type === "string" ? await registry.load(role, type) : undefined;
+  if (kind?.runsCode === true) return [`${what} is of type "${kind.type}", which runs code`];
+  if (kind?.readsFiles === true)
+    return [`${what} is of type "${kind.type}", which reads this machine's files`];
   return hasReference(own) ? [`${what} ${REFERS}`] : [];
 }
 
-function find(tree: Fields, role: "input" | "process", name: string): Fields | undefined {
+function listOf(tree: Fields, role: Role): readonly Fields[] {
   const list = tree[role];
-  if (!Array.isArray(list)) return undefined;
-  return (list as unknown[]).filter(isPlainObject).find((component) => component["name"] === name);
+  return Array.isArray(list) ? (list as unknown[]).filter(isPlainObject) : [];
 }
 
-/** What a component has beyond the settings that all have; of those, what has a reference. */
-function ownFields(role: "input" | "process", fields: Fields | undefined): Fields | undefined {
-  if (fields === undefined) return undefined;
+/**
+ * What a component has beyond the settings that all have, with the connection that it names; of those settings, what
+ * has a reference.
+ */
+function ownFields(role: Role, fields: Fields, { connections }: Fields): Fields {
   const isCommon = (key: string): boolean =>
     key !== "type" && key !== "execution_context" && Object.hasOwn(SHAPES[role], key);
-  return Object.fromEntries(
-    Object.entries(fields).filter(([key, value]) => !isCommon(key) || hasReference(value)),
-  );
+  const own = Object.entries(fields).filter(([key, value]) => !isCommon(key) || hasReference(value));
+  return { fields: Object.fromEntries(own), connection: connectionOf(fields, connections) };
+}
+
+/** Beside a reference of the component's own it says where that goes; a component may name one in either place. */
+function connectionOf({ connection, execution_context: context }: Fields, connections: unknown): unknown {
+  const name = connection ?? (isPlainObject(context) ? context["connection"] : undefined);
+  const isThere = typeof name === "string" && isPlainObject(connections) && Object.hasOwn(connections, name);
+  return isThere ? connections[name] : undefined;
 }
 
 /** Each entry of a table by itself. */

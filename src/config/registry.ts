@@ -15,6 +15,7 @@ interface AnyKindBase {
   readonly options: OptionsSchema<unknown, unknown>;
   readonly secrets?: readonly string[];
   readonly runsCode?: boolean;
+  readonly readsFiles?: boolean;
   readonly load?: () => Promise<unknown>;
   readonly files?: (options: never, surroundings: Surroundings) => readonly string[];
   readonly check?: (options: never, surroundings: CheckSurroundings) => Promise<void>;

@@ -16,7 +16,7 @@ export interface ApiChanges {
   readonly managedBy: "file" | "api";
   /** What runs, secrets masked. */
   config(): unknown;
-  plan(proposal: Proposal): Promise<PipelinePlan>;
+  plan(proposal: Proposal, options: Pick<ApplyOptions, "isOwner">): Promise<PipelinePlan>;
   apply(proposal: Proposal, options: ApplyOptions): Promise<AppliedPlan>;
   versions(): readonly VersionRow[];
   versionOf(version: number): Promise<VersionDetail>;

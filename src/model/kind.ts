@@ -54,6 +54,8 @@ interface KindBase<In, Out> {
   readonly secrets?: readonly string[];
   /** Whether whoever can add one can run code of their own: never brought in through the API. */
   readonly runsCode?: boolean;
+  /** Whether it tells what is in files of this machine, whichever it is given: never brought in through the API. */
+  readonly readsFiles?: boolean;
   /**
    * Loads the client of an outside system, an optional peer of this package, so that one that is not installed is told
    * of before anything is started. Throws MISSING_DEPENDENCY.

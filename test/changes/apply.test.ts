@@ -166,7 +166,7 @@ describe("an apply", () => {
       .poll(async () => (await shop.orchestrator.processes()).map(({ name }) => name))
       .toEqual(["report"]);
     expect(await shop.orchestrator.history.run(`${uid}/land`)).toMatchObject({ state: "cancelled" });
-    await expect.poll(() => shop.changes.plan({ rollback: 1 }).then((plan) => plan.changes.length)).toBe(2);
+    await expect.poll(() => shop.plan({ rollback: 1 }).then((plan) => plan.changes.length)).toBe(2);
   });
 
   test("brings a process back that was still on its way out, and its runs with it", async () => {

@@ -160,6 +160,30 @@ describe("an admin, through the network", () => {
     expect(shop.orchestrator.graph()).toEqual(graph);
   });
 
+  test.each([
+    ["a variable", "${env:ADMIN}", "a link has a reference"],
+    ["a file", "${file:./secret}", "a link has a reference"],
+    ["a variable that is not set", "${env:NOWHERE}", "a link has a reference"],
+  ])(
+    "reads %s by no plan either: nothing is resolved, nor opened, before it is refused",
+    async (_, to, why) => {
+      await shop.write("secret", "f1le");
+      const link = { from: "orders", to: "land", when: `data.a == '${to}'` };
+      const config = { input: [{ name: "orders", type: "feed" }], process: [{ name: "land", type: "work" }] };
+      const answer = await ask("POST", "pipeline/plan", { config: { ...config, link: [link] } });
+      expect(answer).toMatchObject({ status: 403, body: { code: "LOCAL_ONLY" } });
+      expect(answer.body.detail).toContain(why);
+      expect(JSON.stringify(answer.body)).not.toMatch(/adm1n|f1le|not set/);
+    },
+  );
+
+  test("has no module looked at by a plan", async () => {
+    const config = { process: [{ name: "evil", type: "function", module: "./nowhere.ts" }] };
+    const answer = await ask("POST", "pipeline/plan", { config });
+    expect(answer).toMatchObject({ status: 403, body: { code: "LOCAL_ONLY" } });
+    expect(answer.body.detail).toContain('process "evil" is of type "function", which runs code');
+  });
+
   test("is told where in a text something is wrong", async () => {
     const source = textOf("").replace('type = "feed"', 'type = "fed"');
     const { body } = await ask("POST", "pipeline/plan", { source });

@@ -141,7 +141,7 @@ export async function openShop(
     errors,
     apply: (given, options = {}) =>
       changes.apply(toProposal(given), { by: "test", isOwner: true, ...options }),
-    plan: (given) => changes.plan(toProposal(given)),
+    plan: (given) => changes.plan(toProposal(given), { isOwner: true }),
     write: (name, content) => writeFile(join(home, name), content),
     async [Symbol.asyncDispose]() {
       await orchestrator.stop({ grace: 1_000 });

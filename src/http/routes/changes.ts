@@ -14,7 +14,8 @@ async function plan(call: Call): Promise<Response> {
   const changes = requireChanges(call);
   const body = await readObject(call.request);
   refuseUnknownKeys(body, ["source", "format", "config", "rollback", "file"], "a plan");
-  return orUnprocessable(async () => json(await changes.plan(readProposal(body, call.isOwner))));
+  const { isOwner } = call;
+  return orUnprocessable(async () => json(await changes.plan(readProposal(body, isOwner), { isOwner })));
 }
 
 async function apply(call: Call): Promise<Response> {
