@@ -1,14 +1,10 @@
 import { z } from "zod";
 import type { Duration } from "../model/duration.ts";
 import { durationOption, sizeOption } from "../options/amounts.ts";
+import type { Shape } from "../options/shape.ts";
 import { TRY_AGAIN } from "./exit.ts";
 
 // What kinds that run a program for each event let their user say of it: here, in a container, or in a cluster.
-
-/** The checks of some options, to be spread into a kind's own. */
-export type Shape<Given, Resolved> = {
-  readonly [Name in keyof Given & keyof Resolved]-?: z.ZodType<Resolved[Name], Given[Name]>;
-};
 
 /** How what it wrote, and its exit code, are taken. */
 export interface JobOptions {

@@ -3,8 +3,9 @@ import { z } from "zod";
 import type { Duration } from "../model/duration.ts";
 import { isSluiceError, PermanentError } from "../model/errors.ts";
 import { durationOption, sizeOption } from "../options/amounts.ts";
+import type { Shape } from "../options/shape.ts";
 import { findExecutable } from "./executable.ts";
-import { environmentOption, textOption, wordsOption, type Shape } from "./job-options.ts";
+import { environmentOption, textOption, wordsOption } from "./job-options.ts";
 import { withLimits, type ProgramLimits } from "./limits.ts";
 import { findUser, USER, type UserIdentity } from "./user.ts";
 

@@ -1,19 +1,16 @@
 import { z } from "zod";
-import { contentOf, findModule, loadExport, type Exported, type ModuleOptions } from "../../child/module.ts";
+import { functionKind, functionShape, moduleOf, type FunctionOptions } from "../../child/module-options.ts";
+import { loadExport, type Exported, type ModuleOptions } from "../../child/module.ts";
 import type { Process } from "../../model/component.ts";
 import { parseDuration, type Duration } from "../../model/duration.ts";
 import { defineProcess, type ProcessKind } from "../../model/kind.ts";
 import { parseSize } from "../../model/size.ts";
 import type { ProcessStatus } from "../../model/status.ts";
 import { durationOption, sizeOption } from "../../options/amounts.ts";
-import { createIsolatedProcess } from "./isolated.ts";
+import { checkIsolated, createIsolatedProcess } from "./isolated.ts";
 
-/** Options of the `function` process. */
-export interface FunctionProcessOptions {
-  /** The module's file, relative to the config file's folder (in code: the working directory), or a `file:` URL. */
-  readonly module: string;
-  /** Which export is the function `run(event, context)`. Defaults to `default`. */
-  readonly export?: string | undefined;
+/** Options of the `function` process; the function is `run(event, context)`. */
+export interface FunctionProcessOptions extends FunctionOptions {
   /**
    * `"thread"`: each attempt has a thread to itself, out of a pool that grows with the process's concurrency. A loop
    * without end, `process.exit()` or memory that runs out there costs that attempt, and nothing else. Each thread loads
@@ -28,15 +25,7 @@ export interface FunctionProcessOptions {
 
 const options: z.ZodType<FunctionProcessOptions, FunctionProcessOptions> = z
   .strictObject({
-    module: z
-      .string()
-      .min(1)
-      .describe("The module's file, relative to the config file's folder: TypeScript or JavaScript."),
-    export: z
-      .string()
-      .min(1)
-      .optional()
-      .describe("Which export is the function run(event, context). Defaults to default."),
+    ...functionShape("run(event, context)"),
     isolate: z
       .enum(["none", "thread"])
       .optional()
@@ -58,34 +47,32 @@ const options: z.ZodType<FunctionProcessOptions, FunctionProcessOptions> = z
     }
   });
 
+const FUNCTION = functionKind("run");
+const memoryOf = ({ memory = "512MiB" }: FunctionProcessOptions): number => parseSize(memory);
+
 /**
  * Runs a function `run(event, context)` that a module exports. In code there is no need for it, but for `isolate`: an
  * object `{ name, run }` is a process.
  */
 export const functionProcess: ProcessKind<FunctionProcessOptions, FunctionProcessOptions, unknown> =
   defineProcess({
+    ...FUNCTION,
     type: "function",
     summary: "Runs a function that a module exports.",
     options,
-    runsCode: true,
-    files: (given, { directory }) => [findModule(given.module, directory)],
-    async check(given, { directory }) {
-      await loadExport(moduleOf(given, directory));
-    },
+    check: async (given, surroundings) =>
+      given.isolate === "thread"
+        ? checkIsolated(moduleOf(given, surroundings.directory, "run"), memoryOf(given))
+        : FUNCTION.check(given, surroundings),
     create(name, given, { directory }) {
-      const module = moduleOf(given, directory);
+      const module = moduleOf(given, directory, "run");
       if (given.isolate !== "thread") return createProcess(name, module);
       return createIsolatedProcess(name, module, {
-        memory: parseSize(given.memory ?? "512MiB"),
+        memory: memoryOf(given),
         killAfter: parseDuration(given.killAfter ?? "5s"),
       });
     },
   });
-
-function moduleOf(given: FunctionProcessOptions, directory: string): ModuleOptions {
-  const content = contentOf(given.module, directory);
-  return { module: given.module, export: given.export, directory, method: "run", content };
-}
 
 function createProcess(name: string, module: ModuleOptions): Process {
   let loaded: Exported | undefined;

@@ -5,9 +5,9 @@ import { allowPrivateOption, headersOption } from "../../net/options.ts";
 import { isSecret, type SignatureScheme } from "../../net/signature.ts";
 import { templateOption, type Template } from "../../net/template.ts";
 import { clientTlsOption } from "../../net/tls.ts";
+import { durationOption } from "../../options/amounts.ts";
 import type { BodyKind } from "./body.ts";
 import { oauthOption, type OAuthOptions } from "./oauth.ts";
-import { durationOption } from "../../options/amounts.ts";
 
 export type WebhookMethod = "POST" | "PUT" | "PATCH" | "DELETE" | "GET";
 
