@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
+import { resolve as resolvePath } from "node:path";
 import { PermanentError, SluiceError } from "../model/errors.ts";
 import type { Launch } from "./program.ts";
 
@@ -50,7 +51,7 @@ function startError(error: NodeJS.ErrnoException, command: string, directory: st
   const quoted = JSON.stringify(command);
   if (error.code === "ENOENT" || error.code === "ENOTDIR") {
     const what = existsSync(directory)
-      ? `${quoted} was not found; is it installed, and in PATH or given by its path?`
+      ? whyNotFound(command, directory)
       : `the working directory ${JSON.stringify(directory)} does not exist`;
     return new PermanentError(`cannot run ${quoted}: ${what}`, { cause: error, code: "COMMAND_NOT_FOUND" });
   }
@@ -67,4 +68,15 @@ function startError(error: NodeJS.ErrnoException, command: string, directory: st
   return new SluiceError("PROCESS_EXIT", `${quoted} could not be started: ${error.message}`, {
     cause: error,
   });
+}
+
+function whyNotFound(command: string, directory: string): string {
+  const quoted = JSON.stringify(command);
+  if (!command.includes("/"))
+    return `${quoted} was not found; is it installed, and in PATH or given by its path?`;
+  const path = resolvePath(directory, command);
+  // The kernel says the same of a script whose interpreter is missing; a CR at the first line's end makes it so.
+  return existsSync(path)
+    ? `what its first line (#!) names was not found; is it installed, and does the line end without CR?`
+    : `there is no ${JSON.stringify(path)}; a relative path begins at the working directory`;
 }

@@ -31,7 +31,11 @@ describe("syntax errors say where", () => {
       'c.toml:2:8: CONFIG_SYNTAX invalid value; text needs quotes: "webhook"',
     ],
     ["toml", "path = /orders\n", 'c.toml:1:8: CONFIG_SYNTAX invalid value; text needs quotes: "/orders"'],
-    ["toml", '[[input]]\nname = "unfinished\n', "c.toml:2:"],
+    [
+      "toml",
+      '[[input]]\nname = "unfinished\n',
+      "c.toml:2:19: CONFIG_SYNTAX control characters are not allowed in strings; is the closing quote missing?",
+    ],
     ["yaml", "name: x\n  bad: [\n", "c.yaml:1:7: CONFIG_SYNTAX Nested"],
     ["yaml", "name: x\nname: y\n", "c.yaml:2:1: CONFIG_SYNTAX Map keys must be unique"],
     ["yaml", "a: 1\n---\nb: 2\n", "c.yaml:2:1: CONFIG_SYNTAX"],

@@ -105,7 +105,7 @@ async function parseToml(file: string, text: string): Promise<Source> {
     const [reason] = cause.message.replace(/^Invalid TOML document: /, "").split("\n", 1);
     const { line, column } = cause;
     const word = bareWord(text.split("\n")[line - 1] ?? "");
-    const cure = word === undefined ? "" : `; text needs quotes: ${JSON.stringify(word)}`;
+    const cure = word === undefined ? unclosed(reason) : `; text needs quotes: ${JSON.stringify(word)}`;
     throw fault(file, "CONFIG_SYNTAX", `${reason}${cure}`, { line, column }, cause);
   }
   // The path of each key is remembered with its position: what is as deep as it is long would take hours.
@@ -118,6 +118,11 @@ async function parseToml(file: string, text: string): Promise<Source> {
 /** `webhook` in `type = webhook`: the mistake that is made most. */
 function bareWord(line: string): string | undefined {
   return /^[^=#"']*=\s*([A-Za-z/.][^\s"'#,[\]{}]*)\s*(?:#.*)?$/.exec(line)?.[1];
+}
+
+/** A text without its closing quote goes on to the line's end, which is what the parser complains of. */
+function unclosed(reason: string | undefined): string {
+  return reason?.startsWith("control characters") === true ? "; is the closing quote missing?" : "";
 }
 
 async function parseYamlOrJson(file: string, text: string, format: "yaml" | "json"): Promise<Source> {

@@ -122,6 +122,25 @@ describe("the exit of a command", () => {
       message: `cannot run "no-such-program": "no-such-program" was not found; is it installed, and in PATH or given by its path?`,
     });
   });
+
+  test("never came for a path that leads nowhere: the error says where it was looked for", async () => {
+    await expect(run({ argv: ["./no-such-program"], cwd: tmpdir() })).rejects.toMatchObject({
+      name: "PermanentError",
+      code: "COMMAND_NOT_FOUND",
+      message: `cannot run "./no-such-program": there is no ${JSON.stringify(join(tmpdir(), "no-such-program"))}; a relative path begins at the working directory`,
+    });
+  });
+
+  test("never came for a script whose interpreter is not there: the error says so", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "sluice-"));
+    const script = join(folder, "script");
+    await writeFile(script, "#!/bin/sh\r\n", { mode: 0o755 });
+    await expect(run({ argv: [script] })).rejects.toMatchObject({
+      code: "COMMAND_NOT_FOUND",
+      message: expect.stringContaining("what its first line (#!) names was not found"),
+    });
+    await rm(folder, { recursive: true });
+  });
 });
 
 describe("the output of a command", () => {
