@@ -46,6 +46,7 @@ beforeAll(async () => {
      export function flood(_, context) { for (let i = 0; i < 100_000; i++) context.log("x".repeat(1_000)); }`,
   );
   await writeFile(join(directory, "hangs.ts"), "for (;;);");
+  await writeFile(join(directory, "leaves.ts"), "globalThis.wasHere = true; process.exit(7);");
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
@@ -128,6 +129,20 @@ describe("a function in a thread of its own", () => {
     await expect.poll(() => context.lines).toHaveLength(1);
     context.abort(new SluiceError("TIMEOUT", "took too long"));
     await expect(outcome).rejects.toThrow("left by itself: TIMEOUT");
+  });
+
+  test("is checked in a thread, too: what stands outside of its functions never runs in the host", async () => {
+    const given = { module: "./leaves.ts", isolate: "thread" } as const;
+    await expect(functionProcess.check?.(given, { directory })).rejects.toMatchObject({
+      code: "PROCESS_EXIT",
+      message: expect.stringContaining("ended with code 7"),
+    });
+    expect(globalThis).not.toHaveProperty("wasHere");
+    const nothing = { module: "./work.ts", export: "nothing", isolate: "thread" } as const;
+    await expect(functionProcess.check?.(nothing, { directory })).rejects.toMatchObject({
+      code: "MODULE_NOT_FOUND",
+    });
+    await functionProcess.check?.({ ...nothing, export: "wrong" }, { directory });
   });
 
   test("costs its own attempt only when it exits, or forgets a promise that rejects", async () => {

@@ -82,15 +82,7 @@ export function createIsolatedProcess(
     type: "function",
     async open({ log }) {
       pool ??= await createPool(memory, log);
-      const hung = AbortSignal.timeout(LOADING);
-      try {
-        const { error } = await pool.run({ module }, { signal: hung });
-        if (error !== undefined) throw fromPlainError(error);
-      } catch (error) {
-        if (!hung.aborted) throw explain(error, name, memory);
-        const message = `${module.module} was not loaded within ${LOADING / 1_000} s: what stands outside of its functions does not end`;
-        throw new SluiceError("MODULE_NOT_FOUND", message, { details: { path: ["module"] } });
-      }
+      await load(pool, name, module, memory);
     },
     run,
     async close() {
@@ -98,6 +90,29 @@ export function createIsolatedProcess(
       pool = undefined;
     },
   };
+}
+
+/** Loads the module in a thread, and ends it: what stands outside of its functions must not run in this one either. */
+export async function checkIsolated(module: ModuleOptions, memory: number): Promise<void> {
+  const pool = await createPool(memory);
+  try {
+    await load(pool, module.module, module, memory);
+  } finally {
+    await pool.destroy();
+  }
+}
+
+/** @throws SluiceError MODULE_NOT_FOUND, OUT_OF_MEMORY, PROCESS_EXIT */
+async function load(pool: Pool, name: string, module: ModuleOptions, memory: number): Promise<void> {
+  const hung = AbortSignal.timeout(LOADING);
+  try {
+    const { error } = await pool.run({ module }, { signal: hung });
+    if (error !== undefined) throw fromPlainError(error);
+  } catch (error) {
+    if (!hung.aborted) throw explain(error, name, memory);
+    const message = `${module.module} was not loaded within ${LOADING / 1_000} s: what stands outside of its functions does not end`;
+    throw new SluiceError("MODULE_NOT_FOUND", message, { details: { path: ["module"] } });
+  }
 }
 
 async function createPool(memory: number, log?: Logger): Promise<Pool> {

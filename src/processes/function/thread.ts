@@ -47,6 +47,7 @@ function createContext({
 }: AttemptTask): RunContext {
   const controller = new AbortController();
   const waiting = new Map<number, PromiseWithResolvers<Receipt>>();
+  let emitted = 0;
   const send = (message: FromThread): void => port.postMessage(message);
   port.on("message", (message: ToThread) => {
     if (message.type === "abort") {
@@ -65,7 +66,8 @@ function createContext({
       send({ type: "emit", event });
       return undefined;
     }
-    const id = waiting.size === 0 ? 0 : Math.max(...waiting.keys()) + 1;
+    const id = emitted;
+    emitted += 1;
     const receipt = Promise.withResolvers<Receipt>();
     send({ type: "emitNow", id, event, key: options.key as string });
     waiting.set(id, receipt);
