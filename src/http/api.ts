@@ -126,10 +126,15 @@ function byPath(all: readonly Route[]): ReadonlyMap<string, readonly Route[]> {
   return Map.groupBy(all, (route) => route.path);
 }
 
+const TOKEN_OF = { viewer: "viewer_token", operator: "token", admin: "admin_token" } as const;
+
 function requireRole(access: Access, role: Route["role"]): MiddlewareHandler {
   return async (context, next) => {
     if (role !== "anyone" && !mayActAs(access.grant(context.req.raw), role)) {
-      throw new SluiceError("FORBIDDEN", `this route is for the role ${role} only`);
+      throw new SluiceError(
+        "FORBIDDEN",
+        `this route is for the role ${role} only: send its token (${TOKEN_OF[role]} in [http])`,
+      );
     }
     await next();
   };

@@ -67,5 +67,6 @@ function report({ version, changed, plan, leaving }: AppliedPlan): void {
 async function warnOfFile(client: Client, { changed }: AppliedPlan): Promise<void> {
   if (!changed) return;
   const { managedBy } = await client.get<PipelineRow>("pipeline");
-  if (managedBy === "file") hint("the pipeline's own file is read again at its next start");
+  if (managedBy === "file")
+    hint("the pipeline's own file is read again at its next start: keep in it what is to last");
 }
