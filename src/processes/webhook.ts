@@ -4,7 +4,7 @@ import { parseDuration } from "../model/duration.ts";
 import { isSluiceError } from "../model/errors.ts";
 import type { Event } from "../model/event.ts";
 import { defineProcess, type ProcessKind } from "../model/kind.ts";
-import { createMask } from "../model/mask.ts";
+import { createMask, type Redact } from "../model/mask.ts";
 import { createAddressGuard } from "../net/address.ts";
 import { createHttpClient, type HttpAnswer } from "../net/client.ts";
 import { readable } from "../net/readable.ts";
@@ -91,7 +91,7 @@ function createWebhookProcess(name: string, given: ResolvedOptions): Process {
       });
       const took = Math.round(clock.monotonic() - startedAt);
       const mask = token === undefined ? maskStatic : createMask([...hidden, token]);
-      const text = mask(textOf(answer));
+      const text = textOf(answer, mask);
       context.log(`${target}: ${answer.status} after ${took} ms${text === "" ? "" : `\n${text}`}`);
       told(answer.status);
       if (answer.status === 401 && token !== undefined) {
@@ -151,10 +151,10 @@ function sentHeaders({ method, headers }: ResolvedOptions, content: Content): Re
 }
 
 /** The beginning of an answer, if it is text. */
-function textOf({ headers, body, cut }: HttpAnswer): string {
+function textOf({ headers, body, cut }: HttpAnswer, mask: Redact): string {
   const type = String(headers["content-type"] ?? "");
-  if (TEXT_TYPE.test(type)) return readable(body, LOGGED, cut);
-  return `(${body.length}${cut ? " or more" : ""} bytes of ${readable(Buffer.from(type), 100, false)})`;
+  if (TEXT_TYPE.test(type)) return readable(body, LOGGED, cut, mask);
+  return `(${body.length}${cut ? " or more" : ""} bytes of ${readable(Buffer.from(type), 100, false, mask)})`;
 }
 
 function signatures(

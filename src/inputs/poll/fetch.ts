@@ -109,7 +109,7 @@ function wrong(
     );
   }
   if (status < 200 || status >= 300) {
-    const text = mask(readable(answer.body, IN_ERROR, answer.cut));
+    const text = readable(answer.body, IN_ERROR, answer.cut, mask);
     return invalidStatus(`${target} answered ${status}${text === "" ? "" : `: ${text}`}`);
   }
   if (cutBy === "size") {

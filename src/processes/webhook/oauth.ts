@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Clock } from "../../model/clock.ts";
 import { Postponed, SluiceError } from "../../model/errors.ts";
-import { createMask } from "../../model/mask.ts";
+import { createMask, type Redact } from "../../model/mask.ts";
 import type { HttpAnswer, HttpClient } from "../../net/client.ts";
 import { readable } from "../../net/readable.ts";
 import { abortable } from "./breaker.ts";
@@ -52,12 +52,16 @@ export class TokenSource {
   readonly #options: OAuthOptions;
   readonly #client: HttpClient;
   readonly #target: string;
+  readonly #mask: Redact;
   #token: Token | undefined;
   #fetching: Promise<Token> | undefined;
 
   constructor(options: OAuthOptions, client: HttpClient) {
+    const { client_id: id, client_secret: secret } = options;
     this.#options = options;
     this.#client = client;
+    // In every spelling in which it is sent: servers quote what they got.
+    this.#mask = createMask([secret, formEncode(secret), basic(id, secret).slice("Basic ".length)]);
     this.#target = `the token endpoint ${new URL(options.token_url).origin}`;
   }
 
@@ -124,8 +128,7 @@ export class TokenSource {
   }
 
   #read(answer: HttpAnswer, now: number): Token {
-    const { client_secret } = this.#options;
-    const text = createMask([client_secret])(readable(answer.body, IN_ERROR, answer.cut));
+    const text = readable(answer.body, IN_ERROR, answer.cut, this.#mask);
     if (answer.status !== 200) {
       const said = `${this.#target} answered ${answer.status}${text === "" ? "" : `: ${text}`}`;
       throw new SluiceError("HTTP_STATUS", said);
