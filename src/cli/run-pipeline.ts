@@ -132,7 +132,7 @@ async function runsAlready({ name, journal }: Pipeline): Promise<SluiceError | u
   if (socket === undefined) return undefined;
   return new SluiceError(
     "JOURNAL_OWNED",
-    `pipeline "${name}" runs already, and answers at ${socket}; stop it first, or look at it by \`sluice status\``,
+    `the journal of "${name}" is taken: a pipeline runs already, and answers at ${socket}; stop it, look at it by \`sluice status\`, or give this one a journal of its own`,
   );
 }
 
