@@ -86,6 +86,8 @@ const DEPTH_LIMIT = 1_000;
 export const EVERY_RECORD = "*";
 /** The header of an update that gave its record another id: the one that it had. */
 export const PREVIOUS_ID_HEADER = "previousid";
+/** Set on an event that its source tells in another form than the input's options say: why. Its data is all there was. */
+export const UNDECODABLE_HEADER = "sluice-undecodable";
 
 /** The key that orders an event among others. */
 export function orderingKey(record: EventRecord): string {
@@ -112,6 +114,13 @@ export function toEventRecord(init: EventInit, trigger: string, now: number, new
     headers: init.headers === undefined ? null : checkHeaders(init.headers),
     cause: init.cause ?? null,
   };
+}
+
+const NO_UID: NewUid = () => "00000000-0000-7000-8000-000000000000";
+
+/** Throws what `toEventRecord` would, for those who can still say it better. */
+export function checkEvent(init: EventInit, trigger: string): void {
+  toEventRecord(init, trigger, 0, NO_UID);
 }
 
 /** The event that a process sees. Parses the payload anew, so that runs cannot disturb one another. */

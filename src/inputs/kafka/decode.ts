@@ -2,14 +2,11 @@ import { hash } from "node:crypto";
 import type { KafkaRecord } from "../../kafka/driver.ts";
 import { HOPS_HEADER, RUN_HEADER, readSendingRun } from "../../model/cause-headers.ts";
 import { SluiceError, isSluiceError } from "../../model/errors.ts";
-import type { Cause, EventInit } from "../../model/event.ts";
+import { UNDECODABLE_HEADER, type Cause, type EventInit } from "../../model/event.ts";
 import { isTraceparent } from "../../model/traceparent.ts";
 import { readBinary, readStructured, type CloudEvent } from "../../net/cloudevents.ts";
 import { compilePicks } from "../../net/pick.ts";
 import type { ResolvedOptions } from "./options.ts";
-
-/** Set on an event whose value could not be read: it says why. The data is then the value in base64. */
-const UNDECODABLE_HEADER = "sluice-undecodable";
 
 /** A message with its place. */
 export interface Message {

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { isSluiceError } from "../../model/errors.ts";
-import { toEventRecord, type EventInit } from "../../model/event.ts";
+import { checkEvent, UNDECODABLE_HEADER, type EventInit } from "../../model/event.ts";
 import { compilePicks } from "../../net/pick.ts";
 import { compilePointer } from "../../net/pointer.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -12,11 +12,8 @@ export interface Item {
   readonly version: string;
 }
 
-/** Set on an event whose item could not be read as the options say: it says why. The data is then the whole item. */
-const UNDECODABLE_HEADER = "sluice-undecodable";
 /** Keys and versions that are longer are hashed. */
 const LONGEST = 100;
-const NO_UID = (): string => "00000000-0000-7000-8000-000000000000";
 
 export function createItemReader(
   options: Pick<ResolvedOptions, "pick" | "version" | "items">,
@@ -28,7 +25,7 @@ export function createItemReader(
   function eventOf(item: unknown): EventInit {
     try {
       const event = { location, ...(picked === undefined ? { data: item } : picked(item)) };
-      toEventRecord(event, location, 0, NO_UID);
+      checkEvent(event, location);
       return event;
     } catch (error) {
       if (!isSluiceError(error)) throw error;

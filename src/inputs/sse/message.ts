@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import type { EventSourceMessage } from "eventsource-parser";
 import { isSluiceError, SluiceError } from "../../model/errors.ts";
-import { toEventRecord, type EventInit } from "../../model/event.ts";
+import { checkEvent, UNDECODABLE_HEADER, type EventInit } from "../../model/event.ts";
 import { isJsonDeeperThan } from "../../model/json-depth.ts";
 import { parseOperation, type Operation } from "../../model/operation.ts";
 import { compilePicks } from "../../net/pick.ts";
@@ -14,10 +14,7 @@ export interface Taken {
 }
 
 const NAME_HEADER = "sse-event";
-/** Set on an event whose data could not be read as the options say: it says why. The data is then the text. */
-const UNDECODABLE_HEADER = "sluice-undecodable";
 const DEEPEST = 1_000;
-const NO_UID = (): string => "00000000-0000-7000-8000-000000000000";
 
 /** Makes events of messages; `undefined` for one that is not to be taken. */
 export function createMessageReader(
@@ -41,7 +38,7 @@ export function createMessageReader(
       id === undefined || id === "" ? undefined : `${id}\n${hash("sha256", `${name}\n${data}`, "base64url")}`;
     try {
       const event = { ...base, ...fieldsOf(data), headers };
-      toEventRecord(event, location, 0, NO_UID);
+      checkEvent(event, location);
       return { event, dedupe };
     } catch (error) {
       if (!isSluiceError(error)) throw error;
