@@ -16,6 +16,8 @@ export interface EventReplaysOptions {
   readonly routing: Routing;
   readonly clock: Clock;
   readonly isOrdered: (process: string) => boolean;
+  /** @throws SluiceError UNKNOWN_NAME if the process is gone, or on its way out */
+  readonly expectProcess: (name: string) => void;
   /** Ends what goes on: the pipeline stops. */
   readonly stopping: AbortSignal;
 }
@@ -65,7 +67,10 @@ export class EventReplays {
       matched += ways.length;
       const sent: Promise<number>[] = [];
       while (!dryRun && ways.length > 0) {
-        const sending = this.#send(ways.splice(0, await paced(pace, signal)), again);
+        const count = await paced(pace, signal);
+        // It may have been removed while its rate was waited for: a run that nobody has would be open for ever.
+        this.#options.expectProcess(to);
+        const sending = this.#send(ways.splice(0, count), again);
         sent.push(sending);
         // Should the next one be cut off, this one's failure is not the news.
         sending.catch(() => undefined);

@@ -108,7 +108,11 @@ export class Runtime {
       stopping: this.#stopping.signal,
     };
     this.operator = new Operator(operating);
-    this.eventReplays = new EventReplays({ ...operating, routing: this.routing });
+    this.eventReplays = new EventReplays({
+      ...operating,
+      routing: this.routing,
+      expectProcess: (name) => this.#expectProcess(name),
+    });
     this.dispatcher = new Dispatcher(this.#laneHost());
     this.supervisor = new Supervisor({
       pipeline,
@@ -196,6 +200,13 @@ export class Runtime {
   announce(version: number): void {
     if (!pipelineChanged.hasSubscribers) return;
     pipelineChanged.publish({ pipeline: this.#plan.name, state: "running", version });
+  }
+
+  #expectProcess(name: string): void {
+    const { components } = this.#plan;
+    components.expect(name, "process");
+    if (!components.isRetired(name)) return;
+    throw new SluiceError("UNKNOWN_NAME", `process "${name}" is on its way out and takes nothing more`);
   }
 
   report(error: unknown): void {

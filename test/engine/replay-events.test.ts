@@ -156,6 +156,19 @@ test("whoever asked can end it; the same again goes on where it was", async () =
   expect(seen).toHaveLength(10);
 });
 
+test("a process that is removed meanwhile gets no run that nobody would do", async () => {
+  await using pipeline = await createWithPast(10);
+  const { orchestrator, clock } = pipeline;
+  addLate(pipeline);
+  orchestrator.addLink("source", "late");
+  const error = errorOf(() => orchestrator.replayEvents({ ...ALL, rate: "1/s" }));
+  await clock.advance(3_500);
+  await orchestrator.removeProcess("late", { open: "drain" });
+  await clock.advance(3_000);
+  expect(await error).toMatchObject({ code: "UNKNOWN_NAME" });
+  expect((await orchestrator.history.runs({ state: "queued" })).items).toEqual([]);
+});
+
 test("a pipeline that stops ends a replay that waits for its rate", async () => {
   const pipeline = await createWithPast(3);
   addLate(pipeline);
