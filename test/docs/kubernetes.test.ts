@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import type { Job, List, Pod } from "../../src/processes/kubernetes/objects.ts";
@@ -38,6 +40,19 @@ test("the guide's pipeline is valid, with its template, too", async () => {
 describe.skipIf(cluster === undefined)(
   `the guide "Kubernetes"${reason === undefined ? "" : ` (${reason})`}`,
   () => {
+    test("the manifest of examples/deployment is one that a real API server takes, word for word", async () => {
+      if (cluster === undefined) return;
+      const { call } = cluster;
+      await call("POST", "/api/v1/namespaces", { metadata: { name: "deployment" } });
+      const file = join(import.meta.dirname, "../../examples/deployment/kubernetes.yaml");
+      for (const document of parseAllDocuments(await readFile(file, "utf8"))) {
+        const { kind, ...manifest } = document.toJS() as Manifest & { metadata: object };
+        const group = manifest.apiVersion === "v1" ? "/api/v1" : `/apis/${manifest.apiVersion}`;
+        const path = `${group}/namespaces/deployment/${kind.toLowerCase()}s?dryRun=All&fieldValidation=Strict`;
+        expect(await call("POST", path, { kind, ...manifest })).toMatchObject({ kind });
+      }
+    });
+
     test(
       "has a role that suffices, and a pipeline that runs by it; doctor says what is missing before",
       { timeout: 150_000 },
