@@ -129,7 +129,7 @@ describe("a child", () => {
 describe("a child that cannot be run", () => {
   test.each([
     ["nothing-of-that-name", /was not found/],
-    ["/nowhere/at/all", /was not found/],
+    ["/nowhere/at/all", /there is no "\/nowhere\/at\/all"/],
     ["", /cannot run ""/],
   ])("is final: %j", async (command, message) => {
     const error = await run([command]).exit.catch((thrown: unknown) => thrown);

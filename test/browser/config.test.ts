@@ -133,13 +133,13 @@ describe.skipIf(reason !== undefined)(
       await page.context().close();
     });
 
-    test("what runs code is planned, but not for the page to apply", async () => {
+    test("what runs code is not for the page to bring in: the plan is refused, and says where it can be made", async () => {
       await using shop = await openShop(built.folder);
       const { page } = await signIn(shop, "change");
       const command = '\n[[process]]\nname = "shell"\ntype = "command"\nargv = ["true"]\non = "orders"\n';
       await page.getByRole("textbox", { name: "Configuration" }).fill(TOML + command);
       await page.getByRole("button", { name: "Plan" }).click();
-      await page.getByText("Only where it runs:").first().waitFor(SOON);
+      await page.getByText('process "shell"').first().waitFor(SOON);
       expect(await page.getByRole("button", { name: "Apply" }).count()).toBe(0);
       await page.context().close();
     });
