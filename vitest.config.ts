@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 const long = process.env["SLUICE_TEST_LONG"] === "1";
@@ -16,6 +17,8 @@ const config: ViteUserConfig = defineConfig({
     },
     testTimeout: long ? 600_000 : 20_000,
     hookTimeout: 60_000,
+    // Most of the time is spent waiting for servers and child processes: one more than two cores shortens it.
+    ...(!long && { maxWorkers: Math.max(3, availableParallelism()) }),
   },
 });
 
