@@ -56,7 +56,7 @@ export class Emitter {
     const record = this.#toRecord(name, init);
     if (this.#watches !== undefined) this.#watches.get(name)?.saw(record);
     const state = statePuts(name, options?.state);
-    const dedupe = checkDedupe(options?.dedupe);
+    const dedupe = checkDedupe(options?.dedupe) ?? uidGiven(init, record);
     if (!lacksHops(record)) return this.#commitOne(source, record, dedupe, state);
     return withHops([record], this.#options.work).then(([traced = record]) => {
       return this.#commitOne(source, traced, dedupe, state);
@@ -69,8 +69,10 @@ export class Emitter {
     const watch = this.#watches?.get(name);
     if (watch !== undefined) for (const record of records) watch.saw(record);
     if (records.some(lacksHops)) records = await withHops(records, this.#options.work);
-    const passed = records.filter((record) => passes(source, record));
-    const appends = passed.map((record) => this.append(this.#placed(record)));
+    const appends: Append[] = [];
+    for (const [i, record] of records.entries()) {
+      if (passes(source, record)) appends.push(this.append(this.#placed(record), uidGiven(inits[i], record)));
+    }
     const results = (await this.#commit(appends, statePuts(name, options?.state))).values();
     source.heard(this.#options.clock.now());
     return records.map((record) => {
@@ -84,7 +86,10 @@ export class Emitter {
     inits: readonly EventInit[],
     state: Readonly<Record<string, unknown>> | undefined,
   ): Promise<void> {
-    const appends = inits.map((init) => this.append(this.#placed(this.#toRecord(name, init))));
+    const appends = inits.map((init) => {
+      const record = this.#toRecord(name, init);
+      return this.append(this.#placed(record), uidGiven(init, record));
+    });
     await this.#commit(appends, statePuts(name, state));
   }
 
@@ -184,6 +189,11 @@ export class Emitter {
 }
 
 /** JavaScript has no compiler that would say it. @throws SluiceError INVALID_OPTIONS */
+/** The uid, if the source gave it: who names an event may deliver it again. */
+function uidGiven(init: EventInit | undefined, { uid }: EventRecord): string | undefined {
+  return init?.uid === undefined ? undefined : uid;
+}
+
 function checkDedupe(dedupe: string | undefined): string | undefined {
   if (dedupe === undefined || (typeof dedupe === "string" && dedupe !== "")) return dedupe;
   throw new SluiceError(

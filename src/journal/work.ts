@@ -73,7 +73,9 @@ export interface Append {
   readonly event: EventRecord;
   /**
    * Identity of the delivery, unique per trigger; a second append with it is a duplicate for as long as the first
-   * is remembered. The event's uid is always such an identity, too, over all triggers.
+   * is remembered. The event's uid is always such an identity, too, over all triggers, for as long as the event is
+   * kept. It stands here as well if the source gave it: a journal that keeps events for less time than such a source
+   * may repeat them (`memory:`) remembers it longer.
    */
   readonly dedupe?: string;
   /** What routing made of it: one run a process, in this order. May be empty. */

@@ -15,7 +15,8 @@ import { MemoryStore } from "./store.ts";
 /**
  * A journal that lives and dies with the process: for tests, and for pipelines whose events may be lost.
  * It remembers the last 1,000 events that ended well, the last 10,000 that did not, and the last 100,000 delivery
- * keys of each trigger; an event's uid counts as a delivery for as long as the event is remembered.
+ * keys of each trigger. An event's uid counts as a delivery for as long as the event is remembered, and one that its
+ * source gave as long as a delivery key: a source that was cut off gives again what it was not told of.
  */
 export function createMemoryJournal(): JournalDriver {
   return {

@@ -29,3 +29,24 @@ test("a dead run outlives 1,000 that end well after it, and the 10,001st that do
   expect(await t.journal.history.event(first as string)).toBeUndefined();
   expect(await t.journal.history.event(second as string)).toBeDefined();
 });
+
+test("a uid that its source gave, and a delivery key, are known long after their events are forgotten", async () => {
+  const t = await tests.open();
+  const named = t.append();
+  const keyed = t.append({ dedupe: "d" });
+  const commit = { append: [{ ...named, dedupe: named.event.uid }, keyed] };
+  await t.commit(commit);
+  for (let round = 0; round < 99; round += 1) {
+    await t.commit({
+      append: Array.from({ length: 1_000 }, (_, n) => t.append({ to: [], dedupe: `${round}/${n}` })),
+    });
+  }
+  for (const claim of await t.takeAll()) await t.settle(claim);
+  await t.emitMany(1_001);
+  for (const claim of await t.takeAll()) await t.settle(claim);
+  expect(await t.journal.history.event(named.event.uid)).toBeUndefined();
+  expect((await t.commit(commit)).append).toEqual([
+    { uid: named.event.uid, duplicate: true },
+    { uid: keyed.event.uid, duplicate: true },
+  ]);
+});

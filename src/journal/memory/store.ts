@@ -14,12 +14,13 @@ import {
   type MemoryLane,
   type MemoryRun,
 } from "./model.ts";
+import { Remembered } from "./remembered.ts";
 
 /** Finished events whose runs all succeeded. More of them outlive a young generation, which costs half of the rate. */
 const SUCCEEDED_KEPT = 1_000;
 /** Finished events with a run that did not. */
 const FAILED_KEPT = 10_000;
-/** Delivery keys that are remembered per trigger. */
+/** Delivery keys that are remembered per trigger, and uids that its source gave: longer than their events. */
 const DELIVERIES_KEPT = 100_000;
 
 /** Everything that the memory journal holds, and the few moves that keep it consistent. */
@@ -34,7 +35,7 @@ export class MemoryStore {
   readonly #byUid = new Map<string, MemoryEvent>();
   /** The greatest uid so far: what is greater still is new, and mostly they grow. */
   #greatestUid = "";
-  readonly #deliveries = new Map<string, Map<string, string>>();
+  readonly #deliveries = new Map<string, Remembered>();
   readonly #succeeded = new FinishedEvents(SUCCEEDED_KEPT);
   readonly #failed = new FinishedEvents(FAILED_KEPT);
   readonly #logger: Logger;
@@ -77,8 +78,10 @@ export class MemoryStore {
 
   /** The uid under which a delivery was taken before. */
   earlier(event: EventRecord, dedupe: string | undefined): string | undefined {
-    if (event.uid > this.#greatestUid) this.#greatestUid = event.uid;
-    else if (this.event(event.uid) !== undefined) return event.uid;
+    if (event.uid > this.#greatestUid) {
+      this.#greatestUid = event.uid;
+      if (dedupe === event.uid) return undefined;
+    } else if (this.event(event.uid) !== undefined) return event.uid;
     return dedupe === undefined ? undefined : this.#deliveries.get(event.trigger)?.get(dedupe);
   }
 
@@ -246,17 +249,12 @@ export class MemoryStore {
   }
 
   #remember(record: EventRecord, dedupe: string): void {
-    let keys = this.#deliveries.get(record.trigger);
-    if (keys === undefined) {
-      keys = new Map();
-      this.#deliveries.set(record.trigger, keys);
+    let deliveries = this.#deliveries.get(record.trigger);
+    if (deliveries === undefined) {
+      deliveries = new Remembered(DELIVERIES_KEPT);
+      this.#deliveries.set(record.trigger, deliveries);
     }
-    keys.set(dedupe, record.uid);
-    if (keys.size <= DELIVERIES_KEPT) return;
-    for (const oldest of keys.keys()) {
-      keys.delete(oldest);
-      return;
-    }
+    deliveries.set(dedupe, record.uid);
   }
 
   #tieToCause(record: EventRecord): void {

@@ -60,7 +60,9 @@ export function encodeCommit(
 }
 
 function encodeAppend(batch: Batch, append: Append, context: EncoderContext): void {
-  const { event, dedupe, runs } = append;
+  const { event, runs } = append;
+  // The event's row, which outlives what deliveries are remembered by, knows its uid.
+  const dedupe = append.dedupe === event.uid ? undefined : append.dedupe;
   const { uid, id, key, data, headers, cause } = event;
   let flags = OPERATIONS[event.operation] as number;
   if (id !== uid) flags |= FLAG_ID;
