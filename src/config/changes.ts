@@ -1,8 +1,5 @@
-import { basename, resolve } from "node:path";
 import type { Orchestrator } from "../engine/orchestrator.ts";
-import { isSluiceError, SluiceError, toErrorRecord } from "../model/errors.ts";
-import { isoTime } from "../model/event.ts";
-import { PIPELINE_OWNER } from "../model/name.ts";
+import { isSluiceError, SluiceError } from "../model/errors.ts";
 import type {
   ApplyOptions,
   AppliedPlan,
@@ -11,31 +8,19 @@ import type {
   VersionDetail,
   VersionRow,
 } from "../model/pipeline-plan.ts";
+import { checkAll } from "./check-all.ts";
 import { describeEdit, editTree } from "./edit.ts";
 import { formatIssue } from "./issue.ts";
 import { parsePipeline, type LoadOptions } from "./load.ts";
 import { localOnly } from "./local-only.ts";
-import {
-  maskedView,
-  revisionOf,
-  type Pipeline,
-  type PipelineInput,
-  type PipelineProcess,
-} from "./pipeline.ts";
+import { maskedView, revisionOf, type Pipeline } from "./pipeline.ts";
 import { compare, compareTops, type Difference } from "./plan.ts";
 import type { Secrets } from "./references.ts";
 import type { Fields } from "./schema.ts";
 import { parseSource } from "./source.ts";
 import { withTopOf } from "./top-of.ts";
-import {
-  INDEX_KEY,
-  NO_VERSIONS,
-  recordVersion,
-  textKey,
-  type Leaving,
-  type StoredText,
-  type VersionIndex,
-} from "./versions.ts";
+import { ownFile, VersionLog, type Recorded } from "./version-log.ts";
+import type { Leaving, StoredText } from "./versions.ts";
 
 export interface ChangesOptions extends LoadOptions {
   /** As it was loaded, and runs now. */
@@ -50,14 +35,15 @@ export interface ChangesOptions extends LoadOptions {
 export class PipelineChanges {
   readonly #orchestrator: Orchestrator;
   readonly #options: ChangesOptions;
+  readonly #log: VersionLog;
   #current: Pipeline;
-  #index: VersionIndex = NO_VERSIONS;
   #hasBegun = false;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(orchestrator: Orchestrator, options: ChangesOptions) {
     this.#orchestrator = orchestrator;
     this.#options = options;
+    this.#log = new VersionLog(orchestrator);
     this.#current = options.pipeline;
   }
 
@@ -80,16 +66,16 @@ export class PipelineChanges {
    */
   async begin(): Promise<void> {
     await this.#exclusively(async () => {
-      this.#index = (await this.#read<VersionIndex>(INDEX_KEY)) ?? NO_VERSIONS;
+      await this.#log.open();
       this.#hasBegun = true;
       const { document, processes } = this.#current;
       if (document === null) return;
       const isBack = ({ process }: Leaving): boolean => processes.some(({ name }) => name === process);
-      const leaving = this.#index.leaving.filter((one) => !isBack(one));
-      const isKnown = this.#index.versions[0]?.version === this.version;
-      if (!isKnown || leaving.length < this.#index.leaving.length) {
+      const leaving = this.#log.leaving.filter((one) => !isBack(one));
+      const isKnown = this.#log.versions[0]?.version === this.version;
+      if (!isKnown || leaving.length < this.#log.leaving.length) {
         const row = isKnown ? undefined : { by: "start", how: "start" };
-        await this.#write(this.#record(this.version, this.#current, row, leaving));
+        await this.#log.write(this.#log.record(this.version, this.#current, row, leaving));
       }
       for (const one of leaving) await this.#resumeLeaving(one).catch(this.#options.onError);
     });
@@ -118,7 +104,7 @@ export class PipelineChanges {
       const difference = compare(this.#current, next);
       const plan = await this.#plan(next, difference);
       if (plan.changes.length === 0) return { version: this.version, changed: false, plan, leaving: [] };
-      const before = this.#index.leaving.map(({ process }) => process);
+      const before = this.#log.leaving.map(({ process }) => process);
       this.#options.secrets.add(next.secrets);
       try {
         await checkAll([...difference.inputs, ...difference.processes], next.directory);
@@ -127,21 +113,21 @@ export class PipelineChanges {
         throw redacted(error, this.#options.secrets);
       }
       const isOpen = new Set([...before, ...plan.undecided]);
-      const leaving = this.#index.leaving.map(({ process }) => process).filter((name) => isOpen.has(name));
+      const leaving = this.#log.leaving.map(({ process }) => process).filter((name) => isOpen.has(name));
       return { version: this.version, changed: true, plan, leaving };
     });
   }
 
   /** Newest first. */
   versions(): readonly VersionRow[] {
-    return this.#index.versions.map((row) => ({ ...row, current: row.version === this.version }));
+    return this.#log.versions.map((row) => ({ ...row, current: row.version === this.version }));
   }
 
   /** @throws SluiceError NOT_FOUND */
   async versionOf(number: number): Promise<VersionDetail> {
     const row = this.versions().find(({ version }) => version === number);
-    const stored = row && (await this.#read<StoredText>(textKey(number)));
-    if (row === undefined || stored === undefined) throw noVersion(number, this.#index);
+    const stored = row && (await this.#log.textOf(number));
+    if (row === undefined || stored === undefined) throw this.#log.noVersion(number);
     const { text, format } = stored;
     // What it refers to may be gone by now.
     const pipeline = await this.#parse(stored).catch(() => undefined);
@@ -158,10 +144,10 @@ export class PipelineChanges {
     const names = new Set(next.processes.map(({ name }) => name));
     const gone = removed.filter((name) => this.#current.processes.some((process) => process.name === name));
     const leaving = [
-      ...this.#index.leaving.filter(({ process }) => !names.has(process)),
+      ...this.#log.leaving.filter(({ process }) => !names.has(process)),
       ...gone.map((process) => ({ process, open: open ?? "drain", version: before })),
     ];
-    let written: ReturnType<typeof recordVersion> | undefined;
+    let recorded: Recorded | undefined;
     const { finished } = await this.#orchestrator.change({
       revision: revisionOf(next),
       add: {
@@ -172,18 +158,18 @@ export class PipelineChanges {
       links: next.links,
       ...(open !== undefined && { open }),
       state: (version) => {
-        written = this.#record(version, next, { by, how }, leaving);
-        return written.state;
+        recorded = this.#log.record(version, next, { by, how }, leaving);
+        return recorded.state;
       },
     });
-    this.#index = written?.index ?? this.#index;
+    if (recorded !== undefined) this.#log.goOn(recorded);
     this.#current = withTopOf(this.#options.pipeline, next);
     this.#clearOnce(finished, gone);
   }
 
   /** A process that was removed, and cut off by the pipeline's end, is finished without anything routed to it. */
   async #resumeLeaving(one: Leaving): Promise<void> {
-    const stored = await this.#read<StoredText>(textKey(one.version));
+    const stored = await this.#log.textOf(one.version);
     if (stored === undefined) return;
     const former = await this.#parse(stored);
     const process = former.processes.find(({ name }) => name === one.process);
@@ -214,40 +200,13 @@ export class PipelineChanges {
       await this.#exclusively(async () => {
         const isThere = this.#orchestrator.graph().nodes.some(({ id }) => processes.includes(id));
         if (isThere) return;
-        const leaving = this.#index.leaving.filter(({ process }) => !processes.includes(process));
-        const index = { ...this.#index, leaving };
-        await this.#write({ index, state: { [INDEX_KEY]: JSON.stringify(index) } });
+        await this.#log.clear(processes);
       });
     };
     clear().catch((error: unknown) => {
       // Then the next start goes on with it.
       if (!isSluiceError(error, "NOT_RUNNING")) this.#options.onError(error);
     });
-  }
-
-  #record(
-    version: number,
-    pipeline: Pipeline,
-    row: { readonly by: string; readonly how: string } | undefined,
-    leaving: readonly Leaving[],
-  ): ReturnType<typeof recordVersion> {
-    const { document, directory, file } = pipeline;
-    const known = this.#index.versions.find((other) => other.version === version);
-    const said = row ?? { by: known?.by ?? "start", how: known?.how ?? "start" };
-    const stored = { version, hash: revisionOf(pipeline), at: isoTime(Date.now()), ...said };
-    const text = { text: document?.text ?? "", format: document?.format ?? "json" };
-    return recordVersion(this.#index, stored, { ...text, file: resolve(directory, basename(file)) }, leaving);
-  }
-
-  async #write({ index, state }: ReturnType<typeof recordVersion>): Promise<void> {
-    const puts = Object.entries(state).map(([key, value]) => ({ owner: PIPELINE_OWNER, key, value }));
-    await this.#orchestrator.journal.work.commit({ state: puts });
-    this.#index = index;
-  }
-
-  async #read<T>(key: string): Promise<T | undefined> {
-    const entry = await this.#orchestrator.journal.work.readState(PIPELINE_OWNER, key);
-    return entry && (JSON.parse(entry.value) as T);
   }
 
   #expectBegun(): void {
@@ -287,17 +246,15 @@ export class PipelineChanges {
   }
 
   async #textOf(proposal: Proposal): Promise<StoredText> {
-    const { directory, file, document } = this.#current;
-    const own = resolve(directory, basename(file));
+    const own = ownFile(this.#current);
     if ("text" in proposal) return { file: own, ...proposal };
     if ("edit" in proposal) {
-      const tree = editTree(document?.tree ?? {}, proposal.edit);
+      const tree = editTree(this.#current.document?.tree ?? {}, proposal.edit);
       return { file: own, text: JSON.stringify(tree, null, 2), format: "json" };
     }
-    const before = this.#index.versions.find(({ version }) => version < this.version)?.version;
-    const wanted = proposal.rollback ?? before;
-    const stored = wanted === undefined ? undefined : await this.#read<StoredText>(textKey(wanted));
-    if (stored === undefined) throw noVersion(wanted, this.#index);
+    const wanted = proposal.rollback ?? this.#log.before(this.version);
+    const stored = wanted === undefined ? undefined : await this.#log.textOf(wanted);
+    if (stored === undefined) throw this.#log.noVersion(wanted);
     return stored;
   }
 
@@ -341,25 +298,6 @@ export class PipelineChanges {
   }
 }
 
-/** As at the start of a pipeline: clients are loaded, modules too. Inputs also look whether their source is there. */
-async function checkAll(
-  components: readonly (PipelineInput | PipelineProcess)[],
-  directory: string,
-): Promise<void> {
-  for (const { role, name, made } of components) {
-    try {
-      await made?.kind.load?.();
-      if (role === "input" || made?.kind.type === "function") {
-        await made?.kind.check?.(made.options as never, { directory });
-      }
-    } catch (error) {
-      const { message } = toErrorRecord(error);
-      const code = isSluiceError(error) ? error.code : "SOURCE_UNAVAILABLE";
-      throw new SluiceError(code, `${role} "${name}": ${message}`, { cause: error });
-    }
-  }
-}
-
 function redacted(error: unknown, secrets: Secrets): unknown {
   if (!isSluiceError(error)) return error;
   return new SluiceError(error.code, secrets.redact(error.message), { cause: error, details: error.details });
@@ -377,10 +315,4 @@ function refusal(what: readonly string[]): SluiceError {
     `${what.join("; ")}: only a local file, or the owner's socket, may bring that in; use "sluice apply" where the pipeline runs`,
     { details: { localOnly: what } },
   );
-}
-
-function noVersion(wanted: number | undefined, { versions }: VersionIndex): SluiceError {
-  const kept = versions.map(({ version }) => version).join(", ");
-  const what = wanted === undefined ? "there is no version before this one" : `there is no version ${wanted}`;
-  return new SluiceError("NOT_FOUND", `${what}; the journal keeps ${kept === "" ? "none" : kept}`);
 }
