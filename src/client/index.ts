@@ -11,13 +11,8 @@ import type {
 import type { InputRow, OrchestratorState, ProcessRow } from "../engine/rows.ts";
 import type { StreamEvent, StreamMessages } from "../http/stream/messages.ts";
 import type { DeadLetterGroup, EventRow, Journey, Page, RunDetail } from "../journal/history.ts";
-import type {
-  AuditReport,
-  AuditRequest,
-  BackfillReport,
-  BackfillRequest,
-  LinkOptions,
-} from "../model/component.ts";
+import type { LinkOptions } from "../model/component.ts";
+import type { AuditReport, AuditRequest, BackfillReport, BackfillRequest } from "../model/survey.ts";
 import type { EventInit } from "../model/event.ts";
 import type { Operation } from "../model/operation.ts";
 import type { AppliedPlan, PipelinePlan, VersionDetail, VersionRow } from "../model/pipeline-plan.ts";

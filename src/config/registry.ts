@@ -1,12 +1,5 @@
-import type {
-  AuditReport,
-  AuditRequest,
-  BackfillReport,
-  BackfillRequest,
-  Input,
-  Process,
-  SurveyContext,
-} from "../model/component.ts";
+import type { Input, Process, SurveyContext } from "../model/component.ts";
+import type { AuditReport, AuditRequest, BackfillReport, BackfillRequest } from "../model/survey.ts";
 import type { OptionsSchema, CheckSurroundings, Surroundings } from "../model/kind.ts";
 
 interface AnyKindBase {

@@ -1,9 +1,5 @@
 import type { Clock } from "../model/clock.ts";
 import type {
-  AuditReport,
-  AuditRequest,
-  BackfillReport,
-  BackfillRequest,
   EmitOptions,
   Input,
   InputSettings,
@@ -12,6 +8,7 @@ import type {
   ProcessSettings,
   Receipt,
 } from "../model/component.ts";
+import type { AuditReport, AuditRequest, BackfillReport, BackfillRequest } from "../model/survey.ts";
 import { parseDuration, type Duration } from "../model/duration.ts";
 import { SluiceError } from "../model/errors.ts";
 import type { EventInit } from "../model/event.ts";

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import type { BackfillReport, Input, InputContext, SourceRead } from "../model/component.ts";
+import type { Input, InputContext } from "../model/component.ts";
+import type { BackfillReport, SourceRead } from "../model/survey.ts";
 import { createMemoryJournal } from "../journal/memory/journal.ts";
 import { createFakeClock } from "../testing/clock.ts";
 import { createSignal } from "../testing/signal.ts";

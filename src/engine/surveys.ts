@@ -1,5 +1,6 @@
 import { waitAtMost, type Clock } from "../model/clock.ts";
-import type { Input, ReadOutcome, SourceRead, SurveyContext } from "../model/component.ts";
+import type { Input, SurveyContext } from "../model/component.ts";
+import type { ReadOutcome, SourceRead } from "../model/survey.ts";
 import { SluiceError } from "../model/errors.ts";
 import { EVERY_RECORD } from "../model/event.ts";
 import type { Logger } from "../model/logger.ts";

@@ -6,6 +6,14 @@ import type { Logger } from "./logger.ts";
 import type { Operation } from "./operation.ts";
 import type { LogStream } from "./run.ts";
 import type { ProcessStatus } from "./status.ts";
+import type {
+  AuditReport,
+  AuditRequest,
+  BackfillReport,
+  BackfillRequest,
+  ReadOutcome,
+  SourceRead,
+} from "./survey.ts";
 import type { Random } from "./uid.ts";
 
 /**
@@ -118,68 +126,6 @@ export interface SurveyContext<Data = unknown> extends Pick<
   seen(this: void, location: string, ids: readonly string[]): Promise<ReadonlyMap<string, Operation>>;
   /** Says how far it is. @param total an estimate; `null` if there is none */
   progress(this: void, location: string, done: number, total: number | null): void;
-}
-
-/** What was read of a source at a time. */
-export interface SourceRead<Data = unknown> {
-  readonly events: readonly EventInit<Data>[];
-  /** Kept with them, whether or not any is left to be emitted. */
-  readonly state?: Readonly<Record<string, unknown>>;
-}
-
-export interface ReadOutcome {
-  readonly emitted: number;
-  /** Left out: the input has told of them itself. */
-  readonly overtaken: number;
-}
-
-export interface BackfillRequest {
-  /** One of the input's tables. Defaults to all. */
-  readonly table?: string;
-  /** A condition in the source's own language: SQL. Defaults to none. */
-  readonly where?: string;
-  /** Most rows in a time, such as `"100/s"`. Defaults to no limit. */
-  readonly rate?: string;
-  /** Begins anew, rather than where an earlier one of the same condition was cut off. Defaults to `false`. */
-  readonly restart?: boolean;
-}
-
-export interface BackfillReport {
-  readonly tables: readonly {
-    readonly table: string;
-    /** Rows read, those of the earlier ones it resumed too. */
-    readonly rows: number;
-    readonly emitted: number;
-    readonly overtaken: number;
-    readonly resumed: boolean;
-  }[];
-}
-
-export interface AuditRequest {
-  /** One of the input's tables. Defaults to all. */
-  readonly table?: string;
-  /** A condition in the source's own language: SQL. Defaults to none. */
-  readonly where?: string;
-  /** Emits what is missing, as the operation `read`. Defaults to `false`. */
-  readonly repair?: boolean;
-}
-
-export interface AuditReport {
-  readonly tables: readonly {
-    readonly table: string;
-    /** In the source. */
-    readonly rows: number;
-    /** Of which the journal has an event that is no delete. */
-    readonly seen: number;
-    /** On their way: the source's outbox has them still. */
-    readonly pending: number;
-    readonly missing: number;
-    readonly repaired: number;
-    /** Ids of the first few that are missing. */
-    readonly samples: readonly string[];
-  }[];
-  readonly missing: number;
-  readonly repaired: number;
 }
 
 /** A long-running listener. */

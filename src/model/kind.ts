@@ -1,15 +1,6 @@
 import { SluiceError } from "./errors.ts";
-import type {
-  AuditReport,
-  AuditRequest,
-  BackfillReport,
-  BackfillRequest,
-  Input,
-  InputSettings,
-  Process,
-  ProcessSettings,
-  SurveyContext,
-} from "./component.ts";
+import type { Input, InputSettings, Process, ProcessSettings, SurveyContext } from "./component.ts";
+import type { AuditReport, AuditRequest, BackfillReport, BackfillRequest } from "./survey.ts";
 import { didYouMean } from "./suggest.ts";
 
 /** The slice of Standard Schema (https://standardschema.dev, version 1) that is called; zod schemas fit. */

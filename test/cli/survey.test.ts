@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import type { AuditReport, BackfillReport } from "../../src/model/component.ts";
+import type { AuditReport, BackfillReport } from "../../src/model/survey.ts";
 import { until, workspace, type Workspace } from "../support/cli.ts";
 import { openClient } from "../support/postgres-input.ts";
 import { postgresForTests } from "../support/postgres.ts";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { AuditReport } from "../../model/component.ts";
+import type { AuditReport } from "../../model/survey.ts";
 import { EXIT } from "../command.ts";
 import { withClient, withTarget } from "../connect.ts";
 import type { Target } from "../locate.ts";

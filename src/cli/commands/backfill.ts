@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { BackfillReport } from "../../model/component.ts";
+import type { BackfillReport } from "../../model/survey.ts";
 import { withClient, withTarget } from "../connect.ts";
 import type { Target } from "../locate.ts";
 import { print, printJson } from "../output.ts";

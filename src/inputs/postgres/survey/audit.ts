@@ -1,5 +1,6 @@
 import { sleep } from "../../../model/clock.ts";
-import type { AuditReport, AuditRequest, SourceRead, SurveyContext } from "../../../model/component.ts";
+import type { SurveyContext } from "../../../model/component.ts";
+import type { AuditReport, AuditRequest, SourceRead } from "../../../model/survey.ts";
 import { createUidSource } from "../../../model/uid.ts";
 import type { PgClient } from "../../../postgres/driver.ts";
 import type { ResolvedOptions } from "../options.ts";

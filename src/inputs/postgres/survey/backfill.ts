@@ -1,11 +1,6 @@
 import { sleep } from "../../../model/clock.ts";
-import type {
-  BackfillReport,
-  BackfillRequest,
-  ReadOutcome,
-  SourceRead,
-  SurveyContext,
-} from "../../../model/component.ts";
+import type { SurveyContext } from "../../../model/component.ts";
+import type { BackfillReport, BackfillRequest, ReadOutcome, SourceRead } from "../../../model/survey.ts";
 import { isSluiceError } from "../../../model/errors.ts";
 import { parseRate, type Rate } from "../../../model/rate.ts";
 import { createUidSource } from "../../../model/uid.ts";
