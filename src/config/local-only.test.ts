@@ -3,7 +3,11 @@ import { registry } from "../../test/support/config-kinds.ts";
 import { ORDERS, parse } from "../../test/support/config.ts";
 import { createRegistry } from "./registry.ts";
 import { fileInput } from "../inputs/file/index.ts";
+import { BUILT_IN_KINDS } from "../cli/kinds.ts";
 import { localOnly } from "./local-only.ts";
+import type { Fields } from "./schema.ts";
+
+const BUILT_IN = createRegistry(BUILT_IN_KINDS);
 
 async function refusals(from: string, to: string): Promise<readonly string[]> {
   const [before, after] = await Promise.all([parse(from), parse(to)]);
@@ -96,6 +100,47 @@ test("what reads files of this machine may not be brought in, nor read others", 
   expect(await localOnly({}, tree("/etc"), kinds)).toEqual(why);
   expect(await localOnly(tree("in"), tree("/etc"), kinds)).toEqual(why);
   expect(await localOnly(tree("in"), tree("in"), kinds)).toEqual([]);
+});
+
+const FILES = "reads this machine's files if tls names some";
+const PG_FILES = /reads this machine's files if its connection string names some/;
+const PASSWORD = /takes this machine's PGPASSWORD or ~\/.pgpass/;
+const SOCKET = /takes this machine's socket or PGHOST/;
+const SHOP = "postgres://sluice:s3cret@db.example/shop";
+
+test.each<[string, Fields, RegExp | string | undefined]>([
+  ["Kafka with files", { type: "kafka", tls: { ca: "/etc/shadow" } }, FILES],
+  ["Kafka with files in the context", { type: "kafka", execution_context: { tls: '{"key":"/k"}' } }, FILES],
+  ["Kafka with plain TLS", { type: "kafka", tls: true }, undefined],
+  ["Kafka without TLS", { type: "kafka" }, undefined],
+  ["PostgreSQL with a certificate's file", { connection_string: `${SHOP}?sslrootcert=/dev/zero` }, PG_FILES],
+  ["PostgreSQL with a key's file", { connection_string: SHOP, direct: `${SHOP}?sslkey=/k` }, PG_FILES],
+  ["PostgreSQL without a password", { connection_string: "postgres://sluice@db.example/shop" }, PASSWORD],
+  [
+    "PostgreSQL with an empty one",
+    { connection_string: `${SHOP.replace("s3cret", "")}?password=` },
+    PASSWORD,
+  ],
+  ["PostgreSQL with one beside", { connection_string: "postgres://db.example/shop?password=a" }, undefined],
+  ["PostgreSQL by a socket", { connection_string: `${SHOP}?host=/var/run/postgresql` }, SOCKET],
+  ["PostgreSQL by one in the host", { connection_string: "postgres://u:p@%2Fvar%2Frun/shop" }, SOCKET],
+  ["PostgreSQL without a host", { connection_string: "postgres:///shop?user=a&password=b" }, SOCKET],
+  ["PostgreSQL by a connection", { connection: "db" }, PASSWORD],
+  ["PostgreSQL with all that it needs", { connection_string: SHOP }, undefined],
+])("%s takes from this machine what it should", async (_, fields, why) => {
+  const connections = { db: { connection_string: "postgres://db.example/shop" } };
+  for (const [role, type] of [
+    ["input", "postgres"],
+    ["process", "sql"],
+  ] as const) {
+    const one = { name: "one", type, ...fields };
+    const found = await localOnly({ connections }, { connections, [role]: [one] }, BUILT_IN);
+    if (why === undefined) expect(found).toEqual([]);
+    else expect(found).toEqual([expect.stringMatching(why)]);
+    expect(await localOnly({ connections, [role]: [one] }, { connections, [role]: [one] }, BUILT_IN)).toEqual(
+      [],
+    );
+  }
 });
 
 test("each of two components of one name is looked at", async () => {

@@ -6,8 +6,8 @@ import { SHAPES, type Fields } from "./schema.ts";
 const REFERS = "has a reference to the environment or to a file";
 
 /**
- * What of a pipeline may only be brought in by who could run code here anyway: components of kinds that run code or
- * read this machine's files, and references to the environment and to files. What stands in the current one already
+ * What of a pipeline may only be brought in by who could run code here anyway: components of kinds that run code,
+ * those that read this machine's files or use its passwords, and references to the environment and to files. What stands in the current one already
  * may stay as it is, word for word: beside a reference no option of a kind may change, since that may be where its
  * secret is sent to.
  *
@@ -43,8 +43,8 @@ async function ofComponent(
   const what = `${role} ${JSON.stringify(name)}`;
   const kind = typeof type === "string" ? await registry.load(role, type) : undefined;
   if (kind?.runsCode === true) return [`${what} is of type "${kind.type}", which runs code`];
-  if (kind?.readsFiles === true)
-    return [`${what} is of type "${kind.type}", which reads this machine's files`];
+  const local = kind?.readsLocal?.(allFields(fields, after));
+  if (local !== undefined) return [`${what} is of type "${kind?.type}", which ${local}`];
   return hasReference(own) ? [`${what} ${REFERS}`] : [];
 }
 
@@ -62,6 +62,17 @@ function ownFields(role: Role, fields: Fields, { connections }: Fields): Fields 
     key !== "type" && key !== "execution_context" && Object.hasOwn(SHAPES[role], key);
   const own = Object.entries(fields).filter(([key, value]) => !isCommon(key) || hasReference(value));
   return { fields: Object.fromEntries(own), connection: connectionOf(fields, connections) };
+}
+
+/** Wherever they stand. What stands in two places is refused when it is read. */
+function allFields(fields: Fields, { connections }: Fields): Fields {
+  const { execution_context: context, ...own } = fields;
+  const connection = connectionOf(fields, connections);
+  return {
+    ...(isPlainObject(connection) && connection),
+    ...(isPlainObject(context) && context),
+    ...own,
+  };
 }
 
 /** Beside a reference of the component's own it says where that goes; a component may name one in either place. */

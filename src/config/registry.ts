@@ -8,7 +8,7 @@ interface AnyKindBase {
   readonly options: OptionsSchema<unknown, unknown>;
   readonly secrets?: readonly string[];
   readonly runsCode?: boolean;
-  readonly readsFiles?: boolean;
+  readonly readsLocal?: (fields: Readonly<Record<string, unknown>>) => string | undefined;
   readonly load?: () => Promise<unknown>;
   readonly files?: (options: never, surroundings: Surroundings) => readonly string[];
   readonly check?: (options: never, surroundings: CheckSurroundings) => Promise<void>;

@@ -127,6 +127,12 @@ async function readPem(option: string, file: string, directory: string): Promise
   }
 }
 
+/** Of a kind: `tls` in any form but a plain yes or no names files. */
+export function readsLocal({ tls }: Readonly<Record<string, unknown>>): string | undefined {
+  const isPlain = [undefined, true, false, "true", "false"].includes(tls as boolean);
+  return isPlain ? undefined : "reads this machine's files if tls names some";
+}
+
 /** The dataset of a topic. One cluster is taken for another's if their components name other brokers. */
 export function topicDataset({ brokers }: ConnectionOptions, topic: string): string {
   return `kafka://${brokers.toSorted().join(",")}/${topic}`;

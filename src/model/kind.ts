@@ -45,8 +45,11 @@ interface KindBase<In, Out> {
   readonly secrets?: readonly string[];
   /** Whether whoever can add one can run code of their own: never brought in through the API. */
   readonly runsCode?: boolean;
-  /** Whether it tells what is in files of this machine, whichever it is given: never brought in through the API. */
-  readonly readsFiles?: boolean;
+  /**
+   * What it takes from this machine, such as files and passwords that its options only point to, for "which …"; asked
+   * with a component's own fields as a config file spells them, unchecked. What does is never brought in through the API.
+   */
+  readonly readsLocal?: (fields: Readonly<Record<string, unknown>>) => string | undefined;
   /**
    * Loads the client of an outside system, an optional peer of this package, so that one that is not installed is told
    * of before anything is started. Throws MISSING_DEPENDENCY.

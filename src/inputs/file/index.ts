@@ -17,7 +17,7 @@ export const fileInput: InputKind<FileInputOptions, ResolvedOptions, unknown> = 
   type: "file",
   summary: "Watches a folder, and emits an event for each file, line or row that is new, changed or gone.",
   options: fileInputOptions,
-  readsFiles: true,
+  readsLocal: () => "reads this machine's files",
   create: (name, options, { directory }) => createFileInput(name, options, directory),
   check: (options, { directory }) => checkPlace(options, directory),
 });

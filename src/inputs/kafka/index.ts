@@ -1,6 +1,6 @@
 import { loadKafka } from "../../kafka/driver.ts";
 import { sourceError } from "../../kafka/errors.ts";
-import { clientOptions, topicDataset } from "../../kafka/options.ts";
+import { clientOptions, readsLocal, topicDataset } from "../../kafka/options.ts";
 import type { Input } from "../../model/component.ts";
 import { SluiceError } from "../../model/errors.ts";
 import { defineInput, type InputKind, type Surroundings } from "../../model/kind.ts";
@@ -24,6 +24,7 @@ export const kafkaInput: InputKind<KafkaInputOptions, ResolvedOptions, unknown> 
   load: loadKafka,
   options: kafkaInputOptions,
   secrets: ["sasl"],
+  readsLocal,
   create: createKafkaInput,
   check: checkTopics,
 });

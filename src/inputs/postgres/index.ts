@@ -2,6 +2,7 @@ import { loadPg } from "../../postgres/driver.ts";
 import type { Input } from "../../model/component.ts";
 import { SluiceError } from "../../model/errors.ts";
 import { defineInput, type InputKind } from "../../model/kind.ts";
+import { readsLocal } from "../../postgres/local.ts";
 import { datasetOf, parseAddress, parseTable } from "../../postgres/names.ts";
 import { checkSource } from "./check.ts";
 import { actionsFor } from "./install.ts";
@@ -33,6 +34,7 @@ export const postgresInput: InputKind<
   load: loadPg,
   options: postgresInputOptions,
   secrets: ["connectionString", "direct", "tls.key"],
+  readsLocal,
   create: createPostgresInput,
   check: (options, { owner }) =>
     options.mode === "outbox" ? checkSource(options) : checkSlot(options, owner),

@@ -1,6 +1,6 @@
 import { loadKafka, type KafkaProducer } from "../../kafka/driver.ts";
 import { describeKafkaError, kafkaErrorNames, sourceError } from "../../kafka/errors.ts";
-import { clientOptions, topicDataset } from "../../kafka/options.ts";
+import { clientOptions, readsLocal, topicDataset } from "../../kafka/options.ts";
 import type { Process } from "../../model/component.ts";
 import { PermanentError, SluiceError } from "../../model/errors.ts";
 import { defineProcess, type ProcessKind, type Surroundings } from "../../model/kind.ts";
@@ -27,6 +27,7 @@ export const kafkaProcess: ProcessKind<KafkaProcessOptions, ResolvedOptions, unk
   load: loadKafka,
   options: kafkaProcessOptions,
   secrets: ["sasl"],
+  readsLocal,
   create: createKafkaProcess,
   check: checkTopic,
 });

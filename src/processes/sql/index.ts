@@ -6,6 +6,7 @@ import { defineProcess, type ProcessKind } from "../../model/kind.ts";
 import { connect } from "../../postgres/connect.ts";
 import type { PgClient } from "../../postgres/driver.ts";
 import { describeError, toProcessError } from "../../postgres/errors.ts";
+import { readsLocal } from "../../postgres/local.ts";
 import { formatAddress, parseAddress } from "../../postgres/names.ts";
 import { createPool, type Pool } from "../../postgres/pool.ts";
 import type { TransactionClient } from "../../postgres/applied.ts";
@@ -30,6 +31,7 @@ export const sqlProcess: ProcessKind<SqlProcessOptions, SqlProcessOptions, unkno
   load: loadPg,
   options: sqlProcessOptions,
   secrets: ["connectionString", "tls.key"],
+  readsLocal,
   create: createSqlProcess,
   check: checkStatements,
 });
