@@ -1,9 +1,8 @@
 import { sleep, waitAtMost, type Clock } from "../model/clock.ts";
 import type { Process, ProcessOwner } from "../model/component.ts";
 import { SluiceError, toErrorRecord, type ErrorRecord } from "../model/errors.ts";
-import type { Redact } from "../model/mask.ts";
+import { redactError, type Redact } from "../model/mask.ts";
 import type { ErrorStream } from "./error-stream.ts";
-import { redactError } from "./outcome.ts";
 import { backOff } from "./retry-policy.ts";
 
 /** How long a process may take to open at the one try that it has, in milliseconds. */

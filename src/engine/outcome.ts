@@ -1,5 +1,5 @@
-import { isPostponed, isSluiceError, SluiceError, toErrorRecord, type ErrorRecord } from "../model/errors.ts";
-import type { Redact } from "../model/mask.ts";
+import { isPostponed, isSluiceError, SluiceError, toErrorRecord } from "../model/errors.ts";
+import { redactError, type Redact } from "../model/mask.ts";
 import type { ProcessStatus } from "../model/status.ts";
 import type { Random } from "../model/uid.ts";
 import type { Outcome } from "../journal/work.ts";
@@ -46,10 +46,6 @@ export function outcomeOf(
 /** The same outcome without secrets in what its error says. */
 export function redactOutcome(outcome: Outcome, redact: Redact): Outcome {
   return "error" in outcome ? { ...outcome, error: redactError(outcome.error, redact) } : outcome;
-}
-
-export function redactError(error: ErrorRecord, redact: Redact): ErrorRecord {
-  return { code: redact(error.code), message: redact(error.message) };
 }
 
 function errorOf(attempt: Attempt, ending: Ending): unknown {

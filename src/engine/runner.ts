@@ -1,13 +1,14 @@
 import type { Process } from "../model/component.ts";
 import { isPostponed, SluiceError, toErrorRecord, type ErrorRecord } from "../model/errors.ts";
 import { toEvent, type EventRecord } from "../model/event.ts";
+import { redactError } from "../model/mask.ts";
 import type { AttemptOutcome } from "../model/run.ts";
 import type { ProcessStatus } from "../model/status.ts";
 import type { Append, Claim, Outcome, Settle } from "../journal/work.ts";
 import { Attempt, type AbortKind, type AttemptHost } from "./attempt.ts";
 import { attemptEnded, attemptStarted, type AttemptMessage, type AttemptStarted } from "./diagnostics.ts";
 import type { ErrorStream } from "./error-stream.ts";
-import { outcomeOf, redactError, redactOutcome, type Ending } from "./outcome.ts";
+import { outcomeOf, redactOutcome, type Ending } from "./outcome.ts";
 import { askedDelay } from "./retry-policy.ts";
 import type { ResolvedProcessSettings } from "./settings.ts";
 import type { Settler } from "./settler.ts";

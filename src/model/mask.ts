@@ -1,3 +1,5 @@
+import type { ErrorRecord } from "./errors.ts";
+
 /** What stands in the place of a value that must not be shown. */
 export const MASK = "***";
 /** Shorter values are too likely to stand in a text for another reason. */
@@ -14,4 +16,9 @@ export function createMask(secrets: Iterable<string>): Redact {
     .toSorted((a, b) => b.length - a.length);
   if (values.length === 0) return (text) => text;
   return (text) => values.reduce((masked, value) => masked.replaceAll(value, MASK), text);
+}
+
+/** The same error without secrets in what it says. */
+export function redactError(error: ErrorRecord, redact: Redact): ErrorRecord {
+  return { code: redact(error.code), message: redact(error.message) };
 }
