@@ -3,6 +3,7 @@ import type { OptionsSchema } from "../model/kind.ts";
 import { didYouMean } from "../model/suggest.ts";
 import type { ConfigIssue, Position } from "./issue.ts";
 import type { Path, Positions } from "./positions.ts";
+import { closestBranch, messageOf, MISSING, type SchemaIssue } from "./schema-issue.ts";
 
 /** Collects what is wrong, with the place of it. */
 export class Report {
@@ -12,10 +13,20 @@ export class Report {
   readonly #positions: Positions;
   /** Values that could not be filled in: what else is wrong with them follows from that. */
   readonly #unset = new Set<string>();
+  /** What references stood for. */
+  #filledIn: ReadonlySet<unknown> = new Set();
 
   constructor(file: string, positions: Positions) {
     this.file = file;
     this.#positions = positions;
+  }
+
+  filledIn(values: readonly string[]): void {
+    this.#filledIn = new Set(values);
+  }
+
+  isFilledIn(value: unknown): boolean {
+    return this.#filledIn.has(value);
   }
 
   atKey(path: Path, code: ErrorCode, message: string): void {
@@ -41,16 +52,6 @@ export class Report {
   }
 }
 
-/** The slice of an issue of Standard Schema, and of zod, that is read. */
-interface SchemaIssue {
-  readonly message: string;
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
-  readonly code?: string;
-  readonly keys?: readonly string[];
-  readonly errors?: readonly (readonly SchemaIssue[])[];
-  readonly params?: { readonly code?: ErrorCode };
-}
-
 export interface Reading {
   readonly report: Report;
   /** Where the value is. */
@@ -63,6 +64,10 @@ export interface Reading {
   readonly elsewhere?: (key: string) => string;
   /** Keys that are known in the table that stands at a key of the value. Defaults to none. */
   readonly within?: (key: string) => Iterable<string>;
+  /** What to add if a key is missing. Defaults to nothing. */
+  readonly ifMissing?: (key: Path[number] | undefined) => string;
+  /** Keys whose values no message may quote. Defaults to none. */
+  readonly secrets?: readonly string[] | undefined;
   /** From a key at the value's top to the way to it in the file. Defaults to the key itself. */
   readonly toFile?: (key: string) => Path;
 }
@@ -76,11 +81,11 @@ export function read<Out>(
   const result = schema["~standard"].validate(value);
   if (result instanceof Promise) throw new TypeError(`the schema of ${reading.what} is asynchronous`);
   if (result.issues === undefined) return result.value;
-  for (const issue of result.issues) reportIssue(issue, reading);
+  for (const issue of result.issues) reportIssue(issue, value, reading);
   return undefined;
 }
 
-function reportIssue(issue: SchemaIssue, reading: Reading): void {
+function reportIssue(issue: SchemaIssue, whole: unknown, reading: Reading): void {
   const { report, what, known = [] } = reading;
   const local = (issue.path ?? []).map((part) => {
     const key = typeof part === "object" ? part.key : part;
@@ -102,42 +107,24 @@ function reportIssue(issue: SchemaIssue, reading: Reading): void {
     }
     return;
   }
-  const closest = issue.code === "invalid_union" ? closestBranch(issue) : undefined;
+  const closest = closestBranch(issue);
   if (closest !== undefined) {
     for (const inner of closest)
-      reportIssue({ ...inner, path: [...(issue.path ?? []), ...(inner.path ?? [])] }, reading);
+      reportIssue({ ...inner, path: [...(issue.path ?? []), ...(inner.path ?? [])] }, whole, reading);
     return;
   }
-  report.atValue(path, issue.params?.code ?? "INVALID_OPTIONS", `${prefix(what, shown)}${messageOf(issue)}`);
+  const value = valueAt(whole, local);
+  const isShown = !report.isFilledIn(value) && reading.secrets?.includes(String(local[0])) !== true;
+  const message = messageOf(issue, { key: path.at(-1), value, isShown });
+  const more = message === MISSING ? (reading.ifMissing?.(path.at(-1)) ?? "") : "";
+  report.atValue(path, issue.params?.code ?? "INVALID_OPTIONS", `${prefix(what, shown)}${message}${more}`);
 }
 
-/** Of a union, the one branch that fits but for something inside it, if there is just one. */
-function closestBranch(issue: SchemaIssue): readonly SchemaIssue[] | undefined {
-  const near = (issue.errors ?? []).filter((branch) => branch.every((inner) => !isWrongType(inner)));
-  return near.length === 1 ? near[0] : undefined;
-}
-
-function isWrongType(issue: SchemaIssue): boolean {
-  return issue.code === "invalid_type" && (issue.path ?? []).length === 0;
-}
-
-function messageOf(issue: SchemaIssue): string {
-  if (issue.code === "invalid_union") {
-    const all = (issue.errors ?? []).flat();
-    if (all.length > 0 && all.every((inner) => isMissing(inner))) return "it is missing";
-    const wanted = all.map((inner) => /expected (\w+)/.exec(inner.message)?.[1]);
-    const known = [...new Set(wanted.filter((type) => type !== undefined))];
-    return known.length === 0 ? issue.message : `expected ${known.join(" or ")}`;
-  }
-  const message = issue.message.replace(
-    /^(?:Invalid input|Invalid option|Too small|Too big|Invalid string): /,
-    "",
+function valueAt(whole: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (value, key) => (value as Record<string | number, unknown> | undefined)?.[key],
+    whole,
   );
-  return isMissing(issue) ? "it is missing" : message;
-}
-
-function isMissing(issue: SchemaIssue): boolean {
-  return issue.message.endsWith("received undefined");
 }
 
 function toFilePath(local: Path, { toFile }: Reading): Path {

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { z } from "zod";
 import type { Input, Process } from "../model/component.ts";
 import { isSluiceError } from "../model/errors.ts";
 import { createInput, INPUT_KEYS, PROCESS_KEYS, type Surroundings } from "../model/kind.ts";
 import { parseOperation } from "../model/operation.ts";
-import { didYouMean } from "../model/suggest.ts";
+import { didYouMean, nearest } from "../model/suggest.ts";
+import { readSmallFile } from "../options/small-file.ts";
 import { mapKeys, toCamelCase, toSnakeCase } from "./case.ts";
 import { read, type Report } from "./checks.ts";
 import { withConnection } from "./connections.ts";
@@ -36,6 +36,8 @@ export interface ReadComponent {
   readonly operations?: readonly string[];
   /** Where its events come from, each with its place. */
   readonly on: readonly { readonly from: string; readonly path: Path }[];
+  /** Of an input that answers HTTP requests, where. */
+  readonly hookPath?: string | undefined;
   /** Absent if something about it is wrong. */
   readonly made?: PipelineInput | PipelineProcess;
 }
@@ -52,21 +54,23 @@ const SETTING_KEYS = {
  */
 export async function readComponent(
   role: Role,
-  fields: Fields,
+  written: Fields,
   masked: Fields,
   path: Path,
   surroundings: ComponentSurroundings,
 ): Promise<ReadComponent | undefined> {
-  const { report } = surroundings;
+  const { report, registry } = surroundings;
   const shape = SHAPES[role];
-  const what = describe(role, fields["name"]);
+  const what = describe(role, written["name"]);
   const before = report.issues.length;
+  const fields = withType(written, path, what, surroundings);
   const given = Object.entries(fields).filter(([key]) => Object.hasOwn(shape, key));
   const common = read<Fields>(z.strictObject(shape), Object.fromEntries(given), {
     report,
     path,
     what,
     within: (key) => keysWithin(shape, key),
+    ifMissing: (key) => (key === "type" ? `; there are ${registry.types(role).join(", ")}` : ""),
   });
   if (fields["operation"] !== undefined && fields["operations"] !== undefined && role === "input") {
     const message = `${what}: operation and operations mean the same; write one of them`;
@@ -79,24 +83,28 @@ export async function readComponent(
     kind === undefined || whole === undefined ? undefined : readOptions(kind, whole, path, what, report);
   const partial = lenient(role, fields, path);
   if (partial === undefined) return undefined;
-  const isRight =
-    common !== undefined && kind !== undefined && own !== undefined && report.issues.length === before;
-  if (!isRight) return partial;
+  if (kind === undefined || own === undefined) return partial;
   rememberSecrets(kind, own, surroundings.addSecret);
+  // Even if something else is wrong: what its kind finds out when it makes one is said along with that.
   const component = create(kind, partial.name, own, path, surroundings);
   if (component === undefined) return partial;
+  const known = { ...partial, hookPath: hookPathOf(component) };
+  if (common === undefined || report.issues.length > before) return known;
   configure(component, settingsOf(role, common), common);
-  return finish(partial, component, {
+  return finish(known, component, {
     made: { kind, options: own },
     fields: { ...(whole ?? fields), ...filesOf(kind, own, surroundings) },
     masked: maskSecrets(kind, masked),
   });
 }
 
+/** Bytes of the largest file that a component is made of. */
+const MODULE_LIMIT = 100_000_000;
+
 /** The content of the files that it is made of, as one hash: another content makes another component. */
 function filesOf(kind: AnyKind, options: unknown, { directory }: Surroundings): Fields {
   const files = kind.files?.(options as never, { directory }) ?? [];
-  return files.length === 0 ? {} : { files: hashOf(files.map((file) => readFileSync(file))) };
+  return files.length === 0 ? {} : { files: hashOf(files.map((file) => readSmallFile(file, MODULE_LIMIT))) };
 }
 
 function hashOf(contents: readonly Uint8Array[]): string {
@@ -125,7 +133,22 @@ export function readInstance(
   });
   const partial = lenient(role, fields, path);
   if (partial === undefined || common === undefined) return partial;
-  return finish(partial, component, { fields, masked: fields });
+  const known = { ...partial, hookPath: hookPathOf(component) };
+  return finish(known, component, { fields, masked: fields });
+}
+
+/** With the type that a misspelt key gives: without one, nothing could be said of the other keys. */
+function withType(fields: Fields, path: Path, what: string, { report }: ComponentSurroundings): Fields {
+  if (fields["type"] !== undefined) return fields;
+  const key = Object.keys(fields).find((other) => nearest(other, ["type"]) !== undefined);
+  if (key === undefined) return fields;
+  report.atKey(
+    [...path, key],
+    "UNKNOWN_KEY",
+    `${what}: there is no key ${JSON.stringify(key)}; did you mean "type"?`,
+  );
+  const { [key]: type, ...rest } = fields;
+  return { ...rest, type };
 }
 
 /** The keys of a table such as `retry`. */
@@ -133,6 +156,10 @@ function keysWithin(shape: Readonly<Record<string, z.core.$ZodType>>, key: strin
   const found = shape[key];
   const table = found instanceof z.ZodOptional ? found.unwrap() : found;
   return table instanceof z.ZodObject ? Object.keys(table.shape) : [];
+}
+
+function hookPathOf(component: Input | Process): string | undefined {
+  return "fetch" in component && component.fetch !== undefined ? component.path : undefined;
 }
 
 function describe(role: Role, name: unknown): string {

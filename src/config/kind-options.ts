@@ -43,6 +43,7 @@ export function readOptions(
     path,
     what,
     known,
+    secrets: kind.secrets,
     toFile: (key) => places.get(key) ?? [toSnakeCase(key)],
   });
   return isRight ? result : undefined;

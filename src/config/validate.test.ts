@@ -112,7 +112,16 @@ describe("what is wrong is said with its place", () => {
       `${line(2)}:8: INVALID_NAME a process has the name "a b"`,
     ],
     ["no name", '[[process]]\ntype = "note"', `${line(1)}:1: INVALID_OPTIONS process, name: it is missing`],
-    ["no type", '[[process]]\nname = "b"', `${line(1)}:1: INVALID_OPTIONS process "b", type: it is missing`],
+    [
+      "no type",
+      '[[process]]\nname = "b"',
+      `${line(1)}:1: INVALID_OPTIONS process "b", type: it is missing; there are shell, note`,
+    ],
+    [
+      "a misspelt type",
+      '[[process]]\nname = "b"\ntyp = "note"',
+      `${line(3)}:1: UNKNOWN_KEY process "b": there is no key "typ"; did you mean "type"?`,
+    ],
     [
       "an unknown type",
       '[[process]]\nname = "b"\ntype = "note2"',
@@ -171,7 +180,37 @@ describe("what is wrong is said with its place", () => {
     [
       "a choice that there is not",
       'order = "keys"',
-      `${line(1)}:9: INVALID_OPTIONS process "p", order: expected one of "none"|"key"`,
+      `${line(1)}:9: INVALID_OPTIONS process "p", order: expected one of "none"|"key"; did you mean "key"?`,
+    ],
+    [
+      "a choice of a kind that there is not",
+      '[[input]]\nname = "t"\ntype = "table"\nconnection_string = "x"\ntables = ["x"]\ncatch_up = "lsat"',
+      `${line(6)}:12: INVALID_OPTIONS input "t", catch_up: expected one of "none"|"last"|"all"; did you mean "last"?`,
+    ],
+    [
+      "a text in the place of a list",
+      '[[process]]\nname = "b"\ntype = "shell"\nargv = "./x.sh --all"',
+      `${line(4)}:8: INVALID_OPTIONS process "b", argv: expected array, received string; write a list: argv = ["./x.sh", "--all"]`,
+    ],
+    [
+      "a text in the place of a list that only a shell could take apart",
+      '[[process]]\nname = "b"\ntype = "shell"\nargv = "x | y"',
+      `${line(4)}:8: INVALID_OPTIONS process "b", argv: expected array, received string; write a list: argv = ["…"]`,
+    ],
+    [
+      "a secret in the place of a list",
+      '[[input]]\nname = "h"\ntype = "hook"\npath = "/h"\nsecrets = "hunter2"',
+      `${line(5)}:11: INVALID_OPTIONS input "h", secrets: expected array, received string; write a list: secrets = ["…"]`,
+    ],
+    [
+      "a reference in the place of a list",
+      '[[input]]\nname = "h"\ntype = "table"\nconnection_string = "x"\ntables = "${env:TOKEN}"',
+      `${line(5)}:10: INVALID_OPTIONS input "h", tables: expected array, received string; write a list: tables = ["…"]`,
+    ],
+    [
+      "a truth in quotes",
+      'enabled = "true"',
+      `${line(1)}:11: INVALID_OPTIONS process "p", enabled: expected boolean, received string; write true, without quotes`,
     ],
     [
       "a table of one process",
@@ -261,7 +300,7 @@ describe("what is wrong is said with its place", () => {
     [
       "a file that is a folder",
       'rate = "${file:/}"',
-      `${line(1)}:8: UNSET_REFERENCE \${file:/}: the file cannot be read: it is not a regular file`,
+      `${line(1)}:8: UNSET_REFERENCE \${file:/}: it is not a regular file`,
     ],
     [
       "a dataset that is none",
@@ -379,6 +418,40 @@ when = "1 +"
     ]);
   });
 
+  test("one mistake in a component or link hides no other of it", async () => {
+    const errors = await errorsIn(`[http]
+[[input]]
+name = "h"
+typ = "hook"
+path = "/api/x"
+[[process]]
+name = "b"
+type = "shell"
+argv = ["x"]
+working_directory = "/nowhere"
+timeout = "never"
+[[link]]
+input = "h"
+process = "c"
+operations = ["upsert"]
+[[link]]
+input = "h"
+process = "b"
+when = "1 +"
+colour = "red"
+`);
+    expect(errors.map((error) => error.split(" ", 2).join(" "))).toEqual([
+      "c.toml:4:1: UNKNOWN_KEY",
+      "c.toml:5:8: HOOK_PATH",
+      "c.toml:10:21: MODULE_NOT_FOUND",
+      "c.toml:11:11: INVALID_DURATION",
+      "c.toml:14:11: UNKNOWN_NAME",
+      "c.toml:15:15: INVALID_OPERATION",
+      "c.toml:19:8: INVALID_EXPRESSION",
+      "c.toml:20:1: UNKNOWN_KEY",
+    ]);
+  });
+
   test("what a variable that is not set leaves behind is not called wrong, too", async () => {
     const text = '[http]\nlisten = "127.0.0.1:${env:NOT_SET}"\n[retention]\ndead = "${file:./nothing}"';
     expect(await errorsIn(text)).toEqual([
@@ -396,7 +469,7 @@ when = "1 +"
     [
       "json",
       '{\n  "process": [\n    { "name": "p", "type": "note", "concurrency": "4" }\n  ]\n}',
-      'c.json:3:51: INVALID_OPTIONS process "p", concurrency: expected number, received string',
+      'c.json:3:51: INVALID_OPTIONS process "p", concurrency: expected number, received string; write 4, without quotes',
     ],
   ])("in %s too", async (format, text, expected) => {
     expect(await errorsIn(text, format)).toContain(expected);

@@ -34,6 +34,7 @@ export async function validate(source: Source, options: ValidateOptions): Promis
   const tree = options.isCode === true ? spellAsFile(source.value as Fields) : (source.value as Fields);
   const resolved = resolveReferences(tree, options, (path, message) => report.unset(path, message));
   const secrets = new Set(resolved.secrets);
+  report.filledIn(resolved.secrets);
   const value = resolved.value as Fields;
   const masked = resolved.masked as Fields;
   const top = readTop(value, report);
@@ -179,9 +180,7 @@ async function readTable(
 /** Paths of inputs that answer HTTP requests: each has one of its own, and none that sluice serves itself. */
 function checkHooks(components: readonly ReadComponent[], top: Top, report: Report): void {
   const owners = new Map<string, string>();
-  for (const { name, made, path: place } of components) {
-    if (made?.role !== "input" || made.component.fetch === undefined) continue;
-    const { path } = made.component;
+  for (const { name, hookPath: path, path: place } of components) {
     if (path === undefined) continue;
     const owner = owners.get(path);
     const fault =

@@ -72,10 +72,20 @@ function listLinks(links: unknown, report: Report): readonly PlacedLink[] {
   if (!Array.isArray(links)) return [];
   return links.flatMap((link: unknown, index) => {
     const path = ["link", index];
-    const raw = read(LINK, link, { report, path, what: describe(path), known: LINK_KEYS });
+    const raw = read(LINK, link, { report, path, what: describe(path), known: LINK_KEYS }) ?? endsOf(link);
     const placed = raw === undefined ? undefined : place(raw, path, report);
     return placed === undefined ? [] : [placed];
   });
+}
+
+/** Of a link with something wrong about it, what it joins and when: that is checked all the same. */
+function endsOf(link: unknown): RawLink | undefined {
+  const { input, from, process, to, when, loop } = Object(link) as RawLink;
+  const texts = { input, from, process, to, when };
+  const areRight = Object.values(texts).every((text) => text === undefined || typeof text === "string");
+  const isWhole = (from ?? input) !== undefined && (to ?? process) !== undefined;
+  // A loop that could not be read would make a cycle of what is none.
+  return areRight && isWhole && (loop === undefined || loop === true) ? { ...texts, loop } : undefined;
 }
 
 const LINK_KEYS = ["input", "from", "process", "to", "operation", "operations", "locations", "when", "loop"];
