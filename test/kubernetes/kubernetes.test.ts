@@ -2,92 +2,35 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import type { ProcessSettings, RunInfo } from "../../src/model/component.ts";
+import type { RunInfo } from "../../src/model/component.ts";
 import { sleep } from "../../src/model/clock.ts";
 import { SluiceError } from "../../src/model/errors.ts";
-import { formatEvent, type EventInit } from "../../src/model/event.ts";
+import { formatEvent } from "../../src/model/event.ts";
 import { checkOptions } from "../../src/model/kind.ts";
 import { connectApi } from "../../src/processes/kubernetes/api.ts";
 import { findCluster } from "../../src/processes/kubernetes/driver.ts";
 import { createJobStore } from "../../src/processes/kubernetes/job-store.ts";
 import { readTemplate } from "../../src/processes/kubernetes/template.ts";
-import { kubernetesProcess, type KubernetesProcessOptions } from "../../src/processes/kubernetes/index.ts";
-import type { List } from "../../src/processes/kubernetes/objects.ts";
-import { createRunContext, type TestRunContext } from "../../src/testing/context.ts";
+import { kubernetesProcess } from "../../src/processes/kubernetes/index.ts";
 import { processConformance, type ProcessSubject } from "../../src/testing/processes/conformance.ts";
 import { realClock } from "../../src/testing/real-clock.ts";
 import { freePort } from "../../examples/support/free-port.ts";
 import { guideBlocks } from "../support/guide.ts";
-import { startNode, type FullJob, type FullPod, type PlayedNode } from "../support/kubelet.ts";
+import { contextOf, IMAGE, SOON, stage, texts, type Stage } from "../support/kubernetes-stage.ts";
 import { kubernetesForTests } from "../support/kubernetes.ts";
 import { KUBERNETES_VERSION } from "../support/kubernetes-programs.ts";
 
 const { cluster, reason } = await kubernetesForTests();
 afterAll(() => cluster?.close());
 
-/** On a busy machine. */
-const SOON = { timeout: 20_000, interval: 100 };
-const IMAGE = "registry.example/enrich:1.4";
-
-/** A namespace and a node of one's own, and the process in them. */
-interface Stage extends AsyncDisposable {
-  readonly namespace: string;
-  readonly node: PlayedNode;
-  run(context: TestRunContext, options?: Partial<KubernetesProcessOptions & ProcessSettings>): Promise<void>;
-  jobs(): Promise<readonly FullJob[]>;
-  pods(): Promise<readonly FullPod[]>;
-}
-
-async function stage(options: { cpu?: string; labels?: Record<string, string> } = {}): Promise<Stage> {
-  if (cluster === undefined) throw new Error("there is no cluster");
-  const namespace = await cluster.namespace(options.labels);
-  const node = await startNode(cluster, options);
-  const kubeconfig = await cluster.kubeconfig();
-  return {
-    namespace,
-    node,
-    run(context, more = {}) {
-      const nodeSelector = { node: node.name };
-      const process = kubernetesProcess({
-        name: "work",
-        image: IMAGE,
-        kubeconfig,
-        namespace,
-        nodeSelector,
-        killAfter: "1s",
-        ...more,
-      });
-      const closed = (async () => {
-        try {
-          await process.run(context.event, context);
-        } finally {
-          await process.close?.();
-        }
-      })();
-      // A test may look at other things first.
-      closed.catch(() => undefined);
-      return closed;
-    },
-    jobs: async () =>
-      (await cluster.call<List<FullJob>>("GET", `/apis/batch/v1/namespaces/${namespace}/jobs`)).items,
-    pods: async () =>
-      (await cluster.call<List<FullPod>>("GET", `/api/v1/namespaces/${namespace}/pods`)).items,
-    [Symbol.asyncDispose]: () => node.remove(),
-  };
-}
-
-function contextOf(event: EventInit = { id: "1" }): TestRunContext {
-  return createRunContext({ event, process: "work", clock: realClock });
-}
-
-const texts = (context: TestRunContext): string[] => context.lines.map(({ text }) => text);
-
 describe.skipIf(cluster === undefined)(
   `a kubernetes process, with Kubernetes ${KUBERNETES_VERSION}${reason === undefined ? "" : ` (${reason})`}`,
   { timeout: 60_000 },
   () => {
     test("is a Job whose pod has the event as a file and in its environment, and may do little", async () => {
-      await using on = await stage({ labels: { "pod-security.kubernetes.io/enforce": "restricted" } });
+      await using on = await stage(cluster, {
+        labels: { "pod-security.kubernetes.io/enforce": "restricted" },
+      });
       const { namespace, node } = on;
       const context = contextOf({ id: "$(id)", data: { x: "ä" } });
       const running = on.run(context, {
@@ -177,7 +120,7 @@ describe.skipIf(cluster === undefined)(
     });
 
     test("takes an event of a megabyte less a little by a ConfigMap that goes with its Job, and none beyond", async () => {
-      await using on = await stage();
+      await using on = await stage(cluster);
       const { namespace, node } = on;
       const context = contextOf({ id: "1", data: "x".repeat(1_000_000) });
       const running = on.run(context);
@@ -235,7 +178,7 @@ describe.skipIf(cluster === undefined)(
     ])(
       "whose container ends by %j fails accordingly; its Job is kept, and the next attempt gets another",
       async (end, name, code, message) => {
-        await using on = await stage();
+        await using on = await stage(cluster);
         const { namespace, node } = on;
         const context = contextOf();
         const options = { permanentExitCodes: [65], env: { TOKEN: "tok-12345" }, keep: "2h" };
@@ -266,7 +209,7 @@ describe.skipIf(cluster === undefined)(
       ["EvictionByEvictionAPI", "EVICTED"],
       ["TerminationByKubelet", "EVICTED"],
     ])("that the cluster ended by %s is put off without the cost of an attempt, as %s", async (why, code) => {
-      await using on = await stage();
+      await using on = await stage(cluster);
       const { namespace, node } = on;
       const running = on.run(contextOf(), { interruptions: 7 });
       const pod = await node.pod(namespace);
@@ -284,7 +227,7 @@ describe.skipIf(cluster === undefined)(
     });
 
     test("that a node evicted for what the pod itself used costs an attempt", async () => {
-      await using on = await stage();
+      await using on = await stage(cluster);
       const { namespace, node } = on;
       const running = on.run(contextOf());
       const pod = await node.pod(namespace);
@@ -298,7 +241,7 @@ describe.skipIf(cluster === undefined)(
     });
 
     test("that its node refused is put off", async () => {
-      await using on = await stage();
+      await using on = await stage(cluster);
       const { namespace, node } = on;
       const refused = on.run(contextOf());
       await node.say(await node.pod(namespace), namespace, {
@@ -310,7 +253,7 @@ describe.skipIf(cluster === undefined)(
     });
 
     test("whose Job somebody deleted fails", async () => {
-      await using on = await stage();
+      await using on = await stage(cluster);
       const { namespace, node } = on;
       const running = on.run(contextOf());
       const pod = await node.pod(namespace);
@@ -365,7 +308,7 @@ describe.skipIf(cluster === undefined)(
     ])(
       "whose pod waits for what never comes, %s, fails for good, and leaves nothing",
       async (why, message, code) => {
-        await using on = await stage();
+        await using on = await stage(cluster);
         const { namespace, node } = on;
         const running = on.run(contextOf());
         await node.say(await node.pod(namespace), namespace, waiting(why, message));
@@ -377,7 +320,7 @@ describe.skipIf(cluster === undefined)(
     );
 
     test("whose image cannot be pulled for now is put off after a while, and says why meanwhile", async () => {
-      await using on = await stage();
+      await using on = await stage(cluster);
       const { namespace, node } = on;
       const context = contextOf();
       const running = on.run(context, { startTimeout: "3s" });
@@ -390,7 +333,7 @@ describe.skipIf(cluster === undefined)(
     });
 
     test("for which no node has room is put off after a while, and leaves nothing", async () => {
-      await using on = await stage({ cpu: "1" });
+      await using on = await stage(cluster, { cpu: "1" });
       const context = contextOf();
       const running = on.run(context, { startTimeout: "2s", resources: { requests: { cpu: "32" } } });
       await expect(running).rejects.toMatchObject({
@@ -402,7 +345,7 @@ describe.skipIf(cluster === undefined)(
     });
 
     test("whose pod may not be made says why, by the cluster's events", async () => {
-      await using on = await stage();
+      await using on = await stage(cluster);
       await expect(
         on.run(contextOf(), { serviceAccount: "nobody", startTimeout: "3s" }),
       ).rejects.toMatchObject({
@@ -415,7 +358,7 @@ describe.skipIf(cluster === undefined)(
     });
 
     test("that takes too long is ended by the cluster, should sluice be gone", async () => {
-      await using on = await stage();
+      await using on = await stage(cluster);
       const { namespace, node } = on;
       const context = { ...contextOf(), deadline: Date.now() + 2_000 };
       const running = on.run(context);
@@ -430,7 +373,7 @@ describe.skipIf(cluster === undefined)(
     test.each(["TIMEOUT", "CANCELLED"] as const)(
       "is deleted with its pod when its attempt must end: %s",
       async (code) => {
-        await using on = await stage();
+        await using on = await stage(cluster);
         const { namespace, node } = on;
         const context = contextOf();
         const running = on.run(context);
@@ -448,7 +391,7 @@ describe.skipIf(cluster === undefined)(
     );
 
     test("waits for a pod of an earlier attempt that has not ended yet, since two would be one too many", async () => {
-      await using on = await stage();
+      await using on = await stage(cluster);
       const { namespace, node } = on;
       const context = contextOf();
       const first = on.run(context, { killAfter: "1s" });
@@ -468,7 +411,7 @@ describe.skipIf(cluster === undefined)(
     });
 
     test("does its work once, though its attempt is made again after it succeeded", async () => {
-      await using on = await stage();
+      await using on = await stage(cluster);
       const { namespace, node } = on;
       const context = contextOf();
       const first = on.run(context);
@@ -484,7 +427,7 @@ describe.skipIf(cluster === undefined)(
     });
 
     test("reads on where its output broke off, and leaves no line out and none twice", async () => {
-      await using on = await stage();
+      await using on = await stage(cluster);
       const { namespace, node } = on;
       const context = contextOf();
       const running = on.run(context);
@@ -504,7 +447,7 @@ describe.skipIf(cluster === undefined)(
     });
 
     test("whose output cannot be read succeeds all the same, and says so", async () => {
-      await using on = await stage();
+      await using on = await stage(cluster);
       const { namespace, node } = on;
       const context = contextOf();
       const running = on.run(context);
@@ -565,7 +508,7 @@ describe.skipIf(cluster === undefined)(
       "goes on while the API server is away, and after it has forgotten what it told",
       { timeout: 120_000 },
       async () => {
-        await using on = await stage();
+        await using on = await stage(cluster);
         const { namespace, node } = on;
         const context = contextOf();
         const running = on.run(context);
@@ -598,7 +541,7 @@ describe.skipIf(cluster === undefined)(
     });
 
     test("without rights is told by the verb and the resource before there is a Job", async () => {
-      await using on = await stage();
+      await using on = await stage(cluster);
       const kubeconfig = (await cluster?.kubeconfig("nobody")) ?? "";
       await expect(on.run(contextOf(), { kubeconfig })).rejects.toMatchObject({
         name: "Postponed",
@@ -626,7 +569,7 @@ describe.skipIf(cluster === undefined)(
 
 /** The process as the suite sees it, on a node whose kubelet does with a pod what its event says. */
 async function subject(): Promise<ProcessSubject> {
-  const on = await stage();
+  const on = await stage(cluster);
   const { namespace, node } = on;
   const playing = new AbortController();
   const played = playPods(on, playing.signal);
