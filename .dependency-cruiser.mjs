@@ -27,7 +27,7 @@ const ROOMS = {
   journal: ["model/"],
   engine: ["model/", "topology/", ...PORTS],
   postgres: ["model/"],
-  kafka: ["model/"],
+  kafka: ["model/", "options/"],
   options: ["model/"],
   net: ["model/", "options/"],
   child: ["model/", "options/"],

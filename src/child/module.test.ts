@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { findModule, loadExport } from "./module.ts";
+import { contentOf, findModule, loadExport } from "./module.ts";
 
 let directory: string;
 const files: Record<string, string> = {
@@ -61,6 +61,16 @@ describe("a module", () => {
         message: expect.stringContaining(`"./missing.ts"`),
       }),
     );
+  });
+
+  test("that is no file is refused before it is read", () => {
+    for (const module of ["/dev/zero", "."])
+      expect(() => contentOf(module, directory)).toThrow(
+        expect.objectContaining({
+          code: "MODULE_NOT_FOUND",
+          message: expect.stringMatching(/is not a regular file/),
+        }),
+      );
   });
 
   test.each([

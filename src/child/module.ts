@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { SluiceError } from "../model/errors.ts";
+import { readSmallFile } from "../options/small-file.ts";
 
 /** A function that a module exports, bound to the object that it is a method of. */
 // oxlint-disable-next-line typescript/no-explicit-any -- what it takes is its caller's affair
@@ -20,12 +21,24 @@ export interface ModuleOptions {
   readonly content?: string;
 }
 
-/** A hash of a module's file: what it imports is not looked at, and stays as it was loaded first. */
+/** Bytes of the largest module. */
+const MODULE_LIMIT = 100_000_000;
+
+/**
+ * A hash of a module's file: what it imports is not looked at, and stays as it was loaded first.
+ *
+ * @throws SluiceError MODULE_NOT_FOUND
+ */
 export function contentOf(module: string, directory: string): string {
-  return createHash("sha256")
-    .update(readFileSync(findModule(module, directory)))
-    .digest("hex")
-    .slice(0, 12);
+  const file = findModule(module, directory);
+  try {
+    return createHash("sha256").update(readSmallFile(file, MODULE_LIMIT)).digest("hex").slice(0, 12);
+  } catch (cause) {
+    throw new SluiceError("MODULE_NOT_FOUND", `${file} cannot be loaded: ${(cause as Error).message}`, {
+      cause,
+      details: { path: ["module"], file },
+    });
+  }
 }
 
 /** The content with which each file was loaded first: Node keeps that one under the file's plain URL. */

@@ -85,6 +85,8 @@ export async function readComponent(
   if (partial === undefined) return undefined;
   if (kind === undefined || own === undefined) return partial;
   rememberSecrets(kind, own, surroundings.addSecret);
+  for (const { code, path: place, message } of kind.warnings?.(own as never) ?? [])
+    report.warn([...path, ...toFile(place)], code, `${what}: ${message}`);
   // Even if something else is wrong: what its kind finds out when it makes one is said along with that.
   const component = create(kind, partial.name, own, path, surroundings);
   if (component === undefined) return partial;
@@ -203,10 +205,9 @@ function create(
   } catch (error) {
     const known = isSluiceError(error) ? error : undefined;
     const inner = (known?.details["path"] ?? []) as Path;
-    const place = inner.map((part, index) => (index === 0 ? toSnakeCase(String(part)) : part));
     const { message } = error as Error;
     report.atValue(
-      [...path, ...place],
+      [...path, ...toFile(inner)],
       known?.code ?? "INVALID_OPTIONS",
       `${describe(kind.role, name)}: ${message}`,
     );
@@ -239,6 +240,11 @@ function settingsOf(role: Role, common: Fields): Record<string, unknown> {
 function listOf(value: unknown): readonly unknown[] | undefined {
   if (value === undefined) return undefined;
   return Array.isArray(value) ? value : [value];
+}
+
+/** From the way to an option in code to that in the file. */
+function toFile(path: Path): Path {
+  return path.map((part, index) => (index === 0 ? toSnakeCase(String(part)) : part));
 }
 
 /** Gives a component that a kind made what the file says of it. */

@@ -1,6 +1,6 @@
-import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { createMask, MASK, type Redact } from "../model/mask.ts";
+import { readSmallFile } from "../options/small-file.ts";
 import type { Path } from "./positions.ts";
 
 const REFERENCE = /(\$?)\$\{(env|file):([^}]*)\}/g;
@@ -74,19 +74,7 @@ export function resolveReferences(
   }
 
   function fromFile(path: string): string {
-    const file = resolve(sources.directory, path);
-    let text: string;
-    try {
-      const stats = statSync(file);
-      if (!stats.isFile()) throw new Error("it is not a regular file");
-      if (stats.size > FILE_LIMIT) throw new Error(`it has more than ${FILE_LIMIT} bytes`);
-      text = readFileSync(file, "utf8");
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      throw new Error(code === "ENOENT" ? "there is no such file" : `the file cannot be read: ${message}`, {
-        cause: error,
-      });
-    }
+    const text = readSmallFile(resolve(sources.directory, path), FILE_LIMIT).toString("utf8");
     return text.replace(/\r?\n$/, "");
   }
 

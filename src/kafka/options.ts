@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { SluiceError } from "../model/errors.ts";
+import { readSmallFile } from "../options/small-file.ts";
 import type { KafkaClientOptions } from "./driver.ts";
 
 /** How one logs in to the brokers. */
@@ -33,6 +33,8 @@ export interface ConnectionOptions {
 
 /** Longest time that a request may go without an answer: a silent broker is noticed then. */
 const REQUEST_TIMEOUT = 20_000;
+/** Bytes of the largest file that `tls` may name. */
+const PEM_LIMIT = 1_000_000;
 
 const BROKER = /^(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::\d{1,5})?$/i;
 
@@ -84,11 +86,11 @@ export const topicName: z.ZodType<string, string> = z
  *
  * @throws SluiceError INVALID_OPTIONS if a file cannot be read.
  */
-export async function clientOptions(
+export function clientOptions(
   options: ConnectionOptions,
   clientId: string,
   directory: string,
-): Promise<KafkaClientOptions> {
+): KafkaClientOptions {
   return {
     clientId,
     bootstrapBrokers: options.brokers.map((name) => (/:\d+$/.test(name) ? name : `${name}:9092`)),
@@ -96,7 +98,7 @@ export async function clientOptions(
     connectTimeout: 5_000,
     retries: 3,
     retryDelay: 500,
-    ...(options.tls !== undefined && options.tls !== false && { tls: await readTls(options.tls, directory) }),
+    ...(options.tls !== undefined && options.tls !== false && { tls: readTls(options.tls, directory) }),
     ...(options.sasl !== undefined && { sasl: saslOf(options.sasl) }),
   };
 }
@@ -109,21 +111,18 @@ function saslOf({
   return { mechanism: mechanism.toUpperCase() as "PLAIN", username, password };
 }
 
-async function readTls(options: true | TlsOptions, directory: string): Promise<object> {
+function readTls(options: true | TlsOptions, directory: string): object {
   if (options === true) return {};
-  const { ca, cert, key } = options;
-  return {
-    ...(ca !== undefined && { ca: await readPem("ca", ca, directory) }),
-    ...(cert !== undefined && { cert: await readPem("cert", cert, directory) }),
-    ...(key !== undefined && { key: await readPem("key", key, directory) }),
-  };
+  const given = Object.entries(options).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return Object.fromEntries(given.map(([option, file]) => [option, readPem(option, file, directory)]));
 }
 
-async function readPem(option: string, file: string, directory: string): Promise<string> {
+function readPem(option: string, file: string, directory: string): string {
   try {
-    return await readFile(resolve(directory, file), "utf8");
+    return readSmallFile(resolve(directory, file), PEM_LIMIT).toString("utf8");
   } catch (cause) {
-    throw new SluiceError("INVALID_OPTIONS", `tls.${option}: ${file} cannot be read`, { cause });
+    const why = (cause as Error).message;
+    throw new SluiceError("INVALID_OPTIONS", `tls.${option}: ${file} cannot be read: ${why}`, { cause });
   }
 }
 

@@ -38,7 +38,7 @@ function createKafkaInput(name: string, options: ResolvedOptions, { directory }:
     async handle(context) {
       if (context.signal.aborted) return;
       const kafka = await loadKafka();
-      const client = await clientOptions(options, `sluice-${context.pipeline}-${name}`, directory);
+      const client = clientOptions(options, `sluice-${context.pipeline}-${name}`, directory);
       await consume(context, options, kafka, client);
     },
   };
@@ -47,7 +47,7 @@ function createKafkaInput(name: string, options: ResolvedOptions, { directory }:
 /** Connects and looks whether the topics are there, and may be read about. */
 async function checkTopics(options: ResolvedOptions, { directory }: Surroundings): Promise<void> {
   const kafka = await loadKafka();
-  const admin = new kafka.Admin({ ...(await clientOptions(options, "sluice-check", directory)), retries: 0 });
+  const admin = new kafka.Admin({ ...clientOptions(options, "sluice-check", directory), retries: 0 });
   try {
     const { names, missing } = await findTopics(admin, options.topics).catch((error: unknown) => {
       throw sourceError(error, "cannot list the topics of", options.brokers);

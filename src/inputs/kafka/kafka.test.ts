@@ -304,7 +304,7 @@ describe.skipIf(kafka === undefined)(`a kafka input ${reason ?? ""}`, () => {
   test("whose certificate cannot be read fails, and says which file", async () => {
     await expect(startKafkaInput(broker, "t", { tls: { ca: "none.pem" } })).rejects.toMatchObject({
       code: "INVALID_OPTIONS",
-      message: "tls.ca: none.pem cannot be read",
+      message: "tls.ca: none.pem cannot be read: there is no such file",
     });
   });
 

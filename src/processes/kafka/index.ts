@@ -40,7 +40,7 @@ function createKafkaProcess(name: string, options: ResolvedOptions, { directory 
   async function openProducer(): Promise<KafkaProducer> {
     const { Producer } = await loadKafka();
     const producer = new Producer({
-      ...(await clientOptions(options, `sluice-${name}`, directory)),
+      ...clientOptions(options, `sluice-${name}`, directory),
       idempotent: true,
       acks: -1,
     });
@@ -83,7 +83,7 @@ function toProcessError(error: unknown, where: string): Error {
 /** Connects and looks whether the topic is there. */
 async function checkTopic(options: ResolvedOptions, { directory }: Surroundings): Promise<void> {
   const { Admin } = await loadKafka();
-  const admin = new Admin({ ...(await clientOptions(options, "sluice-check", directory)), retries: 0 });
+  const admin = new Admin({ ...clientOptions(options, "sluice-check", directory), retries: 0 });
   try {
     const topics = await admin.listTopics({ includeInternals: true }).catch((error: unknown) => {
       throw sourceError(error, "cannot list the topics of", options.brokers);

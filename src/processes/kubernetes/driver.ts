@@ -2,6 +2,10 @@ import type { OutgoingHttpHeaders } from "node:http";
 import type { Agent, RequestOptions } from "node:https";
 import { resolve } from "node:path";
 import { SluiceError } from "../../model/errors.ts";
+import { readSmallFile } from "../../options/small-file.ts";
+
+/** Bytes of the largest kubeconfig. */
+const KUBECONFIG_LIMIT = 10_000_000;
 
 /** The slice of `KubeConfig` of `@kubernetes/client-node` that is called; typed here so that our types compile without it. */
 interface KubeConfig {
@@ -111,7 +115,12 @@ function load(config: KubeConfig, { kubeconfig, inCluster }: ClusterOptions, dir
       }
       config.loadFromCluster();
     } else if (kubeconfig === undefined) config.loadFromDefault();
-    else config.loadFromFile(resolve(directory, kubeconfig));
+    else {
+      const file = resolve(directory, kubeconfig);
+      // What it is told to load it reads at once, whatever it is.
+      readSmallFile(file, KUBECONFIG_LIMIT);
+      config.loadFromFile(file);
+    }
   } catch (cause) {
     throw invalid(`cannot read the kubeconfig: ${(cause as Error).message}`, cause);
   }

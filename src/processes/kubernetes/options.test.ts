@@ -124,7 +124,8 @@ test.each<[RegExp, object | undefined, object?]>([
 test("a template that is missing, or no YAML, or names no image, is refused", async () => {
   const read = (file: string): unknown =>
     readTemplate({ template: file, unsafe: false, image: undefined }, directory);
-  expect(() => read("nowhere.yaml")).toThrow(/cannot be read: ENOENT/);
+  expect(() => read("nowhere.yaml")).toThrow(/cannot be read: there is no such file/);
+  expect(() => read("/dev/zero")).toThrow(/cannot be read: it is not a regular file/);
   await writeFile(join(directory, "bad.yaml"), "a: [");
   expect(() => read("bad.yaml")).toThrow(/neither YAML nor JSON/);
   const bomb = [

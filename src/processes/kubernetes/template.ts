@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parse } from "yaml";
 import { SluiceError } from "../../model/errors.ts";
+import { readSmallFile } from "../../options/small-file.ts";
 import type { Options } from "./options.ts";
 import { findUnsafe } from "./safety.ts";
 
@@ -21,6 +21,8 @@ export interface Template {
 export const MAIN = "main";
 
 const NO_TEMPLATE: Template = { labels: {}, annotations: {}, podLabels: {}, podAnnotations: {}, spec: {} };
+/** Bytes of the largest template. */
+const TEMPLATE_LIMIT = 1_000_000;
 /** Of a Job's spec, sluice sets all but this. */
 const JOB_KEYS: ReadonlySet<string> = new Set(["template"]);
 /** Set by sluice for each run. */
@@ -80,7 +82,7 @@ type Refuse = (message: string, cause?: unknown) => SluiceError;
 function load(path: string, refuse: Refuse): Fields {
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readSmallFile(path, TEMPLATE_LIMIT).toString("utf8");
   } catch (cause) {
     throw refuse(`cannot be read: ${(cause as Error).message}`, cause);
   }
