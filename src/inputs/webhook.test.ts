@@ -5,6 +5,20 @@ import { createSignal } from "../testing/signal.ts";
 import { webhookInput, type WebhookInputOptions } from "./webhook.ts";
 import { SECRET, UID, fetchOf, start, post, signed, answer, code } from "../../test/support/webhook-input.ts";
 
+test("secrets that can be guessed are warned of, each where it stands", () => {
+  const given = {
+    path: "/x",
+    scheme: "standard",
+    secret: "hunter2",
+    secrets: [SECRET, "whsec_aGVsbG8="],
+  } as const;
+  expect(webhookInput.warnings?.(given)).toMatchObject([
+    { code: "WEAK_SECRET", path: ["secret"], message: expect.stringContaining("of 7 bytes") },
+    { code: "WEAK_SECRET", path: ["secrets", 1], message: expect.stringContaining("of 5 bytes") },
+  ]);
+  expect(webhookInput.warnings?.({ path: "/x", scheme: "github", secret: "0123456789abcdef" })).toEqual([]);
+});
+
 describe("deliveries of a webhook input", () => {
   async function twice(first: Request, second: Request, given?: Partial<WebhookInputOptions>) {
     const { context, fetch } = start(given ?? { auth: "none" });

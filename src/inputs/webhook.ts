@@ -2,7 +2,8 @@ import { untilAborted } from "../model/clock.ts";
 import type { Input, InputContext } from "../model/component.ts";
 import { DELIVERY_ID_RULE, isDeliveryId } from "../model/delivery-id.ts";
 import { SluiceError } from "../model/errors.ts";
-import { defineInput, type InputKind } from "../model/kind.ts";
+import { defineInput, type InputKind, type OptionWarning } from "../model/kind.ts";
+import { tooShort } from "../net/signature.ts";
 import { answerError, answerReceipt, isSendersFault } from "./webhook/answer.ts";
 import { createAuthenticator, standardHeader } from "./webhook/authenticate.ts";
 import { readBody } from "./webhook/body.ts";
@@ -21,8 +22,23 @@ export const webhookInput: InputKind<WebhookInputOptions, ResolvedOptions, unkno
   summary: "Takes events by HTTP POST: event JSON, CloudEvents, or any JSON object; signed or not.",
   options: webhookInputOptions,
   secrets: ["secret", "secrets"],
+  warnings: weakSecrets,
   create: createWebhookInput,
 });
+
+function weakSecrets({ secret, secrets = [], scheme }: ResolvedOptions): readonly OptionWarning[] {
+  const make = scheme === "github" ? "openssl rand -hex 32" : 'echo "whsec_$(openssl rand -base64 32)"';
+  const all = [
+    ...(secret === undefined ? [] : [{ path: ["secret"], secret }]),
+    ...secrets.map((one, index) => ({ path: ["secrets", index], secret: one })),
+  ];
+  return all.flatMap((one) => {
+    const length = tooShort(one.secret, scheme);
+    if (length === undefined) return [];
+    const message = `a secret of ${length} bytes can be guessed; make one by \`${make}\`, give it to the sender, and say it by a variable: "\${env:WEBHOOK_SECRET}"`;
+    return [{ code: "WEAK_SECRET", path: one.path, message }];
+  });
+}
 
 function createWebhookInput(name: string, given: ResolvedOptions): Input {
   const { path, scheme } = given;

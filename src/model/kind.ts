@@ -1,4 +1,4 @@
-import { SluiceError } from "./errors.ts";
+import { SluiceError, type ErrorCode } from "./errors.ts";
 import type { Input, InputSettings, Process, ProcessSettings, SurveyContext } from "./component.ts";
 import type { AuditReport, AuditRequest, BackfillReport, BackfillRequest } from "./survey.ts";
 import { didYouMean } from "./suggest.ts";
@@ -34,6 +34,13 @@ export interface CheckSurroundings extends Surroundings {
   readonly owner?: { readonly name: string; readonly pipeline: string };
 }
 
+export interface OptionWarning {
+  readonly code: ErrorCode;
+  /** Where in the options, by its keys in code. */
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
 interface KindBase<In, Out> {
   /** As in `type = "…"` of a config file. */
   readonly type: string;
@@ -57,6 +64,8 @@ interface KindBase<In, Out> {
   readonly load?: () => Promise<unknown>;
   /** Files that it is made of, such as a module: with another content it is another component. */
   readonly files?: (options: Out, surroundings: Surroundings) => readonly string[];
+  /** What is allowed and better not done, each with the option that says it and what to do instead. */
+  readonly warnings?: (options: Out) => readonly OptionWarning[];
   /** Looks whether the outside is as it must be (`doctor`, `validate --connect`). Throws what is wrong. */
   readonly check?: (options: Out, surroundings: CheckSurroundings) => Promise<void>;
   /** Removes what it left outside. */

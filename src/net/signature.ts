@@ -29,6 +29,15 @@ export function secretKeys(secret: string, scheme: SignatureScheme): readonly Bu
   return isBase64(secret) ? [Buffer.from(secret, "base64"), text] : [text];
 }
 
+/** Bytes that a key should have at least: 128 bits, out of reach of guessing. */
+const LEAST = 16;
+
+/** The length of a secret's key in bytes, if that is so short that who sees a signed call can guess it. */
+export function tooShort(secret: string, scheme: SignatureScheme): number | undefined {
+  const length = Math.max(...secretKeys(secret, scheme).map((key) => key.length));
+  return length < LEAST ? length : undefined;
+}
+
 /** `v1,` and the base64 HMAC-SHA256 over `id.timestamp.body`; the timestamp in seconds. */
 export function standardSignature(
   key: Buffer,

@@ -57,6 +57,23 @@ describe("validate", () => {
     expect(code).toBe(2);
   });
 
+  test("a weak secret of a webhook is warned of, with its cure and without it, and refused by nobody", async () => {
+    const hook = '[http]\nlisten = "127.0.0.1:0"\n[[input]]\nname = "hook"\ntype = "webhook"\npath = "/x"\n';
+    shop.write("weak.toml", `${PIPELINE}${hook}secret = "hunter2"\n`);
+    const { code, stderr } = await shop.sluice(["validate", "weak.toml"]);
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: expect.stringMatching(/^weak\.toml:\d+:10: WEAK_SECRET input "hook": [^\n]*openssl[^\n]*\n$/),
+    });
+    expect(stderr).not.toContain("hunter2");
+    const doctor = await shop.sluice(["doctor", "weak.toml", "--json"]);
+    const { findings } = JSON.parse(doctor.stdout) as { findings: { level: string; message: string }[] };
+    expect(findings.filter(({ message }) => message.includes("WEAK_SECRET"))).toMatchObject([
+      { level: "warning" },
+    ]);
+    expect(doctor.stderr).toBe("");
+  });
+
   test("--connect says what cannot be reached, without its password", async () => {
     shop.write(
       "database.toml",

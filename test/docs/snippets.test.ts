@@ -30,7 +30,7 @@ test("the config file of the README is valid", async () => {
   const pipeline = await parsePipeline(await snippet("README.md", "toml", "sluice.toml"), {
     file: join(folder, "sluice.toml"),
     registry: createRegistry(BUILT_IN_KINDS),
-    environment: { ORDERS_SECRET: "whsec_c2VjcmV0" },
+    environment: { ORDERS_SECRET: "whsec_bm90IGEgc2hvcnQgc2VjcmV0" },
   });
   expect(pipeline.name).toBe("orders");
   expect(pipeline.warnings).toEqual([]);

@@ -1,9 +1,10 @@
 import type { Command } from "commander";
 import { configIssues, formatIssue } from "../../config/issue.ts";
+import { loadPipeline } from "../../config/load.ts";
 import type { Pipeline } from "../../config/pipeline.ts";
 import { SluiceError, toErrorRecord } from "../../model/errors.ts";
 import { EXIT } from "../command.ts";
-import { failed, ok, type Finding } from "../doctor/finding.ts";
+import { failed, ok, warning, type Finding } from "../doctor/finding.ts";
 import { DEFAULT_FILE } from "../locate.ts";
 import { colours, print, printJson } from "../output.ts";
 import { harmless, harmlessLines } from "../text.ts";
@@ -59,7 +60,7 @@ async function examine(file: string, timeout: number): Promise<readonly Finding[
     ? pipeline.journal.slice("sqlite:".length)
     : undefined;
   if (pipeline === undefined) {
-    return [machine.checkNode(), machine.checkClock(undefined), config.finding];
+    return [machine.checkNode(), machine.checkClock(undefined), ...config.findings];
   }
   const { checkComponents, checkJournal, checkPorts } = await import("../doctor/pipeline.ts");
   const { checkObservers } = await import("../doctor/observers.ts");
@@ -75,7 +76,7 @@ async function examine(file: string, timeout: number): Promise<readonly Finding[
   return [
     machine.checkNode(),
     machine.checkClock(kept.newest),
-    config.finding,
+    ...config.findings,
     ...disk,
     ...kept.findings,
     ...(await checkPorts(pipeline, kept.isRunning)),
@@ -84,18 +85,23 @@ async function examine(file: string, timeout: number): Promise<readonly Finding[
   ];
 }
 
+interface Config {
+  readonly findings: readonly Finding[];
+  readonly pipeline?: Pipeline;
+}
+
 /** A file that is wrong is a finding, too: the machine is looked at all the same. */
-async function read(file: string): Promise<{ readonly finding: Finding; readonly pipeline?: Pipeline }> {
-  const { load } = await import("../load.ts");
+async function read(file: string): Promise<Config> {
+  const { registry } = await import("../load.ts");
   try {
-    const pipeline = await load(file);
-    return { finding: ok("config", `${file} is valid`), pipeline };
+    const pipeline = await loadPipeline(file, { registry });
+    const findings = pipeline.warnings.map((issue) => warning("config", formatIssue(issue)));
+    return { findings: [ok("config", `${file} is valid`), ...findings], pipeline };
   } catch (error) {
     process.exitCode = EXIT.invalid;
     const issues = configIssues(error)?.map(formatIssue) ?? [toErrorRecord(error).message];
-    return {
-      finding: failed("config", issues.join("\n"), "mend the file; `sluice validate` says all that is wrong"),
-    };
+    const cure = "mend the file; `sluice validate` says all that is wrong";
+    return { findings: [failed("config", issues.join("\n"), cure)] };
   }
 }
 

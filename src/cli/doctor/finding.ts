@@ -12,8 +12,9 @@ export function ok(check: string, message: string): Finding {
   return { check, level: "ok", message };
 }
 
-export function warning(check: string, message: string, cure: string): Finding {
-  return { check, level: "warning", message, cure };
+/** @param cure absent if the message ends in it */
+export function warning(check: string, message: string, cure?: string): Finding {
+  return { check, level: "warning", message, ...(cure !== undefined && { cure }) };
 }
 
 export function failed(check: string, message: string, cure: string): Finding {
