@@ -8,6 +8,8 @@ import { formatAnswer, type Outcome, type ReadLine, type Said } from "./protocol
 
 /** Most lines in one commit. */
 const BATCH = 1_000;
+/** So many lines refused in a row, and answered, are no mistakes in a few of them: the program is another one. */
+const REFUSED_IN_A_ROW = 100;
 /** Between two tries of lines that nobody could send again. */
 const RETRY = { initial: 1_000, max: 30_000 };
 
@@ -39,6 +41,7 @@ interface Item extends Numbered {
 export class Delivery {
   readonly #options: DeliveryOptions;
   #line = 0;
+  #refusedInARow = 0;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
@@ -47,7 +50,8 @@ export class Delivery {
   /**
    * Resolves when all of them are durable, or refused, and answered.
    *
-   * @throws what the journal throws, and INVALID_EVENT if the input fails on a line that is none
+   * @throws what the journal throws, INVALID_EVENT if the input fails on a line that is none, and INPUT_FAILED if none
+   * of many is one
    */
   async deliver(lines: readonly DataLine[]): Promise<void> {
     for (let start = 0; start < lines.length; start += BATCH) {
@@ -137,18 +141,31 @@ export class Delivery {
     let failure: SluiceError | undefined;
     for (const { line, data, outcome } of items) {
       if (acknowledge) answers += formatAnswer(line, outcome);
-      if (outcome === undefined || "uid" in outcome) continue;
+      if (outcome === undefined || "uid" in outcome) {
+        this.#refusedInARow = 0;
+        continue;
+      }
       onRefused(line, data, outcome);
-      if (!failsOnBadLine) continue;
-      failure = new SluiceError(
-        "INVALID_EVENT",
-        `line ${line} of its standard output is no event: ${outcome.message}`,
-      );
-      break;
+      failure = failsOnBadLine ? badLine(line, outcome) : this.#tooMany(outcome);
+      if (failure !== undefined) break;
     }
     if (answers !== "") await answer(answers);
     if (failure !== undefined) throw failure;
   }
+
+  /** A program that prints what it reads, as `cat` does, would be answered for its answers, for ever. */
+  #tooMany({ message }: ErrorRecord): SluiceError | undefined {
+    this.#refusedInARow += 1;
+    if (!this.#options.acknowledge || this.#refusedInARow < REFUSED_IN_A_ROW) return undefined;
+    return new SluiceError(
+      "INPUT_FAILED",
+      `${REFUSED_IN_A_ROW} lines in a row of its standard output were refused, the last because ${message}. Let it print events, and not what it reads: each line is answered on its standard input. For lines of another kind say lines = "json" or "text"`,
+    );
+  }
+}
+
+function badLine(line: number, { message }: ErrorRecord): SluiceError {
+  return new SluiceError("INVALID_EVENT", `line ${line} of its standard output is no event: ${message}`);
 }
 
 function hasEvent<T extends { readonly said: Said | undefined }>(

@@ -151,6 +151,25 @@ describe("what it prints", () => {
     expect(context.entries.get("cursor")?.value).toBe(1);
   });
 
+  test.each([
+    ["and is what it reads, as cat does,", shell("echo hello; exec cat")],
+    ["and is no event, whatever comes,", shell("yes")],
+  ])("%s fails the input after a hundred lines", async (_, argv) => {
+    const heard = listen({ argv });
+    await expect(heard.ended).rejects.toMatchObject({
+      code: "INPUT_FAILED",
+      message: expect.stringContaining('say lines = "json" or "text"'),
+    });
+    expect(heard.warnings).toHaveLength(100);
+  });
+
+  test("and is no event now and then fails nothing", async () => {
+    const some = 'i=0; while [ $i -lt 99 ]; do echo no; i=$((i + 1)); done; echo "{}"';
+    const heard = await hear({ argv: shell(`${some}; ${some}`) });
+    expect(heard.context.emitted).toHaveLength(2);
+    expect(heard.warnings).toHaveLength(198);
+  });
+
   test("as text becomes data, blank lines too, and is not answered", async () => {
     const argv = shell(String.raw`printf 'one\r\n\n{"two":2}\nthree'; read -r a || echo "no answer" >&2`);
     const { context, ended } = listen({ argv, lines: "text", location: "log" });
