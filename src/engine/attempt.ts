@@ -8,6 +8,7 @@ import { childTraceparent } from "../model/traceparent.ts";
 import type { NewUid, Random } from "../model/uid.ts";
 import type { Claim } from "../journal/work.ts";
 import { attemptProgress, type AttemptTrace } from "./diagnostics.ts";
+import type { Occupant } from "./occupant.ts";
 
 /** What an attempt needs of the engine around it. */
 export interface AttemptHost {
@@ -38,6 +39,8 @@ const PROGRESS_INTERVAL = 1_000;
  */
 export class Attempt implements RunContext {
   readonly claim: Claim;
+  /** What it began with, and ends with. */
+  readonly occupant: Occupant;
   readonly startedAt: number;
   readonly deadline: number | undefined;
   readonly #host: AttemptHost;
@@ -64,9 +67,11 @@ export class Attempt implements RunContext {
   /** Called once its outcome is durable. */
   onSettled: (() => void) | undefined;
 
-  constructor(host: AttemptHost, claim: Claim, timeout: number | undefined, version: number) {
+  constructor(host: AttemptHost, claim: Claim, occupant: Occupant, version: number) {
+    const { timeout } = occupant.settings;
     this.#host = host;
     this.claim = claim;
+    this.occupant = occupant;
     this.startedAt = host.clock.now();
     this.deadline = timeout === undefined ? undefined : this.startedAt + timeout;
     this.version = version;
@@ -227,7 +232,7 @@ export class Attempt implements RunContext {
   }
 }
 
-export function runInfo(claim: Claim): RunInfo {
+function runInfo(claim: Claim): RunInfo {
   const id = formatRunId(claim.event.uid, claim.process, claim.replay);
   return claim.replayOf === null
     ? { id, process: claim.process }

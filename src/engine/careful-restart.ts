@@ -34,7 +34,9 @@ export interface CarefulRestartOptions {
  */
 export async function restartCarefully(options: CarefulRestartOptions): Promise<void> {
   const { work, dispatcher, clock, logger, signal } = options;
-  const concurrency = new Map([...dispatcher.lanes()].map((lane) => [lane.name, lane.settings.concurrency]));
+  const concurrency = new Map(
+    [...dispatcher.lanes()].map((lane) => [lane.name, lane.occupant.settings.concurrency]),
+  );
   const suspects = await work.suspects(concurrency);
   if (suspects.length > 0) {
     logger.warn(
@@ -80,7 +82,7 @@ async function tryAlone(suspect: Suspect, options: CarefulRestartOptions): Promi
  */
 async function hasRoom(lane: Lane, { clock, signal }: CarefulRestartOptions): Promise<boolean> {
   const until = clock.monotonic() + PATIENCE;
-  while (!lane.hasRoom && !lane.isHeld && !signal.aborted && clock.monotonic() < until)
+  while (!lane.hasRoom && !lane.occupant.isHeld && !signal.aborted && clock.monotonic() < until)
     await sleep(clock, LOOK_AGAIN, signal);
   return lane.hasRoom && !signal.aborted;
 }

@@ -1,9 +1,9 @@
 import { waitAtMost, type Clock } from "../model/clock.ts";
 import type { Process } from "../model/component.ts";
 import { SluiceError } from "../model/errors.ts";
-import { createOpening, Lane, type LaneHost } from "./lane.ts";
-import type { Opening } from "./opening.ts";
-import type { ResolvedProcessSettings } from "./settings.ts";
+import type { RegisteredProcess } from "./components.ts";
+import { Lane, type LaneHost } from "./lane.ts";
+import { Opening } from "./opening.ts";
 
 /** How long what was told to end at shutdown may take to do so, in milliseconds; then, how long processes may close. */
 const LAST_WORDS = 750;
@@ -23,18 +23,18 @@ export class Dispatcher {
 
   /** Opens a process that is to be added, or to replace another. @throws what it throws */
   async open(process: Process): Promise<Opening> {
-    const opening = createOpening(this.#host, process);
+    const opening = new Opening(this.#host, process);
     await opening.openNow();
     return opening;
   }
 
   /** @param opening of a process that is open already */
-  add(process: Process, settings: ResolvedProcessSettings, paused: boolean, opening?: Opening): Lane {
-    const lane = new Lane(this.#host, process, settings, opening);
+  add(registered: RegisteredProcess, paused: boolean, opening?: Opening): void {
+    const { process } = registered;
+    const lane = new Lane(this.#host, registered, opening ?? new Opening(this.#host, process));
     if (paused) lane.pause();
     this.#lanes.set(process.name, lane);
     if (this.#started) lane.start();
-    return lane;
   }
 
   lane(name: string): Lane | undefined {

@@ -1,26 +1,21 @@
 import { sleep, type Timer } from "../model/clock.ts";
-import type { Process } from "../model/component.ts";
 import { isSluiceError, type ErrorRecord, type SluiceError } from "../model/errors.ts";
-import type { Logger } from "../model/logger.ts";
 import type { Claim, Work } from "../journal/work.ts";
-import { Hold } from "./hold.ts";
-import { Opening } from "./opening.ts";
-import { RateLimit } from "./rate-limit.ts";
+import type { RegisteredProcess } from "./components.ts";
+import { Occupant } from "./occupant.ts";
+import type { Opening, OpeningHost } from "./opening.ts";
 import { backOff } from "./retry-policy.ts";
-import { Runner, type RunnerHost } from "./runner.ts";
-import type { ResolvedProcessSettings } from "./settings.ts";
+import { Runner, type RunnerHost, type RunnerListener } from "./runner.ts";
 import type { SharedSlots } from "./shared-slots.ts";
-import { SlotQueue } from "./slot-queue.ts";
+import { SlotQueue, type SlotUser } from "./slot-queue.ts";
 
 /** What all lanes of an engine have in common. */
-export interface LaneHost extends RunnerHost {
+export interface LaneHost extends RunnerHost, OpeningHost {
   /** The pipeline's current version. */
   version(): number;
   readonly work: Work;
-  readonly epoch: number;
   /** The slots under a total limit; `undefined` without one. */
   readonly shared: SharedSlots | undefined;
-  logger(process: string): Logger;
 }
 
 /**
@@ -31,21 +26,15 @@ const UNSETTLED_LIMIT = 1_000;
 const TAKE_AGAIN = { initial: 50, max: 5_000, factor: 2 };
 
 /** Takes the due runs of one process, as many at a time as it may have. */
-export class Lane {
+export class Lane implements RunnerListener, SlotUser {
   readonly name: string;
   readonly #host: LaneHost;
-  #process: Process;
-  #settings: ResolvedProcessSettings;
-  #runner: Runner;
-  #opening: Opening;
-  #hold: Hold;
-  /** Of processes that this lane had before, with attempts that still run: those end as they began. */
-  readonly #former = new Set<Runner>();
+  #occupant: Occupant;
+  readonly #runner: Runner;
   /** Where claims wait under a total limit; `undefined` without one. */
   readonly #slots: SlotQueue | undefined;
   /** Fences of claims that were cancelled while they were on their way here. */
   readonly #cancelled = new Set<number>();
-  #rate: RateLimit | undefined;
   /** Ends the current wait for a due run: the lane is paused or closed. */
   #taking = new AbortController();
   readonly #closing = new AbortController();
@@ -56,49 +45,26 @@ export class Lane {
   #lastVersion: number | undefined;
   #isGone = false;
 
-  constructor(
-    host: LaneHost,
-    process: Process,
-    settings: ResolvedProcessSettings,
-    opening: Opening = createOpening(host, process),
-  ) {
-    this.name = process.name;
-    this.#process = process;
-    this.#settings = settings;
+  constructor(host: LaneHost, registered: RegisteredProcess, opening: Opening) {
+    this.name = registered.process.name;
     this.#host = host;
-    this.#runner = new Runner(host, process, settings, this);
-    this.#paused = !settings.enabled;
-    this.#hold = new Hold(host.clock);
-    this.#rate = settings.rate && new RateLimit(settings.rate, host.clock);
+    this.#occupant = new Occupant(registered, opening, host.clock);
+    this.#runner = new Runner(host, this);
+    this.#paused = !registered.settings.enabled;
     this.#slots = host.shared && new SlotQueue(host.shared, this);
-    this.#opening = opening;
   }
 
-  get process(): Process {
-    return this.#process;
-  }
-
-  get settings(): ResolvedProcessSettings {
-    return this.#settings;
+  /** The process that it has now. */
+  get occupant(): Occupant {
+    return this.#occupant;
   }
 
   get running(): number {
-    return this.#sum((runner) => runner.running);
+    return this.#runner.running;
   }
 
   get abandoned(): number {
-    return this.#sum((runner) => runner.abandoned);
-  }
-
-  get #unsettled(): number {
-    return this.#sum((runner) => runner.unsettled);
-  }
-
-  /** Adds up over the process that it has and those that it had; mostly there is one. */
-  #sum(count: (runner: Runner) => number): number {
-    let sum = count(this.#runner);
-    if (this.#former.size > 0) for (const runner of this.#former) sum += count(runner);
-    return sum;
+    return this.#runner.abandoned;
   }
 
   /**
@@ -107,50 +73,23 @@ export class Lane {
    *
    * @param paused whether an operator paused it
    */
-  replace(process: Process, settings: ResolvedProcessSettings, opening: Opening, paused: boolean): void {
-    const [runner, former] = [this.#runner, this.#opening];
-    const wasEnabled = this.#settings.enabled;
-    this.#process = process;
-    this.#settings = settings;
-    this.#runner = new Runner(this.#host, process, settings, this);
-    this.#opening = opening;
-    this.#hold = new Hold(this.#host.clock);
-    this.#rate = settings.rate && new RateLimit(settings.rate, this.#host.clock);
+  replace(registered: RegisteredProcess, opening: Opening, paused: boolean): void {
+    const former = this.#occupant;
+    const { enabled } = registered.settings;
+    this.#occupant = new Occupant(registered, opening, this.#host.clock);
     this.#lastVersion = undefined;
-    this.#former.add(runner);
-    former.stop();
-    void this.#endFormer(runner, former);
+    void former.leave();
     // What was taken for the other one is handed back, and asked for anew: this one may take more, or less.
     this.#releasePending();
     this.#taking.abort();
     this.#taking = new AbortController();
-    if (settings.enabled !== wasEnabled) this.#paused = paused || !settings.enabled;
+    if (enabled !== former.settings.enabled) this.#paused = paused || !enabled;
     if (this.#paused) this.pause();
     this.#signalRoom();
   }
 
-  async #endFormer(runner: Runner, opening: Opening): Promise<void> {
-    await runner.quiet();
-    if (runner.abandoned === 0) this.#former.delete(runner);
-    await opening.dispose();
-  }
-
   get isPaused(): boolean {
     return this.#paused;
-  }
-
-  /** Whether no run starts for a while: it could not be opened, or said that what all runs need is out of order. */
-  get isBackingOff(): boolean {
-    return this.#opening.isBackingOff || this.isHeld;
-  }
-
-  get isHeld(): boolean {
-    return this.#hold.remaining > 0;
-  }
-
-  /** Why it is held, or could not be opened the last time; `null` if neither was. */
-  get lastError(): ErrorRecord | null {
-    return this.#hold.reason ?? this.#opening.lastError;
   }
 
   start(): void {
@@ -179,7 +118,7 @@ export class Lane {
     const pending = this.#slots?.remove(fence);
     // A cancelled claim is settled all the same: only then does the next run of its key go on.
     if (pending !== undefined) this.#runner.release(pending);
-    else if (!this.#runners().some((runner) => runner.cancel(fence, message))) this.#cancelled.add(fence);
+    else if (!this.#runner.cancel(fence, message)) this.#cancelled.add(fence);
   }
 
   /** Whether one more may start now, within its own slot of the total limit. */
@@ -189,7 +128,7 @@ export class Lane {
 
   /** Runs one claim that was not taken by the lane itself; resolves once its outcome is durable. */
   async runAlone(claim: Claim): Promise<void> {
-    const isOpen = await this.#opening.open();
+    const isOpen = await this.#occupant.opening.open();
     // It may have been cancelled, and the lane paused or closed, since the claim was asked for.
     const isUnwanted = this.#cancelled.delete(claim.fence) || this.#taking.signal.aborted;
     if (!isOpen || isUnwanted) this.#runner.release(claim);
@@ -199,7 +138,7 @@ export class Lane {
   /** Takes nothing more; what runs goes on. */
   async close(): Promise<void> {
     this.#closing.abort();
-    this.#opening.stop();
+    this.#occupant.opening.stop();
     this.#taking.abort();
     this.#signalRoom();
     this.#releasePending();
@@ -207,29 +146,25 @@ export class Lane {
   }
 
   /** Resolves when nothing runs any more. */
-  async quiet(): Promise<void> {
-    await Promise.all(this.#runners().map((runner) => runner.quiet()));
+  quiet(): Promise<void> {
+    return this.#runner.quiet();
   }
 
   /** Tells what still runs to end: the host shuts down. */
   abortAll(reason: SluiceError): void {
-    for (const runner of this.#runners()) runner.abortAll(reason);
+    this.#runner.abortAll(reason);
   }
 
   /** Hands back what did not end, abandoned attempts too: their host ends. */
   abandonAll(): void {
-    for (const runner of this.#runners()) runner.abandonAll();
+    this.#runner.abandonAll();
   }
 
   /** Lets go of what the process holds. */
   async dispose(): Promise<void> {
     if (!this.#isGone) this.#slots?.leave();
     this.#isGone = true;
-    await this.#opening.dispose();
-  }
-
-  #runners(): readonly Runner[] {
-    return [this.#runner, ...this.#former];
+    await this.#occupant.opening.dispose();
   }
 
   version(): number {
@@ -247,11 +182,11 @@ export class Lane {
   }
 
   attemptSettled(): void {
-    if (this.#unsettled === UNSETTLED_LIMIT - 1) this.#signalRoom();
+    if (this.#runner.unsettled === UNSETTLED_LIMIT - 1) this.#signalRoom();
   }
 
   hold(delay: number, reason: ErrorRecord): void {
-    this.#hold.begin(delay, reason);
+    this.#occupant.hold(delay, reason);
   }
 
   async #take(): Promise<void> {
@@ -261,7 +196,8 @@ export class Lane {
         await this.#waitForRoom();
         continue;
       }
-      if (!this.#opening.isOpen && !(await this.#opening.open())) continue;
+      const { opening } = this.#occupant;
+      if (!opening.isOpen && !(await opening.open())) continue;
       const { signal } = this.#taking;
       this.#start(await this.#takeSome(room, signal), signal);
     }
@@ -293,8 +229,7 @@ export class Lane {
 
   /** Begins a claim that has its slot. */
   begin(claim: Claim, onSettled?: () => void): void {
-    this.#rate?.spend();
-    this.#runner.begin(claim, onSettled);
+    this.#runner.begin(claim, this.#occupant, onSettled);
   }
 
   #releasePending(): void {
@@ -303,16 +238,12 @@ export class Lane {
 
   /** How many runs may be taken now. */
   #room(): number {
-    if (this.#paused || this.isHeld || this.#unsettled >= UNSETTLED_LIMIT) return 0;
-    const free = this.#free();
-    if (this.#rate === undefined) return free;
-    // What waits for a slot has its start coming.
-    const pending = this.#pending;
-    return Math.max(0, this.#rate.available(free + pending) - pending);
+    if (this.#paused || this.#occupant.isHeld || this.#runner.unsettled >= UNSETTLED_LIMIT) return 0;
+    return this.#occupant.available(this.#free(), this.#pending);
   }
 
   #free(): number {
-    return Math.max(0, this.#settings.concurrency - this.running - this.#pending);
+    return Math.max(0, this.#occupant.settings.concurrency - this.running - this.#pending);
   }
 
   /** Taken, but without a slot of the total limit. */
@@ -325,9 +256,8 @@ export class Lane {
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
       // The rest ends by a signal; what remains is the rate, or that it is held.
-      if (this.#paused || this.#free() === 0 || this.#unsettled >= UNSETTLED_LIMIT) return;
-      const delay = Math.max(this.#hold.remaining, this.#rate?.delay(this.#pending) ?? 0);
-      timer = this.#host.clock.setTimer(delay, resolve);
+      if (this.#paused || this.#free() === 0 || this.#runner.unsettled >= UNSETTLED_LIMIT) return;
+      timer = this.#host.clock.setTimer(this.#occupant.delay(this.#pending), resolve);
     });
     timer?.cancel();
   }
@@ -338,11 +268,4 @@ export class Lane {
     this.#wake = undefined;
     wake();
   }
-}
-
-/** What opens a process, and lets go of it. */
-export function createOpening(host: LaneHost, process: Process): Opening {
-  const { pipeline, journalId, epoch, clock, errors, redact } = host;
-  const owner = { pipeline, journalId, epoch, log: host.logger(process.name) };
-  return new Opening({ process, owner, clock, errors, redact });
 }

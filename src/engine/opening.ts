@@ -1,6 +1,7 @@
 import { sleep, waitAtMost, type Clock } from "../model/clock.ts";
-import type { Process, ProcessOwner } from "../model/component.ts";
+import type { Process } from "../model/component.ts";
 import { SluiceError, toErrorRecord, type ErrorRecord } from "../model/errors.ts";
+import type { Logger } from "../model/logger.ts";
 import { redactError, type Redact } from "../model/mask.ts";
 import type { ErrorStream } from "./error-stream.ts";
 import { backOff } from "./retry-policy.ts";
@@ -9,26 +10,30 @@ import { backOff } from "./retry-policy.ts";
 const PATIENCE = 30_000;
 const AGAIN = { initial: 500, max: 30_000, factor: 2 };
 
-export interface OpeningOptions {
-  readonly process: Process;
-  /** What the process is told of who opens it. */
-  readonly owner: ProcessOwner;
+/** What all openings of an engine have in common. */
+export interface OpeningHost {
+  readonly pipeline: string;
+  readonly journalId: string;
+  readonly epoch: number;
   readonly clock: Clock;
   readonly errors: ErrorStream;
   readonly redact: Redact;
+  logger(process: string): Logger;
 }
 
 /** Opens a process before its first run, again and again until that works, and lets go of what it holds once. */
 export class Opening {
-  readonly #options: OpeningOptions;
+  readonly #host: OpeningHost;
+  readonly #process: Process;
   readonly #stopping = new AbortController();
   #opening: Promise<boolean> | undefined;
   #isOpen = false;
   #isDisposed = false;
   #lastError: ErrorRecord | null = null;
 
-  constructor(options: OpeningOptions) {
-    this.#options = options;
+  constructor(host: OpeningHost, process: Process) {
+    this.#host = host;
+    this.#process = process;
   }
 
   get isOpen(): boolean {
@@ -55,14 +60,14 @@ export class Opening {
    * @throws what the process throws, or SluiceError TIMEOUT after {@link PATIENCE}
    */
   async openNow(): Promise<void> {
-    const { process, clock } = this.#options;
     this.#opening = this.#openOnce();
     // Disposed of too early, it is still closed once it has opened.
     this.#opening.catch(() => undefined);
-    await waitAtMost(clock, PATIENCE, this.#opening);
+    await waitAtMost(this.#host.clock, PATIENCE, this.#opening);
     if (this.#isOpen) return;
     await this.dispose();
-    throw new SluiceError("TIMEOUT", `process "${process.name}" did not open within ${PATIENCE / 1_000} s`);
+    const message = `process "${this.#process.name}" did not open within ${PATIENCE / 1_000} s`;
+    throw new SluiceError("TIMEOUT", message);
   }
 
   /** The process takes nothing more: if it is not open by now, it need not be. */
@@ -90,26 +95,28 @@ export class Opening {
 
   /** Answers `false` if it was disposed of meanwhile. @throws what the process throws */
   async #openOnce(): Promise<boolean> {
-    const { process, owner } = this.#options;
-    await process.open?.(owner);
+    const { pipeline, journalId, epoch } = this.#host;
+    const log = this.#host.logger(this.#process.name);
+    await this.#process.open?.({ pipeline, journalId, epoch, log });
     if (this.#isDisposed) await this.#close();
     else this.#isOpen = true;
     return this.#isOpen;
   }
 
   async #failed(error: unknown, failures: number): Promise<void> {
-    const { process, errors, redact, clock } = this.#options;
+    const { errors, redact, clock } = this.#host;
+    const { name } = this.#process;
     this.#lastError = redactError(toErrorRecord(error), redact);
-    errors.reportThrown(error, "RUN_FAILED", `process "${process.name}" could not be opened; trying again`);
+    errors.reportThrown(error, "RUN_FAILED", `process "${name}" could not be opened; trying again`);
     await sleep(clock, backOff(AGAIN, failures), this.#stopping.signal);
   }
 
   async #close(): Promise<void> {
-    const { process, errors } = this.#options;
+    const { name } = this.#process;
     try {
-      await process.close?.();
+      await this.#process.close?.();
     } catch (error) {
-      errors.reportThrown(error, "RUN_FAILED", `process "${process.name}" could not be closed`);
+      this.#host.errors.reportThrown(error, "RUN_FAILED", `process "${name}" could not be closed`);
     }
   }
 }

@@ -5,7 +5,6 @@ import type { Random } from "../model/uid.ts";
 import type { Outcome } from "../journal/work.ts";
 import type { Attempt } from "./attempt.ts";
 import { nextDelay, postponement } from "./retry-policy.ts";
-import type { ResolvedProcessSettings } from "./settings.ts";
 
 /** How the function of a process ended. */
 export type Ending =
@@ -18,12 +17,7 @@ const SUCCEEDED: Outcome = { type: "succeeded" };
 const RELEASED: Outcome = { type: "released" };
 
 /** What becomes of a run whose attempt ended so. Pure but for the jitter. */
-export function outcomeOf(
-  attempt: Attempt,
-  ending: Ending,
-  settings: Pick<ResolvedProcessSettings, "retry" | "blockOnDead">,
-  random: Random,
-): Outcome {
+export function outcomeOf(attempt: Attempt, ending: Ending, random: Random): Outcome {
   if (ending.type === "resolved" && ending.status?.status !== "fail") return SUCCEEDED;
   if (attempt.abortKind === "shutdown") return RELEASED;
   if (attempt.abortKind === "cancelled") {
@@ -37,8 +31,9 @@ export function outcomeOf(
     const dueAt = attempt.clock.now() + putOff;
     return { type: "retry", dueAt, delay: putOff, error: record, postponed: true };
   }
-  const delay = nextDelay(settings.retry, attempt.attempt, error, random);
-  if (delay === undefined) return { type: "dead", error: record, block: settings.blockOnDead, abandoned };
+  const { retry, blockOnDead } = attempt.occupant.settings;
+  const delay = nextDelay(retry, attempt.attempt, error, random);
+  if (delay === undefined) return { type: "dead", error: record, block: blockOnDead, abandoned };
   const dueAt = attempt.clock.now() + delay;
   return { type: "retry", dueAt, delay, error: record, abandoned };
 }

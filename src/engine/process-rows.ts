@@ -12,20 +12,21 @@ export function openRuns(counts: RunCounts): number {
 }
 
 export function processRow(lane: Lane, runs: RunCounts, isDraining: boolean): ProcessRow {
+  const { process, settings, lastError } = lane.occupant;
   return {
     name: lane.name,
-    type: lane.process.type ?? "custom",
+    type: process.type ?? "custom",
     state: stateOf(lane, isDraining),
-    concurrency: lane.settings.concurrency,
+    concurrency: settings.concurrency,
     running: lane.running,
     abandoned: lane.abandoned,
-    lastError: lane.lastError,
+    lastError: lastError,
     runs,
   };
 }
 
 function stateOf(lane: Lane, isDraining: boolean): ProcessRow["state"] {
   if (lane.isPaused) return "paused";
-  if (lane.isBackingOff) return "backing off";
+  if (lane.occupant.isBackingOff) return "backing off";
   return isDraining ? "draining" : "running";
 }

@@ -1,4 +1,3 @@
-import type { Process } from "../model/component.ts";
 import { isPostponed, SluiceError, toErrorRecord, type ErrorRecord } from "../model/errors.ts";
 import { toEvent, type EventRecord } from "../model/event.ts";
 import { redactError } from "../model/mask.ts";
@@ -8,9 +7,9 @@ import type { Append, Claim, Outcome, Settle } from "../journal/work.ts";
 import { Attempt, type AbortKind, type AttemptHost } from "./attempt.ts";
 import { attemptEnded, attemptStarted, type AttemptMessage, type AttemptStarted } from "./diagnostics.ts";
 import type { ErrorStream } from "./error-stream.ts";
+import type { Occupant } from "./occupant.ts";
 import { outcomeOf, redactOutcome, type Ending } from "./outcome.ts";
 import { askedDelay } from "./retry-policy.ts";
-import type { ResolvedProcessSettings } from "./settings.ts";
 import type { Settler } from "./settler.ts";
 
 /** What all runners of an engine have in common. */
@@ -39,11 +38,9 @@ export interface RunnerListener {
   hold(delay: number, reason: ErrorRecord): void;
 }
 
-/** Runs attempts of one process: begins, aborts and ends them, and hands their outcomes to the settler. */
+/** Runs the attempts of a lane: begins, aborts and ends them, and hands their outcomes to the settler. */
 export class Runner {
   readonly #host: RunnerHost;
-  readonly #process: Process;
-  readonly #settings: ResolvedProcessSettings;
   readonly #listener: RunnerListener;
   /**
    * No Set: one that is added to and deleted from for ever makes its table anew, each old one refers to the next,
@@ -57,15 +54,8 @@ export class Runner {
   #quiet: (() => void)[] = [];
   #closing = false;
 
-  constructor(
-    host: RunnerHost,
-    process: Process,
-    settings: ResolvedProcessSettings,
-    listener: RunnerListener,
-  ) {
+  constructor(host: RunnerHost, listener: RunnerListener) {
     this.#host = host;
-    this.#process = process;
-    this.#settings = settings;
     this.#listener = listener;
   }
 
@@ -83,9 +73,10 @@ export class Runner {
     return this.#unsettled;
   }
 
-  begin(claim: Claim, onSettled?: () => void): void {
-    const { timeout } = this.#settings;
-    const attempt = new Attempt(this.#host, claim, timeout, this.#listener.version());
+  begin(claim: Claim, occupant: Occupant, onSettled?: () => void): void {
+    const { timeout } = occupant.settings;
+    const attempt = new Attempt(this.#host, claim, occupant, this.#listener.version());
+    occupant.attemptBegan();
     attempt.onSettled = onSettled;
     attempt.place = this.#running.push(attempt) - 1;
     if (timeout !== undefined) this.#startTimeout(attempt, timeout);
@@ -111,8 +102,9 @@ export class Runner {
 
   #call(attempt: Attempt): PromiseLike<ProcessStatus | void> | ProcessStatus | void {
     const event = toEvent(attempt.claim.event);
-    if (attempt.around === undefined) return this.#process.run(event, attempt);
-    return attempt.around(() => this.#process.run(event, attempt));
+    const { process } = attempt.occupant;
+    if (attempt.around === undefined) return process.run(event, attempt);
+    return attempt.around(() => process.run(event, attempt));
   }
 
   /** Aborts the attempt with this fence. Answers whether it is here. */
@@ -161,7 +153,7 @@ export class Runner {
   #abort(attempt: Attempt, kind: AbortKind, reason: SluiceError): void {
     if (attempt.abortKind !== undefined) return;
     attempt.timer?.cancel();
-    const grace = this.#settings.grace ?? this.#host.grace;
+    const grace = attempt.occupant.settings.grace ?? this.#host.grace;
     attempt.timer = this.#host.clock.setTimer(grace, () => this.#end(attempt, { type: "abandoned" }));
     attempt.abort(kind, reason);
   }
@@ -175,6 +167,7 @@ export class Runner {
     attempt.abandoned = ending.type === "abandoned";
     attempt.end();
     this.#remove(attempt);
+    attempt.occupant.attemptEnded();
     this.#unsettled += 1;
     if (attempt.abandoned) this.#abandon(attempt, settle);
     else this.#write(attempt, settle);
@@ -202,16 +195,15 @@ export class Runner {
   }
 
   #decide(attempt: Attempt, ending: Ending): Outcome {
-    if (ending.type === "rejected") this.#heed(ending.error);
+    if (ending.type === "rejected") this.#heed(attempt, ending.error);
     const logs: unknown = ending.type === "resolved" ? ending.status?.logs : undefined;
     if (Array.isArray(logs)) for (const line of logs as readonly string[]) attempt.log(line);
-    const outcome = outcomeOf(attempt, ending, this.#settings, this.#host.random);
-    return redactOutcome(outcome, this.#host.redact);
+    return redactOutcome(outcomeOf(attempt, ending, this.#host.random), this.#host.redact);
   }
 
   /** What an error asks for beyond its own run. */
-  #heed(error: unknown): void {
-    if (asksForPause(error)) this.#host.pause(this.#process.name);
+  #heed(attempt: Attempt, error: unknown): void {
+    if (asksForPause(error)) this.#host.pause(attempt.claim.process);
     if (!isPostponed(error) || error.holdProcess !== true) return;
     this.#listener.hold(askedDelay(error) ?? 0, redactError(toErrorRecord(error), this.#host.redact));
   }
@@ -244,9 +236,9 @@ export class Runner {
 
   #abandon(attempt: Attempt, settle: Settle): void {
     this.#abandoned += 1;
-    const message = `an attempt of process "${this.#process.name}" ignored its signal and was abandoned`;
+    const message = `an attempt of process "${attempt.claim.process}" ignored its signal and was abandoned`;
     this.#host.errors.report(new SluiceError("ABANDONED", message, { details: { run: attempt.run.id } }));
-    if (this.#settings.ordered && !this.#closing) this.#held.set(attempt, settle);
+    if (attempt.occupant.settings.ordered && !this.#closing) this.#held.set(attempt, settle);
     else this.#write(attempt, settle);
   }
 

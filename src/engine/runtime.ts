@@ -152,8 +152,8 @@ export class Runtime {
     this.supervisor.add(input, settings, this.#isPaused(input.name));
   }
 
-  addProcess({ process, settings }: RegisteredProcess): void {
-    this.dispatcher.add(process, settings, this.#isPaused(process.name));
+  addProcess(registered: RegisteredProcess): void {
+    this.dispatcher.add(registered, this.#isPaused(registered.process.name));
   }
 
   /** Adds an input, or ends the one of its name and starts this one in its place. */
@@ -163,11 +163,12 @@ export class Runtime {
   }
 
   /** Adds a process that is open already, or lets it take the place of the one of its name. */
-  putProcess({ process, settings }: RegisteredProcess, opening: Opening): void {
-    const paused = this.#isPaused(process.name);
-    const lane = this.dispatcher.lane(process.name);
-    if (lane === undefined) this.dispatcher.add(process, settings, paused, opening);
-    else lane.replace(process, settings, opening, paused);
+  putProcess(registered: RegisteredProcess, opening: Opening): void {
+    const { name } = registered.process;
+    const paused = this.#isPaused(name);
+    const lane = this.dispatcher.lane(name);
+    if (lane === undefined) this.dispatcher.add(registered, paused, opening);
+    else lane.replace(registered, opening, paused);
   }
 
   /** Ends an input, and what is left of it. */

@@ -28,15 +28,15 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the next run of a key begins though an abandoned attempt of it goes on",
     file: "src/engine/runner.ts",
-    text: "if (this.#settings.ordered && !this.#closing)",
+    text: "if (attempt.occupant.settings.ordered && !this.#closing)",
     instead: "if (false)",
     caughtBy: "simulation",
   },
   {
     name: "runs that wait for a slot of the total limit do not count as taken",
     file: "src/engine/lane.ts",
-    text: "this.#settings.concurrency - this.running - this.#pending",
-    instead: "this.#settings.concurrency - this.running",
+    text: "this.#occupant.settings.concurrency - this.running - this.#pending",
+    instead: "this.#occupant.settings.concurrency - this.running",
     caughtBy: "simulation",
   },
   {
@@ -56,8 +56,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a run that is cancelled on its way to its process begins",
     file: "src/engine/lane.ts",
-    text: "else if (!this.#runners().some((runner) => runner.cancel(fence, message))) this.#cancelled.add(fence);",
-    instead: "else this.#runners().some((runner) => runner.cancel(fence, message));",
+    text: "else if (!this.#runner.cancel(fence, message)) this.#cancelled.add(fence);",
+    instead: "else this.#runner.cancel(fence, message);",
     caughtBy: "simulation",
   },
   {
