@@ -188,12 +188,12 @@ export class Emitter {
   }
 }
 
-/** JavaScript has no compiler that would say it. @throws SluiceError INVALID_OPTIONS */
 /** The uid, if the source gave it: who names an event may deliver it again. */
 function uidGiven(init: EventInit | undefined, { uid }: EventRecord): string | undefined {
   return init?.uid === undefined ? undefined : uid;
 }
 
+/** JavaScript has no compiler that would say it. @throws SluiceError INVALID_OPTIONS */
 function checkDedupe(dedupe: string | undefined): string | undefined {
   if (dedupe === undefined || (typeof dedupe === "string" && dedupe !== "")) return dedupe;
   throw new SluiceError(

@@ -1,11 +1,10 @@
 import { isPostponed, SluiceError, toErrorRecord, type ErrorRecord } from "../model/errors.ts";
 import { toEvent, type EventRecord } from "../model/event.ts";
 import { redactError } from "../model/mask.ts";
-import type { AttemptOutcome } from "../model/run.ts";
 import type { ProcessStatus } from "../model/status.ts";
 import type { Append, Claim, Outcome, Settle } from "../journal/work.ts";
 import { Attempt, type AbortKind, type AttemptHost } from "./attempt.ts";
-import { attemptEnded, attemptStarted, type AttemptMessage, type AttemptStarted } from "./diagnostics.ts";
+import { publishEnded, publishStarted } from "./attempt-messages.ts";
 import type { ErrorStream } from "./error-stream.ts";
 import type { Occupant } from "./occupant.ts";
 import { outcomeOf, redactOutcome, type Ending } from "./outcome.ts";
@@ -80,7 +79,7 @@ export class Runner {
     attempt.onSettled = onSettled;
     attempt.place = this.#running.push(attempt) - 1;
     if (timeout !== undefined) this.#startTimeout(attempt, timeout);
-    if (attemptStarted.hasSubscribers) this.#publishStart(attempt);
+    publishStarted(this.#host.pipeline, attempt);
     let result: PromiseLike<ProcessStatus | void> | ProcessStatus | void;
     let promise: Promise<ProcessStatus | void> | undefined;
     try {
@@ -228,7 +227,7 @@ export class Runner {
   settled(attempt: Attempt | undefined, settle: Settle, result: "settled" | "stale"): void {
     if (attempt === undefined) return;
     this.#unsettled -= 1;
-    if (attemptEnded.hasSubscribers) this.#publishEnd(attempt, settle, result);
+    publishEnded(this.#host.pipeline, attempt, settle, result);
     attempt.onSettled?.();
     this.#listener.attemptSettled();
     this.#host.progress();
@@ -249,46 +248,6 @@ export class Runner {
     this.#held.delete(attempt);
     this.#write(attempt, settle);
   }
-
-  #describe(attempt: Attempt): AttemptMessage {
-    const { event, attempt: number } = attempt.claim;
-    const { process, id: run } = attempt.run;
-    return { pipeline: this.#host.pipeline, process, run, attempt: number, event };
-  }
-
-  #publishStart(attempt: Attempt): void {
-    const { event, attempt: number, fence } = attempt.claim;
-    const { process, id: run } = attempt.run;
-    const { pipeline } = this.#host;
-    const place: AttemptStarted["place"] = (trace) => attempt.trace(trace);
-    attemptStarted.publish({
-      pipeline,
-      process,
-      run,
-      attempt: number,
-      event,
-      fence,
-      version: attempt.version,
-      place,
-    });
-  }
-
-  #publishEnd(attempt: Attempt, settle: Settle, result: "settled" | "stale"): void {
-    const { outcome } = settle;
-    const abandoned = "abandoned" in outcome && outcome.abandoned === true;
-    attemptEnded.publish({
-      ...this.#describe(attempt),
-      outcome: result === "stale" ? "cancelled" : abandoned ? "abandoned" : nameOf(outcome),
-      duration: settle.finishedAt - settle.startedAt,
-      error: "error" in outcome ? toErrorRecord(outcome.error) : null,
-      final: outcome.type !== "retry" && outcome.type !== "released",
-    });
-  }
-}
-
-function nameOf(outcome: Outcome): AttemptOutcome {
-  if (outcome.type === "retry") return outcome.postponed === true ? "postponed" : "failed";
-  return outcome.type === "dead" ? "failed" : outcome.type;
 }
 
 function asksForPause(error: unknown): boolean {
