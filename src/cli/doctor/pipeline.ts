@@ -129,5 +129,7 @@ const CURES: Readonly<Record<string, string>> = {
 };
 
 function cureOf(code: string, type: string): string {
+  if (type === "file" && code === "SOURCE_UNAVAILABLE")
+    return "make the folder, let this user read it, or correct the path, which starts from the config file's folder";
   return CURES[code] ?? `see what the reference says of the options of ${type}`;
 }

@@ -1,6 +1,6 @@
 import { appendFile, chmod, mkdir, mkdtemp, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { checkOptions } from "../../model/kind.ts";
 import { SluiceError } from "../../model/errors.ts";
@@ -199,6 +199,14 @@ describe("a file input", () => {
       ["create", "folder/secret", "secret"],
       ["create", "out", "secret"],
     ]);
+  });
+
+  test.each(["./inbox", "./inbox/*.txt"])("says of %s where it looked for the folder", async (path) => {
+    await using watched = await Watched.make({ read: "text", poll: "100ms" });
+    await watched.start({ path });
+    await expect
+      .poll(() => watched.context.reported.error)
+      .toMatchObject({ message: `${resolve("inbox")} cannot be read: it is not there` });
   });
 
   test("waits for a folder that is not there, says so, and takes nothing for deleted when it goes", async () => {

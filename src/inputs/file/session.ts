@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { sleep } from "../../model/clock.ts";
 import type { InputContext } from "../../model/component.ts";
 import { isSluiceError } from "../../model/errors.ts";
@@ -54,7 +55,9 @@ export class FileSession {
       if (this.#context.signal.aborted) return false;
       if (isSluiceError(error) && error.code !== "SOURCE_UNAVAILABLE") throw error;
       if (!isSluiceError(error) && (error as NodeJS.ErrnoException).syscall === undefined) throw error;
-      await this.#lose(isSluiceError(error) ? error : unreadable(this.#options.path, error));
+      // The system names the folder that it was asked for, whole: the way to it may be what is wrong.
+      const { path = resolve(this.#directory, this.#options.path) } = error as NodeJS.ErrnoException;
+      await this.#lose(isSluiceError(error) ? error : unreadable(path, error));
       // A folder that comes later brings nothing but new files.
       await this.#ledger.begin();
       return false;
