@@ -41,7 +41,7 @@ export function privateAddress(host: string, address: string): SluiceError {
   const found = host.replace(/^\[|\]$/g, "") === address ? host : `${host} (${address})`;
   return new SluiceError(
     "PRIVATE_ADDRESS",
-    `${found} is not a public address; if this is meant, allow it with allowPrivate (allow_private in a config file): true, or a list of ranges`,
+    `${found} is not a public address; if this is meant, say allow_private = true, or list the ranges that are`,
     { details: { host, address } },
   );
 }
