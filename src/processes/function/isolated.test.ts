@@ -32,7 +32,7 @@ beforeAll(async () => {
      export function never() { throw new PermanentError("no such customer", { code: "NO_CUSTOMER", pauseProcess: true }); }
      export function later() { throw new RetryAfter("busy", { delay: 1234 }); }
      export function wrong() { throw new TypeError("negative"); }
-     export function loop() { for (;;); }
+     export function loop(_, { log }) { log("looping"); for (;;); }
      export function exit() { process.exit(3); }
      export function leak() { const kept = []; for (;;) kept.push(new Array(100_000).fill({}).map(() => ({}))); }
      export function reject() { Promise.reject(new Error("nobody waits for this")); return new Promise(() => {}); }
@@ -49,6 +49,9 @@ beforeAll(async () => {
   await writeFile(join(directory, "leaves.ts"), "globalThis.wasHere = true; process.exit(7);");
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
+
+/** A thread may take its time to be up on a busy machine. */
+const PATIENT = { timeout: 20_000 };
 
 const made: Process[] = [];
 afterEach(async () => {
@@ -111,9 +114,14 @@ describe("a function in a thread of its own", () => {
   test("is ended when it loops on after its signal, and the next attempt has a new thread", async () => {
     const process = make("loop", { killAfter: "10ms" });
     const { context, outcome } = await run(process);
+    await expect.poll(() => context.lines, PATIENT).toHaveLength(1);
     context.abort(new SluiceError("TIMEOUT", "took too long"));
-    await expect(outcome).rejects.toMatchObject({ code: "TIMEOUT" });
+    await expect(outcome).rejects.toMatchObject({
+      code: "TIMEOUT",
+      message: expect.stringMatching(/^took too long; .*\(kill_after, 10 ms\)$/),
+    });
     const second = await run(process);
+    await expect.poll(() => second.context.lines, PATIENT).toHaveLength(1);
     second.context.abort(new SluiceError("CANCELLED", "by hand"));
     await expect(second.outcome).rejects.toMatchObject({ code: "CANCELLED" });
   });
@@ -126,7 +134,7 @@ describe("a function in a thread of its own", () => {
 
   test("may end by itself when its signal aborts", async () => {
     const { context, outcome } = await run(make("patient", { killAfter: "1h" }));
-    await expect.poll(() => context.lines).toHaveLength(1);
+    await expect.poll(() => context.lines, PATIENT).toHaveLength(1);
     context.abort(new SluiceError("TIMEOUT", "took too long"));
     await expect(outcome).rejects.toThrow("left by itself: TIMEOUT");
   });

@@ -4,7 +4,7 @@ import type { Piscina } from "piscina";
 import type { ModuleOptions } from "../../child/module.ts";
 import type { Timer } from "../../model/clock.ts";
 import type { Process, RunContext } from "../../model/component.ts";
-import { SluiceError } from "../../model/errors.ts";
+import { isSluiceError, SluiceError } from "../../model/errors.ts";
 import type { Event } from "../../model/event.ts";
 import type { Logger } from "../../model/logger.ts";
 import type { ProcessStatus } from "../../model/status.ts";
@@ -69,7 +69,7 @@ export function createIsolatedProcess(
     } catch (error) {
       // What died with a thread is heard to its end; a port that no thread ever got is closed here.
       (kill.signal.aborted ? port : theirs).close();
-      throw kill.signal.aborted ? signal.reason : explain(error, name, memory);
+      throw kill.signal.aborted ? outlasted(signal.reason, killAfter) : explain(error, name, memory);
     } finally {
       patience?.cancel();
       signal.removeEventListener("abort", abort);
@@ -166,6 +166,13 @@ function serve(port: MessagePort, context: RunContext): unknown[] {
 
 function send(port: MessagePort, message: ToThread): void {
   port.postMessage(message);
+}
+
+/** Why its thread was ended: it was told to end, and did not. */
+function outlasted(reason: unknown, killAfter: number): unknown {
+  if (!isSluiceError(reason, "TIMEOUT")) return reason;
+  const message = `${reason.message}; the function went on after its signal aborted, so its thread was ended (kill_after, ${killAfter} ms)`;
+  return new SluiceError("TIMEOUT", message, { cause: reason, details: reason.details });
 }
 
 function explain(error: unknown, name: string, memory: number): unknown {
