@@ -7,7 +7,7 @@ import type { Clock } from "../model/clock.ts";
 import type { EventQuery, EventRow, History } from "../journal/history.ts";
 import type { Control, RunSeed, Work } from "../journal/work.ts";
 import type { EventFilter, EventReplayReport, EventReplayRequest, SurveyObserver } from "./handles.ts";
-import { endOf, paced } from "./operator.ts";
+import { endOf, paced, toTime } from "./operator.ts";
 import type { Routing } from "./routing.ts";
 
 export interface EventReplaysOptions {
@@ -132,12 +132,6 @@ function toQuery({ input, since, until, ...rest }: EventFilter): EventQuery {
     oldestFirst: true,
     limit: PAGE,
   };
-}
-
-function toTime(key: string, text: string): number {
-  const time = Date.parse(text);
-  if (!Number.isNaN(time)) return time;
-  throw new SluiceError("INVALID_QUERY", `${key} must be a time such as 2026-11-24T10:30:00Z`);
 }
 
 /** An event as routing looks at it. */

@@ -35,6 +35,13 @@ export interface ReplayFilter {
   readonly process?: string;
   /** An event's uid. */
   readonly event?: string;
+  /** Only of events of this trigger. */
+  readonly input?: string;
+  /** ISO 8601, of the event: from this time on, and before that one. */
+  readonly since?: string;
+  readonly until?: string;
+  /** Stands in the run's id or its error, in any case. */
+  readonly text?: string;
   /** Of a group of dead letters. */
   readonly fingerprint?: string;
 }

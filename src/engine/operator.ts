@@ -2,8 +2,8 @@ import type { Clock } from "../model/clock.ts";
 import { SluiceError } from "../model/errors.ts";
 import { Pace } from "../model/pace.ts";
 import { parseRate } from "../model/rate.ts";
-import { parseRunId } from "../model/run.ts";
-import type { History } from "../journal/history.ts";
+import { parseRunId, type RunRow } from "../model/run.ts";
+import type { History, RunQuery } from "../journal/history.ts";
 import type { CommitResult, Control, ControlResult, Work } from "../journal/work.ts";
 import type { ForgetReport, ReplayFilter, ReplayOptions, RunOutcome, SurveyObserver } from "./handles.ts";
 
@@ -44,34 +44,48 @@ export class Operator {
     });
   }
 
-  /** @throws SluiceError INVALID_QUERY for a filter that says nothing, INVALID_OPTIONS for a rate that is none */
+  /**
+   * Oldest first: with `order = "key"` the earlier run of a key goes before the later one. What comes in meanwhile is
+   * left.
+   *
+   * @throws SluiceError INVALID_QUERY for a filter that says nothing, INVALID_OPTIONS for a rate that is none
+   */
   async replayAll(
     filter: ReplayFilter,
     { dryRun = false, rate }: ReplayOptions = {},
     observer: SurveyObserver = {},
   ): Promise<{ matched: number; replayed: number }> {
-    const { state, process, event, fingerprint } = filter;
-    if ([state, process, event, fingerprint].every((one) => one === undefined)) {
+    const { state, process, event, input, since, until, text, fingerprint } = filter;
+    const named = { process, event, input, text, fingerprint };
+    if ([state, since, until, ...Object.values(named)].every((one) => one === undefined)) {
       throw new SluiceError(
         "INVALID_QUERY",
-        "a bulk replay needs a filter: a state, a process, an event or a fingerprint",
+        "a bulk replay needs a filter: a state, a process, an event, an input, a time, a text or a fingerprint",
       );
     }
     const { clock, history } = this.#options;
     const pace = new Pace(rate === undefined ? undefined : parseRate(rate), clock);
     const signal = endOf(observer, this.#options.stopping);
-    const query = { ...filter, state: filter.state ?? "dead", limit: 1_000 };
+    const query: RunQuery = {
+      ...Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined)),
+      state: state ?? "dead",
+      ...(since !== undefined && { since: toTime("since", since) }),
+      ...(until !== undefined && { until: toTime("until", until) }),
+      oldestFirst: true,
+      limit: 1_000,
+    };
+    const made = new MadeRuns();
     let matched = 0;
     let replayed = 0;
     let cursor: string | null = null;
     do {
       const page = await history.runs(cursor === null ? query : { ...query, cursor });
-      // Oldest first: with `order = "key"` the earlier run of a key goes before the later one.
-      const ids = page.items.map((run) => run.id).toReversed();
+      const ids = made.without(page.items).map((run) => run.id);
       matched += ids.length;
       while (!dryRun && ids.length > 0) {
         const outcomes = await this.replay(ids.splice(0, await paced(pace, signal)));
         replayed += outcomes.filter((outcome) => outcome.ok).length;
+        made.add(outcomes);
         observer.onProgress?.({ location: process ?? "runs", done: matched - ids.length, total: null });
       }
       cursor = page.next;
@@ -107,6 +121,37 @@ export class Operator {
     }
     return outcomes;
   }
+}
+
+/**
+ * The runs that a bulk replay made of runs that had succeeded. They stand among those of their event, so that what is
+ * read next may have them, once they have succeeded in their turn: they are not to be replayed, and so on for ever.
+ */
+class MadeRuns {
+  #event: string | undefined;
+  readonly #ids = new Set<string>();
+
+  add(outcomes: readonly RunOutcome[]): void {
+    for (const { id, run } of outcomes) {
+      if (run === undefined || run === id) continue;
+      const event = parseRunId(run)?.event;
+      // Later pages have runs of the last event and of newer ones.
+      if (event !== this.#event) this.#ids.clear();
+      this.#event = event;
+      this.#ids.add(run);
+    }
+  }
+
+  without(runs: readonly RunRow[]): readonly RunRow[] {
+    return this.#ids.size === 0 ? runs : runs.filter(({ id }) => !this.#ids.has(id));
+  }
+}
+
+/** Milliseconds since 1970. @throws SluiceError INVALID_QUERY */
+export function toTime(key: string, text: string): number {
+  const time = Date.parse(text);
+  if (!Number.isNaN(time)) return time;
+  throw new SluiceError("INVALID_QUERY", `${key} must be a time such as 2026-11-24T10:30:00Z`);
 }
 
 /** The signal that ends what somebody asked for. */

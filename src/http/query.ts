@@ -16,6 +16,7 @@ const RUN_KEYS = [
   "until",
   "text",
   "fingerprint",
+  "oldestFirst",
 ] as const;
 const EVENT_KEYS = [...PAGE_KEYS, "trigger", "location", "key", "operation", "since", "until"] as const;
 /** RFC 3339, section 5.6; seconds may be left away, as date fields of pages do. */
@@ -50,6 +51,7 @@ export function readRunQuery(search: URLSearchParams): RunQuery {
     ...(event !== undefined && { event: readUid(event) }),
     ...texts(values, ["process", "input", "text", "fingerprint"]),
     ...times(values, ["since", "until"]),
+    ...flags(values, ["oldestFirst"]),
   };
 }
 
@@ -70,6 +72,22 @@ function times<Key extends string>(
   for (const key of keys) {
     const text = values.get(key);
     if (text !== undefined) found[key] = readTime(key, text);
+  }
+  return found;
+}
+
+function flags<Key extends string>(
+  values: ReadonlyMap<string, string>,
+  keys: readonly Key[],
+): { [K in Key]?: boolean } {
+  const found: { [K in Key]?: boolean } = {};
+  for (const key of keys) {
+    const text = values.get(key);
+    if (text === undefined) continue;
+    if (text !== "true" && text !== "false") {
+      throw new SluiceError("INVALID_QUERY", `${key} must be true or false, not ${JSON.stringify(text)}`);
+    }
+    found[key] = text === "true";
   }
   return found;
 }

@@ -86,6 +86,8 @@ export interface RunDetail extends RunRow {
   /** The edited payload that it has in place of its event's; absent if it has none. */
   readonly data?: unknown;
 }
+  /** In the order in which their events came; ends with the newest event that was there when the first page was read. */
+  readonly oldestFirst?: boolean;
 
 export interface Page<Row> {
   readonly items: readonly Row[];

@@ -35,6 +35,12 @@ export function isoOrNull(time: number | null): string | null {
 /** What a cursor belongs to: one of another list is refused. */
 export type CursorKind = "event" | "run" | "log";
 
+/** Where a list of runs that is read oldest first goes on, and the last position that belongs to it. */
+export interface Span {
+  readonly after: number;
+  readonly end: number;
+}
+
 /** Where a page ended, as text that means nothing outside. */
 export function toCursor(kind: CursorKind, position: number): string {
   return Buffer.from(`${kind}:${position}`).toString("base64url");
@@ -53,7 +59,26 @@ export function readCursor(kind: CursorKind, query: PageQuery | undefined): numb
   if (text.startsWith(`${kind}:`) && Number.isSafeInteger(position) && toCursor(kind, position) === cursor) {
     return position;
   }
-  throw new SluiceError(
+  throw noCursor(cursor);
+}
+
+export function toSpanCursor({ after, end }: Span): string {
+  return Buffer.from(`runs:${after}-${end}`).toString("base64url");
+}
+
+/** As `readCursor`, for a list of runs that is read oldest first. */
+export function readSpanCursor({ cursor }: PageQuery): Span | undefined {
+  if (cursor === undefined) return undefined;
+  const text = typeof cursor === "string" ? Buffer.from(cursor, "base64url").toString() : "";
+  const [, after, end] = (/^runs:(\d{1,16})-(\d{1,16})$/.exec(text) ?? []).map(Number);
+  if (after !== undefined && end !== undefined && toSpanCursor({ after, end }) === cursor) {
+    return { after, end };
+  }
+  throw noCursor(cursor);
+}
+
+function noCursor(cursor: unknown): SluiceError {
+  return new SluiceError(
     "INVALID_QUERY",
     `${JSON.stringify(String(cursor).slice(0, 100))} is not a cursor of this list; take the "next" of its last page, or none to begin anew`,
   );

@@ -10,6 +10,8 @@ export interface RunsOptions {
   readonly limit: number;
   readonly cursor?: string | undefined;
   readonly signal?: AbortSignal;
+  /** Defaults to the newest first. */
+  readonly oldestFirst?: boolean;
 }
 
 /** A page that holds nothing though more follows is passed over this often before the reader is asked. */
@@ -27,9 +29,15 @@ export function readFilter(query: URLSearchParams): RunFilter {
 /** A page may be empty because so much was looked at in one go: goes on until something was found. */
 export async function readRuns(
   filter: RunFilter,
-  { limit, cursor, signal }: RunsOptions,
+  { limit, cursor, signal, oldestFirst = false }: RunsOptions,
 ): Promise<Page<RunRow>> {
-  const query = { ...filter, since: toIso(filter.since), until: toIso(filter.until), limit };
+  const query = {
+    ...filter,
+    since: toIso(filter.since),
+    until: toIso(filter.until),
+    ...(oldestFirst && { oldestFirst: "true" }),
+    limit,
+  };
   let page = await get<Page<RunRow>>("runs", { ...query, cursor }, signal);
   for (let passed = 0; page.items.length === 0 && page.next !== null && passed < EMPTY_PAGES; passed++) {
     page = await get<Page<RunRow>>("runs", { ...query, cursor: page.next }, signal);

@@ -138,7 +138,7 @@ export const OPERATIONS_OF: Readonly<Record<string, Operation>> = {
     answers: { 200: "Journey" },
   },
   "GET /api/v1/runs": {
-    summary: "Runs, newest first",
+    summary: "Runs, newest first unless told otherwise",
     query: {
       ...PAGE,
       state: "only in this state",
@@ -149,12 +149,14 @@ export const OPERATIONS_OF: Readonly<Record<string, Operation>> = {
       until: "only of events before this time",
       text: "only with this text in the id or the error",
       fingerprint: "only of this group of dead letters",
+      oldestFirst:
+        "true for the order in which their events came, up to those there when the first page was read",
     },
     answers: { 200: "Runs" },
   },
   "POST /api/v1/runs/replay": {
     summary:
-      "Replays all runs that a filter matches, or counts them; at a rate it answers line by line, as NDJSON",
+      "Replays all runs that a filter matches, oldest first, or counts them; at a rate it answers line by line, as NDJSON",
     body: "BulkReplay",
     answers: { 200: "Replayed" },
   },

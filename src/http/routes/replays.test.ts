@@ -49,6 +49,32 @@ test("runs are replayed at a rate line by line, without one in a single answer",
   expect(lines.at(-1)).toEqual({ report: { matched: 1, replayed: 1 } });
 });
 
+test("runs are chosen for a replay by input, time and text, and listed from either end", async () => {
+  const orchestrator = await open();
+  const call = callerOf(orchestrator);
+  const uids: string[] = [];
+  for (const [index, fail] of ["disk full", "no route"].entries()) {
+    const event = { time: `2026-01-0${index + 1}T00:00:00Z`, data: { fail } };
+    const { uid } = await orchestrator.emit("orders", event);
+    await orchestrator.settled(uid);
+    uids.push(uid);
+  }
+  const count = async (filter: object): Promise<unknown> =>
+    (await call("POST", "/api/v1/runs/replay", { filter, dryRun: true })).body;
+  expect(await count({ input: "orders" })).toEqual({ matched: 2, replayed: 0 });
+  expect(await count({ input: "other" })).toEqual({ matched: 0, replayed: 0 });
+  expect(await count({ text: "DISK" })).toEqual({ matched: 1, replayed: 0 });
+  expect(await count({ since: "2026-01-02T00:00:00Z" })).toEqual({ matched: 1, replayed: 0 });
+  expect(await count({ until: "2026-01-02T00:00:00Z", text: "route" })).toEqual({ matched: 0, replayed: 0 });
+  const list = async (query: string): Promise<string[]> =>
+    (await call("GET", `/api/v1/runs?state=dead${query}`)).body.items.map(
+      ({ event }: { event: string }) => event,
+    );
+  expect(await list("&oldestFirst=true")).toEqual(uids);
+  expect(await list("&oldestFirst=false")).toEqual(uids.toReversed());
+  expect((await call("GET", "/api/v1/runs?oldestFirst=1")).body).toMatchObject({ code: "INVALID_QUERY" });
+});
+
 const FILTER = { input: "orders" };
 test.each([
   ["events/replay", { filter: FILTER }, 400, "which process"],
@@ -62,6 +88,8 @@ test.each([
   ["events/replay", { filter: FILTER, to: "orders" }, 404, "no process"],
   ["events/replay", { filter: FILTER, to: "land", rate: "1e9/s" }, 400, "not a rate"],
   ["events/replay", { filter: FILTER, to: "land", dryRun: 1 }, 400, "dryRun must be true or false"],
+  ["runs/replay", { filter: { since: "soon" } }, 400, "since must be a time"],
+  ["runs/replay", { filter: { input: 7 } }, 400, "input must be a string"],
   ["runs/replay", { filter: { state: "dead" }, rate: "-1/s" }, 400, "not a rate"],
   ["runs/replay", { filter: { state: "dead" }, rate: 5 }, 400, "rate must be a string"],
 ])("POST %s %j is refused before it begins", async (path, body, status, part) => {

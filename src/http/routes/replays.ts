@@ -38,14 +38,16 @@ async function replayEvents(call: Call): Promise<Response> {
 
 /** @throws SluiceError BAD_REQUEST; an empty filter would be everything, which nobody means */
 function readRunFilter(value: unknown): ReplayFilter {
-  const filter = readFilter(value, ["state", "process", "event", "fingerprint"], '{"state":"dead"}');
+  const keys = ["process", "event", "input", "since", "until", "text", "fingerprint"] as const;
+  const filter = readFilter(value, ["state", ...keys], '{"state":"dead"}');
   const { state } = filter;
   if (state !== undefined && !isReplayable(state)) {
     throw badRequest(
       `runs can be replayed whose state is ${REPLAYABLE.join(", ")}, not ${JSON.stringify(state)}`,
     );
   }
-  const { event, ...rest } = texts(filter, ["process", "event", "fingerprint"], "the filter's ");
+  const { event, ...rest } = texts(filter, keys, "the filter's ");
+  expectTimes(rest);
   return {
     ...(state !== undefined && { state }),
     ...rest,
@@ -58,7 +60,7 @@ function readEventFilter(value: unknown): EventFilter {
   const keys = ["input", "location", "key", "operation", "since", "until"] as const;
   const filter = readFilter(value, keys, '{"input":"orders"}');
   const { operation, ...rest } = texts(filter, keys, "the filter's ");
-  for (const key of ["since", "until"] as const) if (rest[key] !== undefined) readTime(key, rest[key]);
+  expectTimes(rest);
   return { ...rest, ...(operation !== undefined && { operation: readOperation(operation) }) };
 }
 
@@ -70,6 +72,11 @@ function readFilter(value: unknown, keys: readonly string[], example: string): J
   refuseUnknownKeys(filter, keys, "a filter");
   if (Object.keys(filter).length > 0) return filter;
   throw badRequest(`an empty filter would replay everything; say what, such as ${example}`);
+}
+
+/** @throws SluiceError INVALID_QUERY */
+function expectTimes(filter: { readonly since?: string; readonly until?: string }): void {
+  for (const key of ["since", "until"] as const) if (filter[key] !== undefined) readTime(key, filter[key]);
 }
 
 function isReplayable(state: unknown): state is (typeof REPLAYABLE)[number] {

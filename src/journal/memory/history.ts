@@ -21,12 +21,14 @@ import {
   isoOrNull,
   readCursor,
   readLimit,
+  readSpanCursor,
   toCursor,
   toEventRow,
+  toSpanCursor,
   withData,
   type CursorKind,
 } from "../rows.ts";
-import { DEAD, RETRYING, STATE_NAMES, SUCCEEDED } from "../run-code.ts";
+import { DEAD, RETRYING, RUNS_PER_EVENT, STATE_NAMES, SUCCEEDED } from "../run-code.ts";
 import { idOf, type MemoryEvent, type MemoryRun } from "./model.ts";
 import type { MemoryStore } from "./store.ts";
 
@@ -64,12 +66,14 @@ export function createMemoryHistory(store: MemoryStore): History {
       const events = query.event === undefined ? [...store.events()] : [store.event(query.event)];
       const runs = events
         .filter((event): event is MemoryEvent => event !== undefined)
-        .flatMap((event) => event.runs)
-        .sort((a, b) => b.key - a.key)
+        .flatMap((event) => event.runs.toReversed())
         .filter((run) => query.process === undefined || run.lane.process === query.process)
         .filter((run) => state === undefined || STATE_NAMES[run.state] === state)
         .filter((run) => filter === undefined || filter(toRunRow(run), () => run.event.record));
-      const page = pageOf("run", runs, query, (run) => run.key);
+      const page =
+        query.oldestFirst === true
+          ? pageOfOldest(runs.toReversed(), query, store)
+          : pageOf("run", runs, query, positionOf);
       return { items: page.items.map(toRunRow), next: page.next };
     },
 
@@ -165,6 +169,25 @@ function matches({ record, runs }: MemoryEvent, query: EventQuery): boolean {
     (location === undefined || record.location === location) &&
     (key === undefined || orderingKey(record) === key) &&
     (operation === undefined || record.operation === operation) &&
+function pageOfOldest(all: MemoryRun[], query: PageQuery, store: MemoryStore): Page<MemoryRun> {
+  const limit = readLimit(query);
+  const [newest] = store.events();
+  const { after, end } = readSpanCursor(query) ?? {
+    after: -1,
+    end: ((newest?.seq ?? 0) + 1) * RUNS_PER_EVENT - 1,
+  };
+  const rest = all.filter((run) => positionOf(run) > after && positionOf(run) <= end);
+  const items = rest.slice(0, limit);
+  const next =
+    rest.length > limit ? toSpanCursor({ after: positionOf(items.at(-1) as MemoryRun), end }) : null;
+  return { items, next };
+}
+
+/** In the order of the events, and of one event's runs in that in which they were made. */
+function positionOf(run: MemoryRun): number {
+  return run.event.seq * RUNS_PER_EVENT + run.event.runs.indexOf(run);
+}
+
     (since === undefined || record.time >= since) &&
     (until === undefined || record.time < until) &&
     (without === undefined || runs.every((run) => run.lane.process !== without))

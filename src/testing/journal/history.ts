@@ -167,6 +167,38 @@ export function testHistory(subject: JournalSubject): void {
         process: "work",
         state: "queued",
         attempts: 0,
+    it("lists runs in the order in which their events came, up to those there when the list began", async () => {
+      const t = await tests.open();
+      const uids = await t.emitMany(5, () => ({ to: ["a", "b"] }));
+      const claims = await t.take("a", 5);
+      for (const claim of claims.slice(1)) await t.settle(claim, DEAD);
+      const read = async (query: RunQuery, limit: number): Promise<string[]> => {
+        const list = { ...query, oldestFirst: true };
+        const rows = await readAll(async (page) => {
+          const answer = await t.journal.history.runs({ ...list, ...page });
+          // What comes in between two pages is not of the list.
+          for (const claim of page.cursor === undefined ? await lateOnes() : []) await t.settle(claim, DEAD);
+          return answer;
+        }, limit);
+        return rows.map(({ id }) => id);
+      };
+      const lateOnes = async (): Promise<readonly Claim[]> => {
+        await t.emit({ to: ["a", "b"] });
+        return t.take("a", 1);
+      };
+      const run = (index: number, process: string) => formatRunId(uids[index] as string, process);
+      expect(await read({}, 3)).toEqual(uids.flatMap((_, index) => [run(index, "a"), run(index, "b")]));
+      const dead = await read({ state: "dead" }, 2);
+      expect(dead.slice(0, 4)).toEqual([1, 2, 3, 4].map((index) => run(index, "a")));
+      expect(dead).toHaveLength(5);
+      expect(await read({ process: "b", event: uids[2] as string }, 1)).toEqual([run(2, "b")]);
+      expect((await read({ state: "running" }, 1))[0]).toBe(run(0, "a"));
+      expect((await read({ text: "/b" }, 4)).slice(0, 5)).toEqual(
+        [0, 1, 2, 3, 4].map((index) => run(index, "b")),
+      );
+      expect(await read({ process: "none" }, 4)).toEqual([]);
+    });
+
         ...nothing,
       });
       const start = new Date(t.clock.now()).toISOString();
@@ -379,3 +411,6 @@ export function testHistory(subject: JournalSubject): void {
     });
   });
 }
+        await expectCode(history.runs({ cursor, oldestFirst: true }), "INVALID_QUERY");
+      const oldest = (await history.runs({ limit: 1, oldestFirst: true })).next as string;
+      await expectCode(history.runs({ cursor: oldest }), "INVALID_QUERY");

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { post, segment, work } from "../api.ts";
 import { toRecord } from "../errors.ts";
 import { formatRuns } from "../format.ts";
-import { readRuns, type RunFilter } from "../run-filter.ts";
+import { readRuns, toIso, type RunFilter } from "../run-filter.ts";
 import { ACTS_ON, type RunAction } from "../run-states.ts";
 import type { RunState } from "../types.ts";
 import { act, Dialog, Trouble } from "./basics.tsx";
@@ -22,8 +22,6 @@ export interface BulkProps {
 
 const VERBS = { replay: "Replay", cancel: "Cancel" } as const;
 const DONE = { replay: "replayed", cancel: "cancelled" } as const;
-/** What the server's bulk replay understands; with anything else the page goes through the matching runs itself. */
-const SERVER_KEYS: ReadonlySet<string> = new Set(["state", "process", "event", "fingerprint"]);
 const MOST = 1_000;
 
 interface Preview {
@@ -80,7 +78,7 @@ export function Bulk({ title, about, action, filter, onClose, onDone }: BulkProp
             {formatRuns(value.count)} {value.count === 1 ? "matches" : "match"}
           </strong>
           {value.isMore
-            ? "; these are the newest, more will be left. Narrow the filter or do it again."
+            ? `; these are the ${action === "replay" ? "oldest" : "newest"}, more will be left. Narrow the filter or do it again.`
             : "."}
         </p>
       )}
@@ -95,16 +93,16 @@ export function Bulk({ title, about, action, filter, onClose, onDone }: BulkProp
   );
 }
 
-/** Without a state the server would take the dead ones only, which is not what the filter says. */
+/**
+ * The server replays by filter. Without a state it would take the dead ones only, which is not what the filter says:
+ * then the page goes through the matching runs itself.
+ */
 function isForServer(action: RunAction, filter: RunFilter): boolean {
-  return (
-    action === "replay" &&
-    ACTS_ON.replay.has(filter.state as RunState) &&
-    Object.keys(filter).every((key) => SERVER_KEYS.has(key))
-  );
+  return action === "replay" && ACTS_ON.replay.has(filter.state as RunState);
 }
 
-async function previewReplay(filter: RunFilter): Promise<Preview> {
+async function previewReplay(chosen: RunFilter): Promise<Preview> {
+  const filter = { ...chosen, since: toIso(chosen.since), until: toIso(chosen.until) };
   const { matched } = await post<{ matched: number }>("runs/replay", { filter, dryRun: true });
   return {
     count: matched,
@@ -122,9 +120,11 @@ async function previewReplay(filter: RunFilter): Promise<Preview> {
 
 async function previewEach(action: RunAction, filter: RunFilter, signal: AbortSignal): Promise<Preview> {
   const ids: string[] = [];
+  // Of one key the earlier run is replayed before the later one, and cancelled after it: it would let that go on.
+  const oldestFirst = action === "replay";
   let cursor: string | undefined;
   do {
-    const page = await readRuns(filter, { limit: MOST, cursor, signal });
+    const page = await readRuns(filter, { limit: MOST, cursor, signal, oldestFirst });
     ids.push(...page.items.filter(({ state }) => ACTS_ON[action].has(state)).map(({ id }) => id));
     cursor = page.next ?? undefined;
   } while (cursor !== undefined && ids.length < MOST);

@@ -1,7 +1,7 @@
 import type { RunRow } from "../../../model/run.ts";
 import type { Page, RunQuery } from "../../history.ts";
 import { runFilter } from "../../run-filter.ts";
-import { readCursor, readLimit, toCursor } from "../../rows.ts";
+import { readCursor, readLimit, readSpanCursor, toCursor, toSpanCursor } from "../../rows.ts";
 import { QUEUED, RETRYING, RUNNING, RUNS_PER_EVENT, STATE_NAMES, WAITING } from "../../run-code.ts";
 import { claimOf, RUN_COLUMNS, toRunRow, type StoredRun } from "./rows.ts";
 import type { Tables, Taken } from "./tables.ts";
@@ -18,52 +18,80 @@ const LOOKED_AT = 20_000;
  */
 const WALKED = 2_000_000;
 
-/** A page of runs, newest first. With a filter it may be short, and still have a next one. */
+/** A page of runs, newest first unless told otherwise. With a filter it may be short, and still have a next one. */
 export function pageOfRuns(tables: Tables, query: RunQuery, taken: Taken): Page<RunRow> {
   const limit = readLimit(query);
-  const before = readCursor("run", query) ?? Number.MAX_SAFE_INTEGER;
+  const list = query.oldestFirst === true ? oldestFirst(tables, query) : newestFirst(query);
   const rows: RunRow[] = [];
   let last = 0;
   const filter = runFilter(query);
   let looked = 0;
-  const { runs, floor } = matching(tables, query, before, taken);
+  const { runs, walkedTo } = matching(tables, query, list, taken);
   for (const run of runs) {
-    if (rows.length === limit || looked === LOOKED_AT) return { items: rows, next: toCursor("run", last) };
+    if (rows.length === limit || looked === LOOKED_AT) return { items: rows, next: list.goOn(last) };
     last = run.key;
     looked += 1;
     const row = toRunRow(run, claimOf(run, taken));
     if (filter === undefined || filter(row, () => tables.factsOf(run.key))) rows.push(row);
   }
-  return { items: rows, next: floor === undefined ? null : toCursor("run", floor) };
+  return { items: rows, next: walkedTo === undefined ? null : list.goOn(walkedTo) };
+}
+
+/** The keys that a page may have, both ends included, and the cursor behind a key. */
+interface List {
+  readonly ascends: boolean;
+  readonly low: number;
+  readonly high: number;
+  readonly goOn: (key: number) => string;
+}
+
+function newestFirst(query: RunQuery): List {
+  const before = readCursor("run", query) ?? Number.MAX_SAFE_INTEGER;
+  return { ascends: false, low: 0, high: before - 1, goOn: (key) => toCursor("run", key) };
+}
+
+function oldestFirst(tables: Tables, query: RunQuery): List {
+  const { after, end } = readSpanCursor(query) ?? { after: -1, end: endOfNow(tables) };
+  return { ascends: true, low: after + 1, high: end, goOn: (key) => toSpanCursor({ after: key, end }) };
+}
+
+/** The last key that a run of an event may have which is there now. */
+function endOfNow(tables: Tables): number {
+  const [row] = tables.all("select max(seq) from events");
+  return (((row?.[0] as number | null) ?? 0) + 1) * RUNS_PER_EVENT - 1;
 }
 
 interface Matching {
   readonly runs: Iterable<StoredRun>;
-  /** Where the walk ends, though there are older runs; `undefined` if it goes to the first. */
-  readonly floor?: number | undefined;
+  /** Where the walk ends, though the list goes on; `undefined` if it goes to its end. */
+  readonly walkedTo?: number | undefined;
 }
 
-function matching(tables: Tables, query: RunQuery, before: number, taken: Taken): Matching {
+function matching(tables: Tables, query: RunQuery, list: List, taken: Taken): Matching {
   const state = query.state === undefined ? undefined : STATE_NAMES.indexOf(query.state);
   const process = query.process === undefined ? undefined : (tables.idOf(query.process) ?? -1);
   const seq = query.event === undefined ? undefined : (tables.seqOf(query.event) ?? -1);
   if (process === -1 || seq === -1) return { runs: [] };
-  if (state === RUNNING) return { runs: running(tables, query, before, taken, seq) };
-  const selection = select(tables, state, process, seq, before);
-  return {
-    runs: stored(tables, selection, before, state === undefined ? undefined : taken),
-    floor: selection.floor,
-  };
+  const part = seq === undefined ? list : within(list, seq);
+  if (state === RUNNING) return { runs: running(tables, query, part, taken) };
+  const index = seq === undefined && state !== undefined ? indexFor(tables, state) : undefined;
+  const walks = index === undefined && seq === undefined && (state !== undefined || process !== undefined);
+  const { walkedTo, ...walked } = walks ? walk(tables, part) : { ...part, walkedTo: undefined };
+  const selection = select(state, process, walked, index);
+  return { runs: stored(tables, selection, walked, state === undefined ? undefined : taken), walkedTo };
 }
 
 /** @param taken set if a state was asked for: what is taken counts as running, which the disk does not know */
 function* stored(
   tables: Tables,
   { sql, parameters }: Selection,
-  before: number,
+  { ascends, low, high }: List,
   taken: Taken | undefined,
 ): Generator<StoredRun, void, undefined> {
-  for (const row of tables.descending(sql, before, ...parameters)) {
+  const rows = ascends
+    ? tables.ascending(sql, low - 1, ...parameters)
+    : tables.descending(sql, high + 1, ...parameters);
+  for (const row of rows) {
     const run = tables.toStoredRun(row);
     if (taken === undefined || claimOf(run, taken) === undefined) yield run;
   }
@@ -73,13 +101,11 @@ function* stored(
 function* running(
   tables: Tables,
   query: RunQuery,
-  before: number,
+  { ascends, low, high }: List,
   taken: Taken,
-  seq: number | undefined,
 ): Generator<StoredRun, void, undefined> {
-  const keys = [...taken.keys()].filter((key) => key < before).sort((a, b) => b - a);
-  for (const key of keys) {
-    if (seq !== undefined && Math.floor(key / RUNS_PER_EVENT) !== seq) continue;
+  const keys = [...taken.keys()].filter((key) => key >= low && key <= high);
+  for (const key of keys.sort((a, b) => (ascends ? a - b : b - a))) {
     const run = tables.runByKey(key);
     if (claimOf(run, taken) === undefined) continue;
     if (query.process === undefined || run.process === query.process) yield run;
@@ -89,22 +115,16 @@ function* running(
 interface Selection {
   readonly sql: string;
   readonly parameters: readonly number[];
-  readonly floor: number | undefined;
 }
 
 function select(
-  tables: Tables,
   state: number | undefined,
   process: number | undefined,
-  seq: number | undefined,
-  before: number,
+  { ascends, low, high }: List,
+  index: string | undefined,
 ): Selection {
-  const conditions = ["r.id < ?"];
-  const parameters = [before];
-  if (seq !== undefined) {
-    conditions.push("r.id between ? and ?");
-    parameters.push(seq * RUNS_PER_EVENT, seq * RUNS_PER_EVENT + RUNS_PER_EVENT - 1);
-  }
+  const conditions = ["r.id between ? and ?"];
+  const parameters = [low, high];
   if (process !== undefined) {
     conditions.push("r.process = ?");
     parameters.push(process);
@@ -113,30 +133,40 @@ function select(
     conditions.push("r.state = ?");
     parameters.push(state);
   }
-  const index = seq === undefined && state !== undefined ? indexFor(tables, state) : undefined;
   if (index === "runs_due") conditions.push("r.state <= 1");
   if (index === "runs_line") conditions.push("r.line is not null");
   if (index === "runs_failed") conditions.push("r.state >= 4");
-  const walks = index === undefined && seq === undefined && parameters.length > 1;
-  const floor = walks ? floorOf(tables, before) : undefined;
-  if (floor !== undefined) {
-    conditions.push("r.id >= ?");
-    parameters.push(floor);
-  }
   const hint = index === undefined ? "not indexed" : `indexed by ${index}`;
   const sql = `select ${RUN_COLUMNS} from runs r ${hint} left join events e on e.seq = r.id / ${RUNS_PER_EVENT}
-    where ${conditions.join(" and ")} order by r.id desc`;
-  return { sql, parameters, floor };
+    where ${conditions.join(" and ")} order by r.id ${ascends ? "asc" : "desc"}`;
+  return { sql, parameters };
 }
 
-function floorOf(tables: Tables, before: number): number | undefined {
+function within(list: List, seq: number): List {
+  const first = seq * RUNS_PER_EVENT;
+  return {
+    ...list,
+    low: Math.max(list.low, first),
+    high: Math.min(list.high, first + RUNS_PER_EVENT - 1),
+  };
+}
+
+/** As much of a list as is walked over for one page. */
+function walk(tables: Tables, list: List): List & Pick<Matching, "walkedTo"> {
+  const { ascends, low, high } = list;
   const [ends] = tables.all(
-    "select (select max(id) from runs where id < ?), (select min(id) from runs)",
-    before,
+    "select (select min(id) from runs where id >= ?), (select max(id) from runs where id <= ?)",
+    low,
+    high,
   );
-  const [newest, oldest] = (ends ?? []) as (number | null)[];
-  const floor = (newest ?? 0) - WALKED * RUNS_PER_EVENT;
-  return floor > (oldest ?? 0) ? floor : undefined;
+  const [oldest, newest] = (ends ?? []) as (number | null)[];
+  const reach = WALKED * RUNS_PER_EVENT;
+  if (ascends) {
+    const ceiling = (oldest ?? 0) + reach;
+    return ceiling < (newest ?? 0) ? { ...list, high: ceiling, walkedTo: ceiling } : list;
+  }
+  const floor = (newest ?? 0) - reach;
+  return floor > (oldest ?? 0) ? { ...list, low: floor, walkedTo: floor } : list;
 }
 
 function indexFor(tables: Tables, state: number): string | undefined {
