@@ -1,9 +1,11 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { onTestFinished } from "vitest";
 
-/** Starts a program that says a word once it is up, to be killed. */
+/** Starts a program that says a word once it is up, to be killed: by the end of the test, if that is broken off. */
 export async function startHost(file: string, argv: readonly string[]): Promise<ChildProcess> {
   const host = spawn(process.execPath, [file, ...argv], { stdio: ["ignore", "pipe", "inherit"] });
+  onTestFinished(() => endHost(host, "SIGKILL"));
   const exit = once(host, "exit").then(([code]) => Promise.reject(new Error(`the host ended with ${code}`)));
   exit.catch(() => undefined);
   await Promise.race([once(host.stdout, "data"), exit]);
