@@ -70,6 +70,9 @@ export interface EngineOptions {
   readonly revision?: string;
 }
 
+/** What a survey that emits rows needs the input to let through. */
+const READ = { read: "a row that is read becomes" };
+
 /**
  * Orchestrates and supervises one pipeline inside this process: inputs, processes, the links between them, and the
  * journal under them. Components can be added and removed while it runs.
@@ -309,13 +312,14 @@ export class Orchestrator implements AsyncDisposable {
     observer: SurveyObserver = {},
   ): Promise<BackfillReport> {
     const { surveys } = this.#lifecycle.running();
-    return surveys.run("backfill", this.#registered(input), observer, true, (one, context) =>
+    return surveys.run("backfill", this.#registered(input), observer, READ, (one, context) =>
       one.backfill?.(context, request),
     );
   }
 
   /**
-   * Compares an input's source with what the journal has seen of it; with `repair`, emits what is missing.
+   * Compares an input's source with what the journal has seen of it, by key, and with `data` by what the newest events
+   * carry; with `repair`, emits what is missing or differs.
    *
    * @throws SluiceError as `backfill`
    */
@@ -325,8 +329,9 @@ export class Orchestrator implements AsyncDisposable {
     observer: SurveyObserver = {},
   ): Promise<AuditReport> {
     const { surveys } = this.#lifecycle.running();
-    const emits = request.repair === true;
-    return surveys.run("audit", this.#registered(input), observer, emits, (one, context) =>
+    const { data = false, repair = false } = request;
+    const needs = { ...(repair && READ), ...(data && { update: "a change of a row becomes" }) };
+    return surveys.run("audit", this.#registered(input), observer, needs, (one, context) =>
       one.audit?.(context, request),
     );
   }

@@ -1,11 +1,12 @@
 import { waitAtMost, type Clock } from "../model/clock.ts";
 import type { Input, SurveyContext } from "../model/component.ts";
-import type { ReadOutcome, SourceRead } from "../model/survey.ts";
+import type { KnownRecord, ReadOutcome, SourceRead } from "../model/survey.ts";
 import { SluiceError } from "../model/errors.ts";
 import { EVERY_RECORD } from "../model/event.ts";
 import type { Logger } from "../model/logger.ts";
 import type { Random } from "../model/uid.ts";
 import type { Operation } from "../model/operation.ts";
+import type { Page, SeenQuery, SeenRow } from "../journal/history.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { RegisteredInput } from "./components.ts";
 import { EmissionWatch } from "./emission-watch.ts";
@@ -21,6 +22,8 @@ export interface SurveysOptions {
   readonly logger: (input: string) => Logger;
 }
 
+/** Operations that the input must let through, with what is told of one that it does not. */
+type Needs = Readonly<Partial<Record<Operation, string>>>;
 type Survey<Report> = (input: Input, context: SurveyContext) => Promise<Report> | undefined;
 
 /** Backfills and audits: at most one at a time of each input, beside its own listening. */
@@ -41,18 +44,19 @@ export class Surveys {
     what: "backfill" | "audit",
     { input, settings }: RegisteredInput,
     observer: SurveyObserver,
-    emits: boolean,
+    needs: Needs,
     survey: Survey<Report>,
   ): Promise<Report> {
     const { name, type = "custom" } = input;
     if (typeof input[what] !== "function") {
       throw new SluiceError("INVALID_OPTIONS", `input "${name}" of type ${type} cannot ${what}`);
     }
-    if (emits && settings.operations !== undefined && !settings.operations.has("read")) {
-      const cure = 'add "read" to its operations, and to those of the links that should have it';
+    for (const [operation, why] of Object.entries(needs) as [Operation, string][]) {
+      if (settings.operations === undefined || settings.operations.has(operation)) continue;
+      const cure = `add "${operation}" to its operations, and to those of the links that should have it`;
       throw new SluiceError(
         "INVALID_OPTIONS",
-        `input "${name}" lets no "read" through, which is what a row that is read becomes; ${cure}`,
+        `input "${name}" lets no "${operation}" through, which is what ${why}; ${cure}`,
       );
     }
     if (this.#running.has(name)) {
@@ -110,7 +114,7 @@ export class Surveys {
         await emitter.emitSurveyed(name, left, state);
         return { emitted: left.length, overtaken: events.length - left.length };
       },
-      seen: (location, ids) => findSeen(journal, name, location, ids, signal),
+      seen: (location, ids, tell) => findSeen(journal, { trigger: name, location, ids }, signal, tell),
       progress: (location, done, total) => onProgress?.({ location, done, total }),
     };
   }
@@ -118,22 +122,27 @@ export class Surveys {
 
 /** Asks page by page, newest first: a record's first answer is its newest. */
 async function findSeen(
-  journal: Journal,
-  trigger: string,
-  location: string,
-  ids: readonly string[],
+  { history }: Journal,
+  { ids, ...records }: Pick<SeenQuery, "trigger" | "location" | "ids">,
   signal: AbortSignal,
+  tell?: (newest: KnownRecord) => void,
 ): Promise<ReadonlyMap<string, Operation>> {
   const found = new Map<string, Operation>();
   const left = new Set(ids);
   let cursor: string | null = null;
   do {
     signal.throwIfAborted();
-    const query = { trigger, location, ids: [...left, EVERY_RECORD], ...(cursor !== null && { cursor }) };
-    const page: Awaited<ReturnType<Journal["history"]["seen"]>> = await journal.history.seen(query);
-    for (const { id, operation } of page.items) {
+    const page: Page<SeenRow> = await history.seen({
+      ...records,
+      ids: [...left, EVERY_RECORD],
+      withData: tell !== undefined,
+      ...(cursor !== null && { cursor }),
+    });
+    for (const { id, operation, data = null, mayBeStale = false } of page.items) {
       if (id === EVERY_RECORD && operation === "delete") return withDeleted(found, left);
-      if (left.delete(id)) found.set(id, operation);
+      if (!left.delete(id)) continue;
+      found.set(id, operation);
+      tell?.({ id, operation, data: data === null ? undefined : JSON.parse(data), mayBeStale });
     }
     cursor = page.next;
   } while (cursor !== null && left.size > 0);

@@ -24,7 +24,8 @@ export interface History {
   counters(): Promise<Counters>;
   /**
    * Which records have been seen of an input: their events, newest first. A page ends after so many events looked
-   * at, however few of them match, since no index knows records: a page may be empty, and still have a next one.
+   * at, or so many bytes of data, however few of them match, since no index knows records: a page may be empty, and
+   * still have a next one.
    */
   seen(query: SeenQuery): Promise<Page<SeenRow>>;
 }
@@ -58,11 +59,17 @@ export interface SeenQuery extends Pick<PageQuery, "cursor"> {
   readonly trigger: string;
   readonly location: string;
   readonly ids: readonly string[];
+  /** Whether rows come with what their events carry; of each record then only the newest in a page. Defaults to no. */
+  readonly withData?: boolean;
 }
 
 export interface SeenRow {
   readonly id: string;
   readonly operation: Operation;
+  /** Only if it was asked for: what the event carries, as JSON text; `null` for nothing, or if it was forgotten. */
+  readonly data?: string | null;
+  /** Only with `data`: whether the journal may have pruned a newer event of the record by now. */
+  readonly mayBeStale?: boolean;
 }
 
 export interface RunQuery extends PageQuery {
@@ -79,6 +86,8 @@ export interface RunQuery extends PageQuery {
   readonly text?: string;
   /** Of a group of dead letters. */
   readonly fingerprint?: string;
+  /** In the order in which their events came; ends with the newest event that was there when the first page was read. */
+  readonly oldestFirst?: boolean;
 }
 
 /** One run by itself. */
@@ -86,8 +95,6 @@ export interface RunDetail extends RunRow {
   /** The edited payload that it has in place of its event's; absent if it has none. */
   readonly data?: unknown;
 }
-  /** In the order in which their events came; ends with the newest event that was there when the first page was read. */
-  readonly oldestFirst?: boolean;
 
 export interface Page<Row> {
   readonly items: readonly Row[];

@@ -11,6 +11,7 @@ import type {
   AuditRequest,
   BackfillReport,
   BackfillRequest,
+  KnownRecord,
   ReadOutcome,
   SourceRead,
 } from "./survey.ts";
@@ -122,8 +123,17 @@ export interface SurveyContext<Data = unknown> extends Pick<
    * comes after a newer change of it. Everything that `read` answers must have been read after it was called.
    */
   emitRead(this: void, read: () => Promise<SourceRead<Data>>): Promise<ReadOutcome>;
-  /** The newest operation that the journal has of each of these records of the input; of others it knows nothing. */
-  seen(this: void, location: string, ids: readonly string[]): Promise<ReadonlyMap<string, Operation>>;
+  /**
+   * The newest operation that the journal has of each of these records of the input; of others it knows nothing.
+   *
+   * @param tell told, one by one, what these newest events carry; not of what a delete of all records deleted
+   */
+  seen(
+    this: void,
+    location: string,
+    ids: readonly string[],
+    tell?: (newest: KnownRecord) => void,
+  ): Promise<ReadonlyMap<string, Operation>>;
   /** Says how far it is. @param total an estimate; `null` if there is none */
   progress(this: void, location: string, done: number, total: number | null): void;
 }

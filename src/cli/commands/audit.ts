@@ -10,6 +10,8 @@ import { harmless } from "../text.ts";
 interface Options extends Target {
   readonly table?: string;
   readonly where?: string;
+  readonly rate?: string;
+  readonly data?: boolean;
   readonly repair?: boolean;
   readonly json?: boolean;
 }
@@ -18,9 +20,12 @@ const HELP = `
 Examples:
   $ sluice audit raw_orders --where "created_at > now() - interval '1 day'"
   $ sluice audit raw_orders --repair
+  $ sluice audit raw_orders --data --rate 5000/s
 
-Looks for rows of which the journal has no event. It forgets events after its retention (7 days): ask only for rows
-that are younger. Exit code 1 if something is missing and was not repaired.
+Looks for rows of which the journal has no event; with --data also for rows whose newest event carries other data than
+they have now. The journal forgets events after its retention (7 days): ask only for rows that are younger. What it
+may have forgotten a newer event of is unknown, and no fault. Exit code 1 if something is missing, or differs, and was
+not repaired.
 `;
 
 export function configure(command: Command): void {
@@ -28,31 +33,38 @@ export function configure(command: Command): void {
     .argument("<input>", "the input whose source is compared")
     .option("--table <table>", "only this table (default: all of the input's)")
     .option("--where <condition>", "only rows for which this SQL is true")
-    .option("--repair", 'emit what is missing, as the operation "read"')
-    .option("--json", 'print {"tables":…,"missing":…,"repaired":…}')
+    .option("--rate <rate>", "read no faster, such as 5000/s (default: no limit)")
+    .option("--data", "compare what the newest event of each row carries, too")
+    .option("--repair", 'emit what is missing, as the operation "read", and what differs, as "update"')
+    .option("--json", 'print {"tables":…,"missing":…,"differs":…,"repaired":…}')
     .addHelpText("after", HELP)
     .action((input: string, options: Options) =>
       withClient(options, async (client) => {
-        const { table, where, repair } = options;
+        const { table, where, rate, data, repair } = options;
         const path = `inputs/${encodeURIComponent(input)}/audit`;
-        const report = await runSurvey<AuditReport>(client, path, { table, where, repair });
-        if (report.missing > report.repaired) process.exitCode = EXIT.failed;
+        const report = await runSurvey<AuditReport>(client, path, { table, where, rate, data, repair });
+        if (report.missing + report.differs > report.repaired) process.exitCode = EXIT.failed;
         if (options.json === true) return printJson(report);
-        for (const one of report.tables) print(describe(one));
+        for (const one of report.tables) print(describe(one, data === true));
       }),
     );
 }
 
-function describe(report: AuditReport["tables"][number]): string {
-  const { table, rows, seen, pending, missing, repaired, samples } = report;
+function describe(report: AuditReport["tables"][number], data: boolean): string {
+  const { table, rows, seen, pending, missing, differs, unknown, repaired } = report;
   const parts = [
     `${countOf(rows)} rows`,
     `${countOf(seen)} seen`,
     ...(pending > 0 ? [`${countOf(pending)} on their way`] : []),
-    `${countOf(missing)} missing`,
+    `${countOf(missing)} missing${some(report.samples, missing)}`,
+    ...(data ? [`${countOf(differs)} differing${some(report.differing, differs)}`] : []),
+    ...(unknown > 0 ? [`${countOf(unknown)} unknown`] : []),
     ...(repaired > 0 ? [`${countOf(repaired)} repaired`] : []),
   ];
-  const more = missing > samples.length ? ", …" : "";
-  const which = samples.length === 0 ? "" : ` (${samples.map(harmless).join(", ")}${more})`;
-  return `${harmless(table)}: ${parts.join(", ")}${which}`;
+  return `${harmless(table)}: ${parts.join(", ")}`;
+}
+
+function some(ids: readonly string[], count: number): string {
+  const more = count > ids.length ? ", …" : "";
+  return ids.length === 0 ? "" : ` (${ids.map(harmless).join(", ")}${more})`;
 }

@@ -277,6 +277,8 @@ export const SCHEMAS: Readonly<Record<SchemaName, z.ZodType>> = {
   Audit: z.strictObject({
     table: z.string().optional(),
     where: z.string().optional(),
+    rate: z.string().optional(),
+    data: z.boolean().optional(),
     repair: z.boolean().optional(),
   }),
   Backfill: z.strictObject({

@@ -7,7 +7,7 @@ import { findByName, requireOpen, type Route } from "../route.ts";
 
 const KEYS = {
   backfill: { table: "string", where: "string", rate: "string", restart: "boolean" },
-  audit: { table: "string", where: "string", repair: "boolean" },
+  audit: { table: "string", where: "string", rate: "string", data: "boolean", repair: "boolean" },
 } as const;
 
 /** Does a backfill or an audit while it answers, line by line. */

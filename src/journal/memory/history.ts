@@ -111,12 +111,19 @@ export function createMemoryHistory(store: MemoryStore): History {
       return groupDeadLetters(each, (key) => toRunRow(dead.get(key) as MemoryRun));
     },
 
-    async seen({ trigger, location, ids }: SeenQuery): Promise<Page<SeenRow>> {
+    async seen({ trigger, location, ids, withData: isFull = false }: SeenQuery): Promise<Page<SeenRow>> {
       const wanted = new Set(ids);
       const items: SeenRow[] = [];
-      for (const { record } of store.events()) {
+      let last: number | undefined;
+      let hasGap = false;
+      for (const { seq, record } of store.events()) {
+        // It counts every event that it takes: one that is not there was forgotten.
+        hasGap ||= seq !== (last ?? store.newestSeq + 1) - 1;
+        last = seq;
         if (record.trigger !== trigger || record.location !== location || !wanted.has(record.id)) continue;
-        items.push({ id: record.id, operation: record.operation });
+        const { id, operation, data } = record;
+        if (isFull) wanted.delete(id);
+        items.push({ id, operation, ...(isFull && { data, mayBeStale: hasGap }) });
       }
       return { items, next: null };
     },
@@ -162,13 +169,6 @@ function pageOf<Item>(
   return { items, next: last === undefined || rest.length <= limit ? null : toCursor(kind, position(last)) };
 }
 
-function matches({ record, runs }: MemoryEvent, query: EventQuery): boolean {
-  const { trigger, location, key, operation, since, until, without } = query;
-  return (
-    (trigger === undefined || record.trigger === trigger) &&
-    (location === undefined || record.location === location) &&
-    (key === undefined || orderingKey(record) === key) &&
-    (operation === undefined || record.operation === operation) &&
 function pageOfOldest(all: MemoryRun[], query: PageQuery, store: MemoryStore): Page<MemoryRun> {
   const limit = readLimit(query);
   const [newest] = store.events();
@@ -188,6 +188,13 @@ function positionOf(run: MemoryRun): number {
   return run.event.seq * RUNS_PER_EVENT + run.event.runs.indexOf(run);
 }
 
+function matches({ record, runs }: MemoryEvent, query: EventQuery): boolean {
+  const { trigger, location, key, operation, since, until, without } = query;
+  return (
+    (trigger === undefined || record.trigger === trigger) &&
+    (location === undefined || record.location === location) &&
+    (key === undefined || orderingKey(record) === key) &&
+    (operation === undefined || record.operation === operation) &&
     (since === undefined || record.time >= since) &&
     (until === undefined || record.time < until) &&
     (without === undefined || runs.every((run) => run.lane.process !== without))

@@ -67,6 +67,11 @@ export class MemoryStore {
     for (let event = this.#newest; event !== null; event = event.previous) yield event;
   }
 
+  /** The number of the event that was taken last, whether or not it is still there. */
+  get newestSeq(): number {
+    return this.#seq;
+  }
+
   lane(process: string): MemoryLane {
     let lane = this.lanes.get(process);
     if (lane === undefined) {

@@ -54,7 +54,7 @@ async function open(
     const listeners = new Set<(change: Change) => void>();
     const paused = new Set(hello.paused);
     const client = new Client({ link, hello, clock, logger, path, onChange: tell });
-    const history = createHistoryClient(path, client.windows.claims);
+    const history = createHistoryClient(path, client.windows.claims, () => clock.now() - retention.succeeded);
 
     function tell(change: Change): void {
       if (change.type === "paused") paused.add(change.name);

@@ -63,6 +63,18 @@ export function testHistory(subject: JournalSubject): void {
       expect((await t.journal.history.seen({ ...query, trigger: "other" })).items).toEqual([]);
     });
 
+    it("tells what the newest event of a record carries, if it is asked for", async () => {
+      const t = await tests.open();
+      await t.emit({ id: "1", data: '{"v":1}' });
+      await t.emit({ id: "2", data: null });
+      await t.emit({ id: "1", operation: "update", data: '{"v":2}' });
+      const query = { trigger: "orders", location: "raw.orders", ids: ["1", "2"], withData: true };
+      expect((await t.journal.history.seen(query)).items).toEqual([
+        { id: "1", operation: "update", data: '{"v":2}', mayBeStale: false },
+        { id: "2", operation: "create", data: null, mayBeStale: false },
+      ]);
+    });
+
     it("keeps every operation, and an id that is the uid", async () => {
       const t = await tests.open();
       for (const operation of ["create", "read", "update", "delete", "unknown"] as const) {
@@ -155,18 +167,6 @@ export function testHistory(subject: JournalSubject): void {
       expect(await ids({})).toHaveLength(12);
     });
 
-    it("shows a run through its life", async () => {
-      const t = await tests.open();
-      const uid = await t.emit();
-      const id = formatRunId(uid, "work");
-      const show = () => t.journal.history.run(id);
-      const nothing = { dueAt: null, startedAt: null, finishedAt: null, error: null, replayOf: null };
-      expect(await show()).toEqual({
-        id,
-        event: uid,
-        process: "work",
-        state: "queued",
-        attempts: 0,
     it("lists runs in the order in which their events came, up to those there when the list began", async () => {
       const t = await tests.open();
       const uids = await t.emitMany(5, () => ({ to: ["a", "b"] }));
@@ -199,6 +199,18 @@ export function testHistory(subject: JournalSubject): void {
       expect(await read({ process: "none" }, 4)).toEqual([]);
     });
 
+    it("shows a run through its life", async () => {
+      const t = await tests.open();
+      const uid = await t.emit();
+      const id = formatRunId(uid, "work");
+      const show = () => t.journal.history.run(id);
+      const nothing = { dueAt: null, startedAt: null, finishedAt: null, error: null, replayOf: null };
+      expect(await show()).toEqual({
+        id,
+        event: uid,
+        process: "work",
+        state: "queued",
+        attempts: 0,
         ...nothing,
       });
       const start = new Date(t.clock.now()).toISOString();
@@ -404,13 +416,13 @@ export function testHistory(subject: JournalSubject): void {
       for (const cursor of ["", "x", "999", "../etc", "bm9uZQ", "\u0000"]) {
         await expectCode(history.events({ cursor }), "INVALID_QUERY");
         await expectCode(history.runs({ cursor }), "INVALID_QUERY");
+        await expectCode(history.runs({ cursor, oldestFirst: true }), "INVALID_QUERY");
       }
       const { next } = await history.events({ limit: 1 });
       await expectCode(history.runs({ cursor: next as string }), "INVALID_QUERY");
+      const oldest = (await history.runs({ limit: 1, oldestFirst: true })).next as string;
+      await expectCode(history.runs({ cursor: oldest }), "INVALID_QUERY");
       await expectCode(history.runs({ state: "lost" as never }), "INVALID_QUERY");
     });
   });
 }
-        await expectCode(history.runs({ cursor, oldestFirst: true }), "INVALID_QUERY");
-      const oldest = (await history.runs({ limit: 1, oldestFirst: true })).next as string;
-      await expectCode(history.runs({ cursor: oldest }), "INVALID_QUERY");

@@ -2,10 +2,10 @@ import { sleep } from "../../../model/clock.ts";
 import type { SurveyContext } from "../../../model/component.ts";
 import type { BackfillReport, BackfillRequest, ReadOutcome, SourceRead } from "../../../model/survey.ts";
 import { isSluiceError } from "../../../model/errors.ts";
-import { parseRate, type Rate } from "../../../model/rate.ts";
 import { createUidSource } from "../../../model/uid.ts";
 import type { PgClient } from "../../../postgres/driver.ts";
 import type { ResolvedOptions } from "../options.ts";
+import { createPace, type Pace } from "./pace.ts";
 import { estimateRows, readAfter, toReadEvent } from "./read.ts";
 import { withSource } from "./source.ts";
 import { findTables, type SurveyedTable } from "./tables.ts";
@@ -35,12 +35,12 @@ export async function backfill(
   context: SurveyContext<Record<string, unknown>>,
   request: BackfillRequest,
 ): Promise<BackfillReport> {
-  const rate = request.rate === undefined ? undefined : parseRate(request.rate);
+  const pace = createPace(request.rate, context.clock, context.signal);
   return withSource(context, options, async (client) => {
     const found = await findTables(client, options.tables, request.table);
     const tables: TableReport[] = [];
     for (const table of found) {
-      tables.push(await backfillTable({ client, context, options, request, rate, table }));
+      tables.push(await backfillTable({ client, context, options, request, pace, table }));
     }
     return { tables };
   });
@@ -51,12 +51,12 @@ interface Work {
   readonly context: SurveyContext<Record<string, unknown>>;
   readonly options: ResolvedOptions;
   readonly request: BackfillRequest;
-  readonly rate: Rate | undefined;
+  readonly pace: Pace;
   readonly table: SurveyedTable;
 }
 
 async function backfillTable(work: Work): Promise<TableReport> {
-  const { client, context, options, request, rate, table } = work;
+  const { client, context, options, request, pace, table } = work;
   const { where } = request;
   const name = `backfill:${table.location}`;
   const uid = createUidSource(context.random);
@@ -66,7 +66,7 @@ async function backfillTable(work: Work): Promise<TableReport> {
   let emitted = 0;
   let overtaken = 0;
   const total = await estimateRows(client, table, where);
-  const size = chunkSize(options.batchSize, rate);
+  const size = pace.size(options.batchSize);
   while (!cursor.isDone) {
     context.progress(table.location, cursor.rows, total);
     const began = context.clock.monotonic();
@@ -80,10 +80,7 @@ async function backfillTable(work: Work): Promise<TableReport> {
     });
     emitted += outcome.emitted;
     overtaken += outcome.overtaken;
-    if (rate === undefined || cursor.isDone) continue;
-    const due = ((cursor.rows - before) * rate.per) / rate.count;
-    await sleep(context.clock, due - (context.clock.monotonic() - began), context.signal);
-    context.signal.throwIfAborted();
+    if (!cursor.isDone) await pace.wait(cursor.rows - before, began);
   }
   context.progress(table.location, cursor.rows, cursor.rows);
   return { table: table.location, rows: cursor.rows, emitted, overtaken, resumed: resumes };
@@ -92,12 +89,6 @@ async function backfillTable(work: Work): Promise<TableReport> {
 /** One that is done, or was of other rows, is begun anew. */
 function isResumable(kept: Cursor | undefined, { where, restart }: BackfillRequest): kept is Cursor {
   return kept !== undefined && restart !== true && !kept.isDone && kept.where === (where ?? null);
-}
-
-/** With a rate, some ten chunks a second, so that it flows; a slow one row by row. */
-function chunkSize(batchSize: number, rate: Rate | undefined): number {
-  if (rate === undefined) return batchSize;
-  return Math.max(1, Math.min(batchSize, Math.floor((rate.count * 100) / rate.per)));
 }
 
 /** Live events go first: when the journal has too much to do, what was read is read again later. */

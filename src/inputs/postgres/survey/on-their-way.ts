@@ -14,27 +14,32 @@ type Context = SurveyContext<Record<string, unknown>>;
 const LOOK = 250;
 const PATIENCE = 15_000;
 
-/** Tells of which records a change is, or may be, on its way to the journal: those are not missing. */
+/**
+ * Tells of which of these records a change is, or may be, on its way to the journal: what the journal has of those says
+ * nothing.
+ */
 export async function changesOnTheirWay(
   client: PgClient,
   options: ResolvedOptions,
   context: Context,
   table: SurveyedTable,
+  asked: ReadonlySet<string>,
 ): Promise<(id: string) => boolean> {
   const subscription = options.subscription ?? `${context.pipeline}/${context.name}`;
   if (options.mode === "outbox") {
-    const waiting = await inOutbox(client, subscription, table);
+    const waiting = await inOutbox(client, subscription, table, asked);
     return (id) => waiting.has(id);
   }
   const isThrough = await untilSlotPasses(client, options, context, subscription);
   return () => !isThrough;
 }
 
-/** Ids of rows whose change waits in the outbox. */
+/** Those of the ids whose row's change waits in the outbox. */
 async function inOutbox(
   client: PgClient,
   subscription: string,
   { location, shape }: SurveyedTable,
+  asked: ReadonlySet<string>,
 ): Promise<ReadonlySet<string>> {
   const { outbox } = subscriptionOf(subscription);
   const ids = new Set<string>();
@@ -50,8 +55,10 @@ async function inOutbox(
     if (last === undefined) return ids;
     seq = last["seq"] as string;
     for (const row of rows) {
+      if (row["location"] !== location) continue;
       const text = row["text"] as string;
-      if (row["location"] === location) ids.add(recordId(parseRow(text, shape.exact), text, shape.key));
+      const id = recordId(parseRow(text, shape.exact), text, shape.key);
+      if (asked.has(id)) ids.add(id);
     }
   }
 }

@@ -15,6 +15,8 @@ const COUNT_TIMEOUT = 3_000;
 export interface SourceRow {
   readonly key: readonly string[];
   readonly text: string;
+  /** Only if it was asked for: the transaction that wrote the row as it is. */
+  readonly version?: string;
 }
 
 /** The rows of a table after a key, in the key's order: `limit` of them, or fewer if they are long. */
@@ -24,18 +26,20 @@ export async function readAfter(
   after: readonly string[] | null,
   where: string | undefined,
   limit: number,
+  withVersion = false,
 ): Promise<readonly SourceRow[]> {
   const columns = keyColumns(table);
   const from = after === null ? "true" : `(${columns.join(", ")}) > ${keyParameters(table, 1)}`;
   const named = columns.map((column, index) => `${column} as k${index}`).join(", ");
   const order = columns.map((_, index) => `k${index}`).join(", ");
+  const version = withVersion ? ", version" : "";
   return readRows(
     client,
-    `select key, text from (
-       select key, text, ${order},
+    `select key, text${version} from (
+       select key, text${version}, ${order},
          sum(octet_length(text)) over (order by ${order} rows unbounded preceding) - octet_length(text) as before
        from (
-         select ${selected(columns)}, ${named}
+         select ${selected(columns, withVersion)}, ${named}
          from ${quoteTable(table)} t where ${from} and ${condition(where)}
          order by ${columns.join(", ")} limit ${limit}
        ) chunk
@@ -49,12 +53,13 @@ export async function readByKey(
   client: PgClient,
   table: SurveyedTable,
   keys: readonly (readonly string[])[],
+  withVersion = false,
 ): Promise<readonly SourceRow[]> {
   const columns = keyColumns(table);
   const wanted = keys.map((_, index) => keyParameters(table, 1 + index * columns.length)).join(", ");
   return readRows(
     client,
-    `select ${selected(columns)} from ${quoteTable(table)} t
+    `select ${selected(columns, withVersion)} from ${quoteTable(table)} t
      where (${columns.join(", ")}) in (${wanted}) order by ${columns.join(", ")}`,
     keys.flat(),
   );
@@ -87,18 +92,21 @@ export function idOf({ shape }: SurveyedTable, { text }: SourceRow): string {
   return recordId(parseRow(text, shape.exact), text, shape.key);
 }
 
-/** The event of a row that was read. */
+/** The event of a row that was read, or, as an `update`, of one that has changed. */
 export function toReadEvent(
   table: SurveyedTable,
   row: SourceRow,
   uid: string,
   { data, columns }: Pick<ResolvedOptions, "data" | "columns">,
+  operation: "read" | "update" = "read",
 ): EventInit {
-  return toEventInit(["", uid, "", "r", table.location, null, null, row.text], table.shape, data, columns);
+  const code = operation === "read" ? "r" : "u";
+  return toEventInit(["", uid, "", code, table.location, null, null, row.text], table.shape, data, columns);
 }
 
-function selected(columns: readonly string[]): string {
-  return `array[${columns.map((column) => `${column}::text`).join(", ")}] as key, row_to_json(t.*)::text as text`;
+function selected(columns: readonly string[], withVersion: boolean): string {
+  const key = columns.map((column) => `${column}::text`).join(", ");
+  return `array[${key}] as key, row_to_json(t.*)::text as text${withVersion ? ", t.xmin::text as version" : ""}`;
 }
 
 async function readRows(

@@ -21,6 +21,8 @@ export interface ReaderCall {
   /** A second one, of `logs`. */
   readonly query?: unknown;
   readonly taken: readonly TakenRun[];
+  /** No event that was accepted since has been pruned: milliseconds since 1970. Defaults to all time. */
+  readonly keptSince?: number;
 }
 
 /**
@@ -50,7 +52,7 @@ export function createCallReader(database: DatabaseSync, path: string): (call: R
   };
 }
 
-function answer(reader: Reader, { method, argument, query, taken }: ReaderCall): unknown {
+function answer(reader: Reader, { method, argument, query, taken, keptSince }: ReaderCall): unknown {
   const byKey = new Map(taken.map((run) => [run.key, run]));
   switch (method) {
     case "events":
@@ -70,7 +72,7 @@ function answer(reader: Reader, { method, argument, query, taken }: ReaderCall):
     case "deadLetters":
       return reader.deadLetters();
     case "seen":
-      return reader.seen(argument as never);
+      return reader.seen(argument as never, keptSince);
     case "counters":
       return reader.counters(byKey);
   }

@@ -30,10 +30,15 @@ interface Waiting {
   reject(error: SluiceError): void;
 }
 
-/** History through a thread that is started at the first question. */
+/**
+ * History through a thread that is started at the first question.
+ *
+ * @param keptSince since when no event that was accepted has been pruned
+ */
 export function createHistoryClient(
   path: string,
   claims: Iterable<HeldClaim>,
+  keptSince: () => number,
 ): { readonly history: History; close(): Promise<void> } {
   const waiting = new Map<number, Waiting>();
   let worker: Worker | undefined;
@@ -74,7 +79,7 @@ export function createHistoryClient(
       attempt,
       startedAt: takenAt,
     }));
-    const call: ReaderCall = { method, argument, query, taken };
+    const call: ReaderCall = { method, argument, query, taken, keptSince: keptSince() };
     return new Promise((resolve, reject) => {
       waiting.set(id, { resolve, reject });
       thread.postMessage({ id, call } satisfies ReaderRequest);

@@ -39,6 +39,8 @@ const CAUSED_LIMIT = 1_000;
 
 /** So many events are held against a question for one page: the reader is for all. */
 const LOOKED_AT = 50_000;
+/** Data in a page of what was seen, unless that of one event is longer: characters. */
+const SEEN_BYTES = 4 * 1_024 * 1_024;
 
 /** Reads the journal for people, on a connection that cannot write. */
 export class Reader {
@@ -136,7 +138,10 @@ export class Reader {
     return readCounters(this.#tables, taken);
   }
 
-  seen({ trigger, location, ids, cursor }: SeenQuery): Page<SeenRow> {
+  seen(
+    { trigger, location, ids, cursor, withData: isFull = false }: SeenQuery,
+    keptSince = 0,
+  ): Page<SeenRow> {
     const before =
       readCursor("event", cursor === undefined ? undefined : { cursor }) ?? Number.MAX_SAFE_INTEGER;
     const source = this.#tables.idOf(trigger) ?? -1;
@@ -144,6 +149,7 @@ export class Reader {
     const items: SeenRow[] = [];
     let last = 0;
     let looked = 0;
+    let bytes = 0;
     const sql =
       "select e.seq, e.operation, e.location, e.id, e.source from events e where e.seq < ? order by e.seq desc limit ?";
     for (const row of this.#tables.descending(sql, before, before, LOOKED_AT)) {
@@ -152,9 +158,26 @@ export class Reader {
       if (row[4] !== source || row[3] === null) continue;
       const id = fromStoredText(row[3] as string);
       if (!wanted.has(id) || fromStoredText(row[2] as string) !== location) continue;
-      items.push({ id, operation: OPERATION_CODES[row[1] as number] ?? "unknown" });
+      const seen: SeenRow = { id, operation: OPERATION_CODES[row[1] as number] ?? "unknown" };
+      if (!isFull) {
+        items.push(seen);
+        continue;
+      }
+      wanted.delete(id);
+      const [[accepted, data] = []] = this.#tables.all(
+        "select accepted, data from events where seq = ?",
+        last,
+      );
+      items.push({
+        ...seen,
+        data: data as string | null,
+        mayBeStale: (accepted as number) < keptSince,
+      });
+      bytes += (data as string | null)?.length ?? 0;
+      if (bytes > SEEN_BYTES) break;
     }
-    return { items, next: looked < LOOKED_AT ? null : toCursor("event", last) };
+    const isOver = looked < LOOKED_AT && bytes <= SEEN_BYTES;
+    return { items, next: isOver ? null : toCursor("event", last) };
   }
 
   #findRun(id: string): StoredRun | undefined {
