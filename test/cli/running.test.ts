@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { EventRow, Journey, Page } from "../../src/journal/history.ts";
 import type { RunRow } from "../../src/model/run.ts";
 import { PIPELINE, until, workspace, type Workspace } from "../support/cli.ts";
@@ -344,4 +344,19 @@ describe("by its URL", () => {
 test("colours are only for terminals", async () => {
   const { stdout } = await shop.sluice(["status"], { env: { CI: "1", FORCE_COLOR: "1", NO_COLOR: "1" } });
   expect(stdout).not.toContain("\u001b");
+});
+
+test("status tells an error whole: one that is long in lines of its own", async () => {
+  const failing = workspace();
+  onTestFinished(() => failing.remove());
+  const message = `${"the warehouse does not answer, ".repeat(5)}\nstart it`;
+  failing.write("orders.ts", `export default () => { throw new Error(${JSON.stringify(message)}); };`);
+  const { stop } = await failing.run();
+  let status = "";
+  await until(async () => {
+    status = (await failing.sluice(["status"])).stdout;
+    return /^orders +function .* RUN_FAILED \(below\)$/m.test(status);
+  });
+  expect(status).toContain(`\n\norders: RUN_FAILED ${message.replace("\n", "\n  ")}\n`);
+  await stop();
 });

@@ -5,7 +5,7 @@ import { lagText } from "../lag.ts";
 import { withClient, withTarget } from "../connect.ts";
 import type { Target } from "../locate.ts";
 import { colours, paintState, print, printJson, stateCell, table, type Cell } from "../output.ts";
-import { clip, harmless, plural } from "../text.ts";
+import { harmless, harmlessLines, plural } from "../text.ts";
 import { localTime } from "../time.ts";
 
 interface Options extends Target {
@@ -43,6 +43,7 @@ export function configure(command: Command): void {
           `\n${table(["INPUT", "TYPE", "STATE", "RESTARTS", "LAST EVENT", "BEHIND", "LAST ERROR"], inputs.map(inputCells))}`,
         );
         print(`\n${table(PROCESS_HEAD, processes.map(processCells))}`);
+        for (const line of longErrors([...inputs, ...processes])) print(line);
       }),
     );
 }
@@ -83,6 +84,22 @@ function processCells({ name, type, state, running, runs, lastError }: ProcessRo
   return [name, type, stateCell(state), running, ...counts, errorCell(lastError)];
 }
 
+/** Errors end in their cure: what a row has no room for is told whole, below. */
+const ROOM = 80;
+
 function errorCell(error: ErrorRecord | null): Cell {
-  return error === null ? "" : clip(`${error.code} ${error.message}`, 80);
+  if (error === null) return "";
+  const text = textOf(error);
+  return text.length <= ROOM ? text : `${error.code} (below)`;
+}
+
+function longErrors(rows: readonly Pick<InputRow, "name" | "lastError">[]): readonly string[] {
+  return rows.flatMap(({ name, lastError }) => {
+    if (lastError === null || textOf(lastError).length <= ROOM) return [];
+    return [`\n${colours.bold(harmless(name))}: ${harmlessLines(textOf(lastError)).join("\n  ")}`];
+  });
+}
+
+function textOf({ code, message }: ErrorRecord): string {
+  return `${code} ${message}`;
 }
