@@ -14,6 +14,7 @@ test.each([
   ["120", 120_000],
   [" 2 ", 2_000],
   ["999999999", HOUR],
+  ["9".repeat(400), HOUR],
   ["Thu, 01 Jan 2026 12:00:30 GMT", 30_000],
   ["Thu, 01 Jan 2026 11:00:00 GMT", undefined],
   ["Fri, 01 Jan 2027 12:00:00 GMT", HOUR],

@@ -1,4 +1,4 @@
-const SECONDS = /^\s*(\d{1,10})\s*$/;
+const SECONDS = /^\s*(\d+)\s*$/;
 
 /**
  * Reads a Retry-After header: seconds, or an HTTP date (RFC 9110, section 10.2.3).

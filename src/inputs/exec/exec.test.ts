@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -302,6 +302,30 @@ describe("its program", () => {
       message: expect.stringContaining("set acknowledge = false"),
     });
   });
+
+  test("that closes its output and runs on is ended, and told so", async () => {
+    const { context, ended } = listen({ argv: shell("echo {}; exec 1>&-; sleep 100") }, { clock: fastClock });
+    await expect(ended).rejects.toMatchObject({
+      code: "INPUT_FAILED",
+      message: expect.stringContaining("closed its standard output and ran on"),
+    });
+    expect(context.emitted).toHaveLength(1);
+  });
+
+  test.each(["listens", "must end"])(
+    "that left somebody who prints on is over, if its input %s",
+    async (what) => {
+      const pid = join(directory, what.replace(" ", "-"));
+      const argv = shell(`setsid sh -c 'echo $$ >${pid}; exec yes "$(printf %20000s x)"' & echo own`);
+      const { context, ended, warnings } = listen({ argv, lines: "text" });
+      await context.waitFor(20);
+      if (what === "must end") context.stop();
+      await ended;
+      process.kill(Number(await readFile(pid, "utf8")), "SIGKILL");
+      expect(context.emitted.map(({ data }) => data)).toContain("own");
+      expect(warnings).toMatchObject([{ message: expect.stringContaining("goes on printing") }]);
+    },
+  );
 
   test("may leave its input closed", async () => {
     const heard = await hear({ argv: shell("exec <&-; seq 1 100 | sed 's/.*/{}/'") });

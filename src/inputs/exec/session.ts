@@ -40,8 +40,15 @@ const UNREAD = 1024 * 1024;
 const PATIENCE = 60_000;
 /** How long a commit may take to be answered once the input must end. */
 const LAST_ANSWER = 1_000;
+/** How long a program may run on once it has closed its standard output. */
+const LAST_WORD = 5_000;
 /** Standard output that is silent for so long after everybody of the group is gone is held by somebody outside it. */
 const DRAIN = 200;
+/** Who outside of it goes on printing for so many times as long is no longer listened to; once the input must end, so many. */
+const OUTSIDERS = 50;
+const OUTSIDERS_AT_END = 5;
+/** More bytes than a pipe holds: what comes after them was not printed by the program. */
+const IN_PIPE = 2 * 1024 * 1024;
 
 /**
  * Runs the program once, until it ends or the input must. Then it gets the end of its standard input and SIGTERM, after
@@ -75,14 +82,17 @@ export async function listenOnce(options: SessionOptions): Promise<void> {
     const read = reader.readAll();
     read.catch(() => undefined);
     await Promise.race([exited, read]).catch(() => undefined);
-    if (reader.failed) await end();
+    if (!reader.failed) await waitAtMost(clock, LAST_WORD, exited);
+    const isMute = !reader.failed && child.exitCode === null && child.signalCode === null;
+    if (reader.failed || isMute) await end();
     const [code, endSignal] = await exited;
     await stopping;
     if (await groupLives(leader)) await end();
-    await reader.drain(clock, read);
+    await reader.drain(read);
     stderr.end();
     await read;
     if (signal.aborted) return;
+    if (isMute) throw mute(launch);
     if (code === 0) return await reader.takeRest();
     reader.dropRest();
     throw failure(launch, code, endSignal, tail.lines);
@@ -111,6 +121,13 @@ function failure(
   return new SluiceError("PROCESS_EXIT", message, { details: { signal } });
 }
 
+function mute({ argv }: Launch): Error {
+  return new SluiceError(
+    "INPUT_FAILED",
+    `${JSON.stringify(argv[0])} closed its standard output and ran on, so that nothing more could come of it: it was ended`,
+  );
+}
+
 /** Reads standard output as fast as the journal takes what is on it, and no faster. */
 class OutputReader {
   readonly #stdout: Readable;
@@ -119,6 +136,7 @@ class OutputReader {
   readonly #options: SessionOptions;
   /** Grows with everything that is read or delivered. */
   #steps = 0;
+  #bytes = 0;
   #failed = false;
   #isDelivering = false;
   /** Resolves when what is being delivered now is, or has failed. */
@@ -151,6 +169,7 @@ class OutputReader {
     try {
       for await (const chunk of this.#stdout) {
         this.#steps += 1;
+        this.#bytes += (chunk as Buffer).length;
         // It is still there, and can be printed again by who knows that it was not answered.
         if (context.signal.aborted && acknowledge) continue;
         await this.#deliver([...this.#lines.push(chunk as Buffer)]);
@@ -181,20 +200,31 @@ class OutputReader {
   }
 
   /** Waits until all is read that was printed, once nobody of the program's own lives. */
-  async drain(clock: InputContext["clock"], read: Promise<void>): Promise<void> {
-    let over = false;
-    const ended = read.then(
-      () => (over = true),
-      () => (over = true),
-    );
-    while (!over) {
+  async drain(read: Promise<void>): Promise<void> {
+    const { clock, signal } = this.#options.context;
+    let isRead = false;
+    const over = (): void => void (isRead = true);
+    const ended = read.then(over, over);
+    const most = this.#bytes + IN_PIPE;
+    for (let rounds = 0; ;) {
       const steps = this.#steps;
       await waitAtMost(clock, DRAIN, ended);
-      if (over) return;
+      if (isRead) return;
       // A busy event loop may come to its timers before it reads what is in the pipe: it gets one more turn.
       await new Promise((resolve) => setImmediate(resolve));
-      if (steps === this.#steps && !this.#isDelivering) this.#stdout.destroy();
+      // What the program left in the pipe may wait for the journal; all else is read at once.
+      if (!this.#isDelivering) rounds += 1;
+      const isOver = this.#bytes > most || rounds > (signal.aborted ? OUTSIDERS_AT_END : OUTSIDERS);
+      if (isOver) this.#leaveOut();
+      if (isOver || (steps === this.#steps && !this.#isDelivering)) this.#stdout.destroy();
     }
+  }
+
+  #leaveOut(): void {
+    if (this.#stdout.destroyed) return;
+    const what =
+      "its program has ended, and somebody that left its process group goes on printing: no longer read";
+    this.#options.notes.write("warn", {}, what);
   }
 
   async #deliver(lines: readonly DataLine[]): Promise<void> {
@@ -241,10 +271,15 @@ async function write(stdin: Writable, text: string, { clock, signal }: InputCont
   if (!stdin.writable) return;
   stdin.write(text);
   if (stdin.writableLength <= UNREAD) return;
-  const room = new Promise<true>((resolve) => {
-    for (const event of ["drain", "close"]) stdin.once(event, () => resolve(true));
-  });
-  if ((await Promise.race([room, sleep(clock, PATIENCE, signal)])) === true || signal.aborted) return;
+  const over = new AbortController();
+  const waiting = { signal: over.signal };
+  const room = Promise.race([once(stdin, "drain", waiting), once(stdin, "close", waiting)]).then(
+    () => true,
+    () => false,
+  );
+  const isRoom = await Promise.race([room, sleep(clock, PATIENCE, signal)]);
+  over.abort();
+  if (isRoom === true || signal.aborted) return;
   throw new SluiceError(
     "INPUT_FAILED",
     `the program has left more than ${UNREAD} bytes of acknowledgements unread for a minute: let it read a line of its standard input for each that it prints, or set acknowledge = false`,

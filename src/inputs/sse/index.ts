@@ -1,6 +1,7 @@
 import { sleep } from "../../model/clock.ts";
 import type { Input, InputContext } from "../../model/component.ts";
 import { parseDuration } from "../../model/duration.ts";
+import { SluiceError } from "../../model/errors.ts";
 import { defineInput, type InputKind } from "../../model/kind.ts";
 import { parseSize } from "../../model/size.ts";
 import { createAddressGuard } from "../../net/address.ts";
@@ -18,6 +19,10 @@ const LAST_ID = "last-event-id";
 /** What the HTML standard leaves to us: how long after its end a stream is opened anew. */
 const RECONNECT = 3_000;
 const LONGEST = 300_000;
+/** A server that says `retry: 0` is not asked in a tight loop for that. */
+const SHORTEST = 100;
+/** Characters of an id that is kept. What is longer would not fit into a request's headers. */
+const LONGEST_ID = 4_000;
 
 /**
  * Listens to a stream of server-sent events: each message is an event. The id of the last one is kept once its event
@@ -111,9 +116,9 @@ function createSseInput(name: string, options: ResolvedOptions): Input {
     await emitEach(context, taken);
     progress.retry = Math.min(batch.retry ?? progress.retry, LONGEST);
     if (batch.lastId === undefined || batch.lastId === progress.lastId) return;
-    progress.lastId = batch.lastId;
+    progress.lastId = shortId(context, batch.lastId);
     // After the events: what is between them and a crash comes again, and is known.
-    await context.state.put(LAST_ID, { source, id: batch.lastId });
+    await context.state.put(LAST_ID, { source, id: progress.lastId });
   }
 
   return { name, type: "sse", announcesReady: true, handle };
@@ -140,14 +145,24 @@ async function readLastId({ state }: InputContext, source: string): Promise<stri
   return kept?.source === source && typeof kept.id === "string" ? kept.id : "";
 }
 
+/** What no request could carry is as good as none, but for a word about it. */
+function shortId({ name, log, report }: InputContext, id: string): string {
+  if (id.length <= LONGEST_ID) return id;
+  const message = `an id of ${id.length} characters is more than a request can carry (${LONGEST_ID}): messages that are sent while the stream is down will be missing`;
+  const error = new SluiceError("INVALID_ANSWER", message);
+  report({ error });
+  log.warn({ input: name, err: error }, "the stream cannot be resumed there");
+  return "";
+}
+
 /** Says what is wrong, if something is; answers how long to wait, in milliseconds. */
 function delay(context: InputContext, { error }: Ending, retry: number, failures: number): number {
   const backedOff = jitteredBackOff(
-    { initial: Math.max(retry, 100), max: LONGEST },
+    { initial: Math.max(retry, SHORTEST), max: LONGEST },
     failures,
     context.random,
   );
-  if (error === undefined) return failures === 1 ? retry : backedOff;
+  if (error === undefined) return failures === 1 ? Math.max(retry, SHORTEST) : backedOff;
   const refusal = error instanceof Refusal ? error : undefined;
   const said = refusal?.cause ?? error;
   const wait = Math.max(refusal?.retryAfter ?? 0, backedOff);

@@ -255,6 +255,34 @@ describe("a stream that ends", () => {
     expect(source.requests[2]?.headers["last-event-id"]).toBeUndefined();
   });
 
+  test("an id too long for a request is not sent or kept, which is told", async () => {
+    const source = await serve();
+    const listening = start(source);
+    (await source.opened(1)).end(`id: ${"i".repeat(5_000)}\ndata: {}\n\n`);
+    await listening.context.waitFor(1);
+    await again(source, listening);
+    expect(source.requests[1]?.headers).not.toHaveProperty("last-event-id");
+    expect(listening.context.reported.error).toMatchObject({
+      message: expect.stringMatching(/id of 5000 characters/),
+    });
+    expect(JSON.stringify([...listening.context.entries])).not.toContain("iiii");
+  });
+
+  test("with retry: 0 is opened anew after a moment, not in a tight loop", async () => {
+    const source = await serve();
+    const listening = start(source);
+    (await source.opened(1)).end("retry: 0\ndata: {}\n\n");
+    let passed = 0;
+    await expect
+      .poll(async () => {
+        await listening.clock.advance(10);
+        passed += 10;
+        return source.requests.length;
+      }, PATIENCE)
+      .toBe(2);
+    expect(passed).toBeGreaterThanOrEqual(100);
+  });
+
   test("for good, by a 204, finishes the input", async () => {
     const source = await serve();
     source.answer = (response) => response.writeHead(204).end();
