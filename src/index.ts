@@ -59,6 +59,7 @@ export {
   eventRefused,
   inputChanged,
   pipelineChanged,
+  runDied,
 } from "./engine/diagnostics.ts";
 
 export type {
@@ -90,6 +91,7 @@ export type {
   InputChanged,
   PipelineChanged,
   Progress,
+  RunDied,
 } from "./engine/diagnostics.ts";
 export type { Coordination } from "./journal/coordination.ts";
 export type {

@@ -2,6 +2,7 @@ import { toErrorRecord } from "../model/errors.ts";
 import type { AttemptOutcome } from "../model/run.ts";
 import type { Outcome, Settle } from "../journal/work.ts";
 import type { Attempt } from "./attempt.ts";
+import { publishDead } from "./dead-runs.ts";
 import { attemptEnded, attemptStarted, type AttemptMessage, type AttemptTrace } from "./diagnostics.ts";
 
 /** Before its process is called: a tracer may give it its place. */
@@ -19,9 +20,10 @@ export function publishStarted(pipeline: string, attempt: Attempt): void {
 export function publishEnded(
   pipeline: string,
   attempt: Attempt,
-  { outcome, startedAt, finishedAt }: Settle,
+  { outcome, startedAt, finishedAt, emitted }: Settle,
   result: "settled" | "stale",
 ): void {
+  if (emitted !== undefined && result === "settled") publishDead(pipeline, emitted);
   if (!attemptEnded.hasSubscribers) return;
   attemptEnded.publish({
     ...describe(pipeline, attempt),

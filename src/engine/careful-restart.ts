@@ -1,9 +1,14 @@
 import { sleep, waitAtMost, type Clock } from "../model/clock.ts";
-import { SluiceError } from "../model/errors.ts";
+import { SluiceError, type ErrorRecord } from "../model/errors.ts";
 import type { Logger } from "../model/logger.ts";
+import { parseRunId } from "../model/run.ts";
+import type { History } from "../journal/history.ts";
 import type { Suspect, Work } from "../journal/work.ts";
+import { publishDied } from "./dead-runs.ts";
+import { runDied } from "./diagnostics.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { ErrorStream } from "./error-stream.ts";
+import { toRecord } from "./event-replay.ts";
 import type { Lane } from "./lane.ts";
 
 /** A run is set aside once it was running alone, or may have been, in this many deaths of the host. */
@@ -19,6 +24,8 @@ const LOOK_AGAIN = 50;
 const DOUBT_BUDGET = 2_000;
 
 export interface CarefulRestartOptions {
+  readonly pipeline: string;
+  readonly history: Pick<History, "event">;
   readonly work: Work;
   readonly dispatcher: Dispatcher;
   readonly errors: ErrorStream;
@@ -68,12 +75,24 @@ async function tryAlone(suspect: Suspect, options: CarefulRestartOptions): Promi
     errors.report(
       new SluiceError("CRASHED_HOST", `run ${suspect.id}: ${message}`, { details: { run: suspect.id } }),
     );
+    await tell(suspect, error, options);
     return;
   }
   if (!(await hasRoom(lane, options))) return;
   const claim = await work.takeSuspect(suspect.run);
   if (claim === undefined) return;
   await waitAtMost(clock, PATIENCE, lane.runAlone(claim), signal);
+}
+
+/** Whoever listens is told of a run that was set aside. */
+async function tell(
+  { id, process }: Suspect,
+  error: ErrorRecord,
+  { pipeline, history }: CarefulRestartOptions,
+): Promise<void> {
+  if (!runDied.hasSubscribers) return;
+  const event = await history.event(parseRunId(id)?.event ?? "");
+  if (event !== undefined) publishDied(pipeline, process, id, toRecord(event), error);
 }
 
 /**

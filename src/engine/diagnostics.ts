@@ -64,6 +64,18 @@ export interface AttemptEnded extends AttemptMessage {
   readonly final: boolean;
 }
 
+/**
+ * A run died without an attempt that would tell of it: the condition of its link threw, its event had come over too many
+ * hops, or it had ended the host too often.
+ */
+export interface RunDied {
+  readonly pipeline: string;
+  readonly process: string;
+  readonly run: string;
+  readonly event: EventRecord;
+  readonly error: ErrorRecord;
+}
+
 export interface Progress {
   readonly pipeline: string;
   readonly process: string;
@@ -97,6 +109,7 @@ export const eventRefused: Channel<object, EventRefused> = channel("sluice.event
 export const eventAccepted: Channel<object, EventAccepted> = channel("sluice.event.accepted") as never;
 export const attemptStarted: Channel<object, AttemptStarted> = channel("sluice.attempt.started") as never;
 export const attemptEnded: Channel<object, AttemptEnded> = channel("sluice.attempt.ended") as never;
+export const runDied: Channel<object, RunDied> = channel("sluice.run.died") as never;
 export const attemptProgress: Channel<object, Progress> = channel("sluice.attempt.progress") as never;
 export const inputChanged: Channel<object, InputChanged> = channel("sluice.input.changed") as never;
 export const pipelineChanged: Channel<object, PipelineChanged> = channel("sluice.pipeline.changed") as never;

@@ -5,6 +5,7 @@ import { toEventRecord, type EventInit, type EventRecord } from "../model/event.
 import type { Operation } from "../model/operation.ts";
 import type { NewUid } from "../model/uid.ts";
 import type { Append, AppendResult, StatePut, Work } from "../journal/work.ts";
+import { publishDead } from "./dead-runs.ts";
 import { eventAccepted, eventEmitting, eventRefused } from "./diagnostics.ts";
 import type { EmissionWatch } from "./emission-watch.ts";
 import { lacksHops, withHops, type Routing } from "./routing.ts";
@@ -137,6 +138,7 @@ export class Emitter {
     if (eventRefused.hasSubscribers) committed.catch((error: unknown) => this.#publishRefused(append, error));
     return committed.then((result) => {
       if (eventAccepted.hasSubscribers) this.#publish(append, result.append);
+      publishDead(this.#options.pipeline, append, result.append);
       source.heard(this.#options.clock.now());
       return result.append[0] as Receipt;
     });
@@ -176,6 +178,7 @@ export class Emitter {
     if (eventRefused.hasSubscribers) committed.catch((error: unknown) => this.#publishRefused(append, error));
     const { append: results } = await committed;
     if (eventAccepted.hasSubscribers) this.#publish(append, results);
+    publishDead(this.#options.pipeline, append, results);
     return results;
   }
 

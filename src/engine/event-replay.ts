@@ -7,10 +7,12 @@ import type { Clock } from "../model/clock.ts";
 import type { EventQuery, EventRow, History } from "../journal/history.ts";
 import type { Control, RunSeed, Work } from "../journal/work.ts";
 import type { EventFilter, EventReplayReport, EventReplayRequest, SurveyObserver } from "./handles.ts";
+import { publishDeadSeed } from "./dead-runs.ts";
 import { endOf, paced, toTime } from "./operator.ts";
 import type { Routing } from "./routing.ts";
 
 export interface EventReplaysOptions {
+  readonly pipeline: string;
   readonly work: Work;
   readonly history: History;
   readonly routing: Routing;
@@ -61,9 +63,10 @@ export class EventReplays {
       signal.throwIfAborted();
       const page = await history.events(cursor === null ? query : { ...query, cursor });
       const ways = page.items
-        .map((event) => ({ uid: event.uid, seed: this.#seedFor(to, event, unlinked) }))
+        .map((row) => toRecord(row))
+        .map((event) => ({ event, seed: this.#seedFor(to, event, unlinked) }))
         .filter((way): way is Way => way.seed !== undefined);
-      samples.push(...ways.slice(0, SAMPLES - samples.length).map(({ uid }) => uid));
+      samples.push(...ways.slice(0, SAMPLES - samples.length).map(({ event }) => event.uid));
       matched += ways.length;
       const sent: Promise<number>[] = [];
       while (!dryRun && ways.length > 0) {
@@ -86,9 +89,8 @@ export class EventReplays {
     return { matched, replayed, samples };
   }
 
-  #seedFor(process: string, row: EventRow, unlinked: boolean): RunSeed | undefined {
+  #seedFor(process: string, event: EventRecord, unlinked: boolean): RunSeed | undefined {
     const { routing } = this.#options;
-    const event = toRecord(row);
     const seed = routing.seeds(event).find((one) => one.process === process);
     return seed ?? (unlinked ? routing.seedFor(process, event) : undefined);
   }
@@ -96,16 +98,21 @@ export class EventReplays {
   /** Answers how many runs it made or replayed. One that was made meanwhile, or that is open, is left. */
   async #send(ways: readonly Way[], again: boolean): Promise<number> {
     const left = again ? await this.#replay(ways) : ways;
-    const made = await this.#commit(left.map(({ uid, seed }) => ({ type: "route", event: uid, seed })));
+    const made = await this.#commit(
+      left.map(({ event: { uid }, seed }) => ({ type: "route", event: uid, seed })),
+    );
+    for (const [i, { event, seed }] of left.entries()) {
+      if (made[i]?.ok === true) publishDeadSeed(this.#options.pipeline, event, seed);
+    }
     return ways.length - left.length + made.filter((result) => result.ok).length;
   }
 
   /** Answers those without a run, or with an open one, which takes no other. */
   async #replay(ways: readonly Way[]): Promise<readonly Way[]> {
     const results = await this.#commit(
-      ways.map(({ uid, seed: { process } }) => ({
+      ways.map(({ event, seed: { process } }) => ({
         type: "replay",
-        run: formatRunId(uid, process),
+        run: formatRunId(event.uid, process),
         ordered: this.#options.isOrdered(process),
       })),
     );
@@ -119,7 +126,7 @@ export class EventReplays {
 }
 
 interface Way {
-  readonly uid: string;
+  readonly event: EventRecord;
   readonly seed: RunSeed;
 }
 
@@ -135,7 +142,7 @@ function toQuery({ input, since, until, ...rest }: EventFilter): EventQuery {
 }
 
 /** An event as routing looks at it. */
-function toRecord(row: EventRow): EventRecord {
+export function toRecord(row: EventRow): EventRecord {
   return {
     uid: row.uid,
     trigger: row.trigger,

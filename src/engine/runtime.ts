@@ -108,6 +108,7 @@ export class Runtime {
       stopping: this.#stopping.signal,
     };
     this.operator = new Operator(operating);
+      pipeline,
     this.eventReplays = new EventReplays({
       ...operating,
       routing: this.routing,
@@ -286,8 +287,16 @@ export class Runtime {
     const { work } = this.journal;
     try {
       if (!this.journal.stoppedCleanly) {
-        const signal = this.#stopping.signal;
-        await restartCarefully({ work, dispatcher: this.dispatcher, errors, clock, logger, signal });
+        await restartCarefully({
+          pipeline: this.#plan.name,
+          work,
+          history: this.journal.history,
+          dispatcher: this.dispatcher,
+          errors,
+          clock,
+          logger,
+          signal: this.#stopping.signal,
+        });
       }
     } catch (error) {
       errors.reportThrown(error, "JOURNAL_IO", "the careful restart was cut short");

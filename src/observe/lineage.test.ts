@@ -122,6 +122,19 @@ function run(id: number, outcome: "succeeded" | "failed", process = "land"): voi
 }
 
 describe("what is told", () => {
+  test("is a START and a FAIL of a run that dies without an attempt", async () => {
+    orchestrator.addLink("orders", "report", { when: "data.total > 1.0" });
+    const exporter = lineage();
+    await emitted("orders", { data: {} });
+    await exporter.close();
+    expect(receiver.events.flatMap(lineageFaults)).toEqual([]);
+    const failed = receiver.events.filter(({ run: { facets } }) => facets?.["errorMessage"] !== undefined);
+    expect(failed.map(({ eventType, job }) => [eventType, job.name])).toEqual([["FAIL", "shop.report"]]);
+    const { runId } = failed[0]?.run ?? {};
+    const types = receiver.events.filter(({ run }) => run.runId === runId).map(({ eventType }) => eventType);
+    expect(types).toEqual(["START", "FAIL"]);
+  });
+
   test("is a START and a COMPLETE of each run, with what it reads and writes, valid by the published schema", async () => {
     const exporter = lineage({ namespace: "warehouse" });
     const uid = await emitted("orders", { location: "raw.orders" });

@@ -1,9 +1,11 @@
 import {
   attemptEnded,
   attemptStarted,
+  runDied,
   type AttemptEnded,
   type AttemptMessage,
   type AttemptStarted,
+  type RunDied,
 } from "../engine/diagnostics.ts";
 import type { Orchestrator } from "../engine/orchestrator.ts";
 import { systemClock } from "../engine/system.ts";
@@ -57,12 +59,14 @@ export function exportLineage(
   const { clock = systemClock, logger = warnings } = options;
   const outbox = new Outbox(transportOf(options, clock), clock, logger);
   const listener = new LineageListener(orchestrator, options, clock, outbox);
-  const { onStarted, onEnded } = listener;
+  const { onStarted, onEnded, onDied } = listener;
   attemptStarted.subscribe(onStarted);
   attemptEnded.subscribe(onEnded);
+  runDied.subscribe(onDied);
   const close = async (): Promise<void> => {
     attemptStarted.unsubscribe(onStarted);
     attemptEnded.unsubscribe(onEnded);
+    runDied.unsubscribe(onDied);
     await outbox.close();
   };
   return { close, [Symbol.asyncDispose]: close };
@@ -125,6 +129,13 @@ class LineageListener {
     this.#tell(transition, ended, transition === "FAIL" ? ended.error : null);
   };
 
+  readonly onDied = (message: unknown): void => {
+    const died = message as RunDied;
+    if (died.pipeline !== this.#orchestrator.name || !this.#spend(died.process, "failures")) return;
+    this.#tell("START", died, null);
+    this.#tell("FAIL", died, died.error);
+  };
+
   #begin(started: AttemptStarted): void {
     if (this.#open.size >= OPEN) this.#open.delete(this.#open.values().next().value as string);
     this.#open.add(started.run);
@@ -143,7 +154,11 @@ class LineageListener {
     return true;
   }
 
-  #tell(transition: Transition, { process, run, event }: AttemptMessage, error: ErrorRecord | null): void {
+  #tell(
+    transition: Transition,
+    { process, run, event }: RunDied | AttemptMessage,
+    error: ErrorRecord | null,
+  ): void {
     const { nodes, edges } = this.#orchestrator.graph();
     const trigger = nodes.find(({ name, role }) => name === event.trigger && role !== "dataset");
     const readBy = (name: string): readonly string[] =>

@@ -89,6 +89,13 @@ test("no id, key or message becomes a label", async () => {
 
 test("batches of the journal are measured", async () => {
   batchWritten.publish({ path: "/j", commits: 2, rows: 7, duration: 3, ok: true });
+test("a run that dies without an attempt is counted among the dead", async () => {
+  orchestrator.addProcess({ name: "picky", run: () => undefined });
+  orchestrator.addLink("orders", "picky", { when: "data.total > 1.0" });
+  await emitted({ data: {} });
+  expect(await metrics.text()).toContain('sluice_runs_dead_total{process="picky",pipeline="shop"} 1');
+});
+
   batchWritten.publish({ path: "/j", commits: 1, rows: 1, duration: 3, ok: false });
   const text = await metrics.text();
   expect(text).toContain('sluice_journal_commit_seconds_count{pipeline="shop"} 2');

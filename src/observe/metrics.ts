@@ -3,9 +3,11 @@ import {
   attemptEnded,
   errorReported,
   eventAccepted,
+  runDied,
   type AttemptEnded,
   type ErrorReported,
   type EventAccepted,
+  type RunDied,
 } from "../engine/diagnostics.ts";
 import type { Orchestrator } from "../engine/orchestrator.ts";
 import { batchWritten, type BatchWritten } from "../journal/diagnostics.ts";
@@ -140,6 +142,10 @@ function listen(pipeline: string, register: Registry): () => void {
     const isFailure = outcome === "failed" || outcome === "abandoned";
     if (isFailure && ended.final) dead.inc({ process });
   };
+  const onDied = (message: unknown): void => {
+    const { pipeline: from, process } = message as RunDied;
+    if (from === pipeline) dead.inc({ process });
+  };
   const onError = (message: unknown): void => {
     const { pipeline: from, error } = message as ErrorReported;
     if (from === pipeline) errors.inc({ code: error.code });
@@ -153,11 +159,13 @@ function listen(pipeline: string, register: Registry): () => void {
 
   eventAccepted.subscribe(onAccepted);
   attemptEnded.subscribe(onEnded);
+  runDied.subscribe(onDied);
   errorReported.subscribe(onError);
   batchWritten.subscribe(onBatch);
   return () => {
     eventAccepted.unsubscribe(onAccepted);
     attemptEnded.unsubscribe(onEnded);
+    runDied.unsubscribe(onDied);
     errorReported.unsubscribe(onError);
     batchWritten.unsubscribe(onBatch);
   };

@@ -32,6 +32,20 @@ test("a run that dies is in the log of its pipeline", async () => {
   expect(lines).toEqual([expect.stringMatching(/^error: a run of "land" is dead: .*no/)]);
 });
 
+test("a run that dies without an attempt is in it, too", async () => {
+  await using orchestrator = await startPipeline();
+  orchestrator.addProcess({ name: "picky", run: () => undefined });
+  orchestrator.addLink("orders", "picky", { when: "data.total > 1.0" });
+  const { logger, lines } = createKeepingLogger();
+  const stop = logFailures(orchestrator.name, logger, createFakeClock());
+  const { uid } = await orchestrator.emit("orders", { data: {} });
+  await orchestrator.settled(uid);
+  stop();
+  expect(lines).toEqual([
+    expect.stringMatching(/^error: a run of "picky" is dead, and had no attempt: .*total/),
+  ]);
+});
+
 test("an attempt that is tried again is a warning; what succeeds, and other pipelines, are no news", () => {
   const { logger, lines } = createKeepingLogger();
   const stop = logFailures("shop", logger, createFakeClock());
@@ -50,7 +64,7 @@ test("ten thousand failures in a second are told of by a few, and by their numbe
   for (let index = 0; index < 10_000; index++) end({ final: index % 2 === 1 });
   expect(lines).toHaveLength(20);
   await clock.advance(1_000);
-  expect(lines.at(-1)).toBe("warn: 9980 more attempts failed in the last second");
+  expect(lines.at(-1)).toBe("warn: 9980 more failed in the last second");
   end({});
   expect(lines).toHaveLength(22);
   stop();

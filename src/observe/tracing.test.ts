@@ -55,6 +55,22 @@ async function emitted(event: object = {}): Promise<string> {
 }
 
 describe("spans", () => {
+  test("of a run that dies without an attempt are over at once, below the event, with the error", async () => {
+    orchestrator.addProcess({ name: "picky", run: () => undefined });
+    orchestrator.addLink("orders", "picky", { when: "data.total > 1.0" });
+    const uid = await emitted({ data: {} });
+    const run = tracer.span("run picky");
+    expect(run.parentSpanContext?.spanId).toBe(tracer.span("emit orders").spanContext().spanId);
+    expect(run.status.code).toBe(SpanStatusCode.ERROR);
+    expect(run.attributes).toMatchObject({
+      "sluice.run.id": `${uid}/picky`,
+      "sluice.outcome": "failed",
+      "sluice.run.final": true,
+      "error.type": "WHEN_FAILED",
+    });
+    expect(run.attributes).not.toHaveProperty("sluice.attempt");
+  });
+
   test("of an event and its attempt stand below one another, and say what they are about", async () => {
     const uid = await emitted({ location: "raw.orders", operation: "create" });
     const [emit, run] = [tracer.span("emit orders"), tracer.span("run land")];

@@ -4,11 +4,13 @@ import {
   eventAccepted,
   eventEmitting,
   eventRefused,
+  runDied,
   type AttemptEnded,
   type AttemptStarted,
   type EventAccepted,
   type EventEmitting,
   type EventRefused,
+  type RunDied,
 } from "../engine/diagnostics.ts";
 import type { Orchestrator } from "../engine/orchestrator.ts";
 import { toErrorRecord, type ErrorRecord } from "../model/errors.ts";
@@ -16,6 +18,7 @@ import type { EventRecord } from "../model/event.ts";
 import { formatTraceparent, parseTraceparent } from "../model/traceparent.ts";
 import {
   loadApi,
+  type Attributes,
   type Context,
   type OtelApi,
   type Span,
@@ -90,6 +93,7 @@ class PipelineTracer {
       [eventRefused, (message: EventRefused) => this.#refused(message)],
       [attemptStarted, (message: AttemptStarted) => this.#started(message)],
       [attemptEnded, (message: AttemptEnded) => this.#ended(message)],
+      [runDied, (message: RunDied) => this.#died(message)],
     ] as const;
     const subscriptions = listeners.map(([channel, tell]) => {
       const listener = (message: unknown): void => {
@@ -167,11 +171,25 @@ class PipelineTracer {
   }
 
   #started(message: AttemptStarted): void {
-    const { event, process, run, attempt, fence, version, place } = message;
-    const { trace, context, ROOT_CONTEXT, SpanKind } = this.#api;
+    const { run, attempt, fence, version, place } = message;
+    const { trace, context, ROOT_CONTEXT } = this.#api;
+    const span = this.#startRun(message, {
+      "sluice.attempt": attempt,
+      "sluice.fence": fence,
+      "sluice.pipeline.version": version,
+    });
+    this.#attempts.set(`${run}#${attempt}`, span);
+    const traceparent = traceparentOf(span, this.#api);
+    if (traceparent === undefined) return;
+    const within = trace.setSpan(ROOT_CONTEXT, span);
+    place({ traceparent, around: (call) => context.with(within, call) });
+  }
+
+  #startRun({ event, process, run }: AttemptStarted | RunDied, attributes: Attributes): Span {
+    const { trace, ROOT_CONTEXT, SpanKind } = this.#api;
     const created = this.#remote(event);
     const before = this.#failed.get(run);
-    const span = this.#tracer.startSpan(
+    return this.#tracer.startSpan(
       `run ${process}`,
       {
         kind: SpanKind.CONSUMER,
@@ -181,19 +199,19 @@ class PipelineTracer {
           "messaging.consumer.group.name": process,
           "sluice.process": process,
           "sluice.run.id": run,
-          "sluice.attempt": attempt,
-          "sluice.fence": fence,
-          "sluice.pipeline.version": version,
+          ...attributes,
         },
         links: before === undefined ? [] : [{ context: before, attributes: { "sluice.link": "retry_of" } }],
       },
       created === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, created),
     );
-    this.#attempts.set(`${run}#${attempt}`, span);
-    const traceparent = traceparentOf(span, this.#api);
-    if (traceparent === undefined) return;
-    const within = trace.setSpan(ROOT_CONTEXT, span);
-    place({ traceparent, around: (call) => context.with(within, call) });
+  }
+
+  /** It had no attempt that would have a span. */
+  #died(message: RunDied): void {
+    const span = this.#startRun(message, { "sluice.outcome": "failed", "sluice.run.final": true });
+    this.#fail(span, message.error);
+    span.end();
   }
 
   #ended({ run, attempt, outcome, error, final }: AttemptEnded): void {

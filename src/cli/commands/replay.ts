@@ -37,7 +37,8 @@ Examples:
   $ sluice replay --state dead --process enrich --rate 100/s
   $ sluice replay --events --input raw_orders --since 2026-11-01 --to report --dry-run
 
-A dead or cancelled run is reopened under its id; one that succeeded, or that gets other data, gets a new run. Events
+A dead or cancelled run is reopened under its id; one that succeeded, or that gets other data, gets a new run. With
+--state they go in the order in which their events came, and --input, --since and --until choose among them, too. Events
 go to the process as far as its links would carry them today, oldest first; one that has a run there is left, so that
 the same command goes on after a Ctrl-C.
 `;
@@ -45,7 +46,7 @@ the same command goes on after a Ctrl-C.
 /** What belongs to which of the three ways of naming what is to be replayed. */
 const KEYS = {
   "ids of runs": ["data"],
-  "--state": ["state", "process", "event", "fingerprint", "dryRun"],
+  "--state": ["state", "process", "event", "fingerprint", "input", "since", "until", "dryRun"],
   "--events": ["events", "to", "again", "unlinked", "dryRun", ...EVENT_FILTERS],
 } as const satisfies Readonly<Record<string, readonly (keyof Options)[]>>;
 
@@ -133,7 +134,8 @@ function describe({ id, run = id }: RunOutcome): string {
 
 async function replayMatching(client: Client, options: Options): Promise<void> {
   const { state, process, event, fingerprint, dryRun = false, rate } = options;
-  const request = { filter: { state, process, event, fingerprint }, dryRun, rate };
+  const filter = { state, process, event, fingerprint, ...eventFilterOf(options) };
+  const request = { filter, dryRun, rate };
   const counts =
     rate === undefined
       ? await client.post<{ matched: number; replayed: number }>("runs/replay", request)

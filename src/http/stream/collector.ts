@@ -6,13 +6,16 @@ import {
   eventAccepted,
   inputChanged,
   pipelineChanged,
+  runDied,
   type AttemptEnded,
+  type AttemptMessage,
   type AttemptStarted,
   type ErrorReported,
   type EventAccepted,
   type InputChanged,
   type PipelineChanged,
   type Progress,
+  type RunDied,
 } from "../../engine/diagnostics.ts";
 import { isoTime } from "../../model/event.ts";
 import type { AttemptOutcome, RunState } from "../../model/run.ts";
@@ -53,6 +56,7 @@ export class Collector {
     eventAccepted.subscribe(this.#onAccepted);
     attemptStarted.subscribe(this.#onStarted);
     attemptEnded.subscribe(this.#onEnded);
+    runDied.subscribe(this.#onDied);
     attemptProgress.subscribe(this.#onProgress);
     inputChanged.subscribe(this.#onInput);
     pipelineChanged.subscribe(this.#onPipeline);
@@ -63,6 +67,7 @@ export class Collector {
     eventAccepted.unsubscribe(this.#onAccepted);
     attemptStarted.unsubscribe(this.#onStarted);
     attemptEnded.unsubscribe(this.#onEnded);
+    runDied.unsubscribe(this.#onDied);
     attemptProgress.unsubscribe(this.#onProgress);
     inputChanged.unsubscribe(this.#onInput);
     pipelineChanged.unsubscribe(this.#onPipeline);
@@ -116,6 +121,17 @@ export class Collector {
     else this.#runs.add(ended.run, change);
   };
 
+  readonly #onDied = (message: unknown): void => {
+    const died = message as RunDied;
+    if (!this.#isOurs(died)) return;
+    this.#tally.died(died.process);
+    const change = (): RunChange => ({
+      ...this.#toChange({ ...died, attempt: 0 }, "dead"),
+      error: died.error,
+    });
+    this.#runs.add(died.run, change, wentWell);
+  };
+
   readonly #onProgress = (message: unknown): void => {
     const progress = message as Progress;
     if (!this.#isOurs(progress)) return;
@@ -158,7 +174,7 @@ export class Collector {
     return message.pipeline === this.#options.pipeline;
   }
 
-  #toChange({ run, event, process, attempt }: AttemptStarted | AttemptEnded, state: RunState): RunChange {
+  #toChange({ run, event, process, attempt }: Omit<AttemptMessage, "pipeline">, state: RunState): RunChange {
     const time = isoTime(this.#options.now());
     return { id: run, event: event.uid, process, state, attempt, duration: null, error: null, time };
   }

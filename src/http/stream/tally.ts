@@ -10,7 +10,7 @@ export interface ComponentStats {
   readonly succeeded?: number;
   /** Attempts. */
   readonly failed?: number;
-  /** Of the failed attempts, those that were the last of their run. */
+  /** Runs: at their last attempt, or without any. */
   readonly dead?: number;
   readonly cancelled?: number;
   /** Of all attempts that ended, in milliseconds. */
@@ -69,6 +69,11 @@ export class Tally {
       counts.failed += 1;
       if (final) counts.dead += 1;
     }
+  }
+
+  /** A run that had no attempt. */
+  died(process: string): void {
+    this.#of(process).dead += 1;
   }
 
   /** What was counted since the last call; `undefined` if there was nothing. */
