@@ -307,12 +307,18 @@ describe.skipIf(engine === undefined)(
     test("is found again by a later attempt of its run instead of started twice", async () => {
       await clear();
       const context = contextOf();
-      const options = sh("echo begun; sleep 3; echo done");
+      const folder = await mkdtemp(join(tmpdir(), "sluice-go-"));
+      const script = "echo begun; while ! [ -e /go/on ]; do sleep 0.1; done; echo done";
+      const options = { ...sh(script), mounts: [{ source: folder, target: "/go" }] };
       const first = run(options, context);
       await expect.poll(() => context.lines.length, { timeout: 10_000 }).toBeGreaterThan(0);
       const again: TestRunContext = { ...contextOf(), event: context.event, run: context.run };
       const lines: string[] = [];
-      await Promise.allSettled([first, run(options, { ...again, log: (text) => void lines.push(text) })]);
+      const second = run(options, { ...again, log: (text) => void lines.push(text) });
+      await expect.poll(() => lines.length, { timeout: 15_000 }).toBeGreaterThan(0);
+      await writeFile(join(folder, "on"), "");
+      await Promise.allSettled([first, second]);
+      await rm(folder, { recursive: true });
       expect(lines[0]).toMatch(/^found the container/);
       expect(lines).toContain("done");
       expect(await names()).toBe("");

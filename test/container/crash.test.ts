@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -10,18 +10,21 @@ const root = new URL("../../", import.meta.url).href;
 const RUNS = 20;
 
 const HOST = `
+  import { appendFileSync } from "node:fs";
   import { Orchestrator } from "${root}src/index.ts";
   import { containerProcess } from "${root}src/processes/container/index.ts";
-  const { JOURNAL, ENGINE, EMIT } = process.env;
+  const { JOURNAL, ENGINE, EMIT, SINK } = process.env;
   const orchestrator = new Orchestrator({ journal: JOURNAL });
   orchestrator.addInput({ name: "in", handle: ({ signal }) => new Promise((end) => signal.addEventListener("abort", end)) });
-  const command = ["/bin/sh", "-c", "touch /ledger/$SLUICE_EVENT_UID.$(cat /proc/sys/kernel/random/uuid); while ! [ -e /ledger/go ]; do sleep 0.2; done"];
+  const command = ["/bin/sh", "-c", "touch /ledger/$SLUICE_EVENT_UID.$(cat /proc/sys/kernel/random/uuid); while ! [ -e /ledger/go ]; do sleep 0.2; done; printf '{\\"id\\":\\"%s\\"}' $SLUICE_EVENT_UID >> /sluice/out.ndjson"];
   const mounts = [{ source: "ledger", target: "/ledger", writable: true }];
   orchestrator.addProcess(
     containerProcess({ name: "work", engine: ENGINE, image: "busybox:local", command, mounts, cpus: 0.2 }),
     { concurrency: ${RUNS} },
   );
   orchestrator.addLink("in", "work");
+  orchestrator.addProcess({ name: "sink", run: ({ id }) => appendFileSync(SINK, id + "\\n") });
+  orchestrator.addLink("work", "sink");
   await orchestrator.start();
   for (let id = 0; id < Number(EMIT); id++) await orchestrator.emit("in", { id });
   if (Number(EMIT) === 0) {
@@ -47,6 +50,7 @@ test.skipIf(engine === undefined)(
           JOURNAL: `sqlite:${join(directory, "journal.db")}`,
           ENGINE: engine.address,
           EMIT: String(emit),
+          SINK: join(directory, "sink"),
         },
         stdio: ["ignore", "ignore", "inherit"],
       });
@@ -74,6 +78,9 @@ test.skipIf(engine === undefined)(
     expect(starts).toHaveLength(RUNS);
     expect(new Set(starts.map((name) => name.split(".")[0])).size).toBe(RUNS);
     expect(await lines("ps", "-aq")).toEqual([]);
+    const emitted = (await readFile(join(directory, "sink"), "utf8")).trim().split("\n");
+    expect(new Set(emitted)).toEqual(new Set(starts.map((name) => name.split(".")[0])));
+    expect(emitted).toHaveLength(RUNS);
     await rm(directory, { recursive: true });
   },
   150_000,

@@ -35,29 +35,30 @@ export interface DockerEngine {
 
 /**
  * An engine for a test file, or the reason why there is none. With `docker` in SLUICE_TEST_REQUIRE the reason is thrown
- * instead: there, a skip is a failure.
+ * instead: there, a skip is a failure. A `hidden` folder is an empty one to the engine, as it would be on another machine.
  */
-export async function dockerForTests(): Promise<
+export async function dockerForTests({ hidden }: { readonly hidden?: string } = {}): Promise<
   { engine: DockerEngine; reason?: undefined } | { engine?: undefined; reason: string }
 > {
   try {
-    return { engine: await startDocker() };
+    return { engine: await startDocker(hidden) };
   } catch (error) {
     if (process.env["SLUICE_TEST_REQUIRE"]?.split(",").includes("docker") === true) throw error;
     return { reason: (error as Error).message };
   }
 }
 
-async function startDocker(): Promise<DockerEngine> {
+async function startDocker(hidden?: string): Promise<DockerEngine> {
   if (process.getuid?.() !== 0) throw new Error("a Docker Engine can only be started by root");
   const directory = await mkdtemp(join(tmpdir(), "sluice-docker-"));
   const address = `unix://${directory}/d.sock`;
   const args = ["--data-root", join(directory, "data"), "--exec-root", join(directory, "exec")];
-  const daemon = spawn(
-    "dockerd",
-    [...args, "--pidfile", join(directory, "pid"), "--bridge=none", "--iptables=false", "-H", address],
-    { stdio: "ignore" },
-  );
+  args.push("--pidfile", join(directory, "pid"), "--bridge=none", "--iptables=false", "-H", address);
+  const hide = ["-m", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"'];
+  const daemon =
+    hidden === undefined
+      ? spawn("dockerd", args, { stdio: "ignore" })
+      : spawn("unshare", [...hide, hidden, "dockerd", ...args], { stdio: "ignore" });
   const ended = Promise.race([once(daemon, "exit"), once(daemon, "error")]);
   ended.catch(() => undefined);
   const kill = (): void => void daemon.kill("SIGTERM");

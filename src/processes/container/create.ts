@@ -7,6 +7,7 @@ import { ownMark } from "../../child/proc.ts";
 import { parseDuration } from "../../model/duration.ts";
 import { PermanentError } from "../../model/errors.ts";
 import { parseSize } from "../../model/size.ts";
+import { mountsOf } from "./files.ts";
 import type { ContainerMount, Options } from "./options.ts";
 import { isHostPath, isPath } from "./safety.ts";
 
@@ -32,14 +33,25 @@ export function isKeptName(name: string): boolean {
   return /^\/?sluice-[0-9a-f]{32}-failed-/.test(name);
 }
 
+/** The name that a container, now kept perhaps, had while its run lasted. */
+export function runNameOf(name: string): string {
+  return name.replace(/^\//, "").replace(/-failed-.*/, "");
+}
+
 /** What the engine is asked for (`POST /containers/create` of the Docker Engine API 1.41). */
 export function createOptions(
   identity: ContainerIdentity,
   options: Options,
-  place: { readonly event: string; readonly directory: string; readonly stdin: boolean },
+  place: {
+    readonly event: string;
+    readonly directory: string;
+    readonly stdin: boolean;
+    /** Where its files lie, if it shares them; else they come into a volume. */
+    readonly files: string | undefined;
+  },
 ): Record<string, unknown> {
   const memory = parseSize(options.memory);
-  const { stdin } = place;
+  const { stdin, files } = place;
   return {
     name: containerName(identity),
     Image: options.image,
@@ -49,7 +61,7 @@ export function createOptions(
     Env: Object.entries(eventEnvironment(identity, options.env, place.event)).map(
       ([key, value]) => `${key}=${value}`,
     ),
-    Labels: labels(identity, options),
+    Labels: labels(identity, options, files),
     OpenStdin: stdin,
     StdinOnce: stdin,
     AttachStdin: stdin,
@@ -70,14 +82,18 @@ export function createOptions(
       // An endless output fills no disk.
       LogConfig: { Type: "json-file", Config: { "max-size": "10m", "max-file": "2" } },
       Mounts: [
-        { Type: "volume", Target: EVENT_FOLDER },
+        ...(files === undefined ? [{ Type: "volume", Target: EVENT_FOLDER }] : mountsOf(files)),
         ...options.mounts.map((mount) => toMount(mount, options, place.directory)),
       ],
     },
   };
 }
 
-function labels(identity: ContainerIdentity, { keep }: Options): Record<string, string> {
+function labels(
+  identity: ContainerIdentity,
+  { keep }: Options,
+  files: string | undefined,
+): Record<string, string> {
   return {
     ...identity.labels,
     "sluice.pipeline": identity.pipeline,
@@ -89,6 +105,7 @@ function labels(identity: ContainerIdentity, { keep }: Options): Record<string, 
     "sluice.keep": String(parseDuration(keep)),
     "sluice.host": hostname(),
     "sluice.owner": ownMark() ?? "",
+    "sluice.files": files ?? "",
   };
 }
 

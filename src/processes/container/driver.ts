@@ -1,8 +1,10 @@
+import { platform, release } from "node:os";
 import { isPermanentError, isSluiceError, SluiceError } from "../../model/errors.ts";
 
 /** The slice of `dockerode` (5) that is called; typed here so that our types compile without it. */
 export interface Docker {
   version(): Promise<{ readonly Components?: readonly { readonly Name: string }[] }>;
+  info(): Promise<EngineInfo>;
   createContainer(options: Record<string, unknown>): Promise<Container>;
   getContainer(name: string): Container;
   listContainers(options: {
@@ -11,6 +13,11 @@ export interface Docker {
   }): Promise<readonly ContainerRow[]>;
   getImage(name: string): { inspect(): Promise<unknown> };
   pull(name: string): Promise<NodeJS.ReadableStream>;
+}
+
+interface EngineInfo {
+  readonly KernelVersion?: string;
+  readonly SecurityOptions?: readonly string[] | null;
 }
 
 export interface ContainerRow {
@@ -28,23 +35,24 @@ export interface Container {
   stop(options: { t: number }): Promise<unknown>;
   remove(options: { force: boolean; v: boolean }): Promise<unknown>;
   rename(options: { name: string }): Promise<unknown>;
+  /** A duplex stream with `stdin`, else the output only. */
   attach(options: {
     stream: true;
-    stdin: true;
-    hijack: true;
-  }): Promise<NodeJS.ReadWriteStream & { destroy(): void }>;
-  logs(options: {
-    follow: true;
     stdout: true;
     stderr: true;
-  }): Promise<NodeJS.ReadableStream & { destroy(): void }>;
+    stdin?: boolean;
+    hijack?: true;
+  }): Promise<NodeJS.ReadWriteStream & Output>;
+  logs(options: { follow: true; stdout: true; stderr: true }): Promise<Output>;
   putArchive(archive: Buffer, options: { path: string }): Promise<unknown>;
   /** What the archive would hold, in a header: base64 of JSON with a `size`. */
   infoArchive(options: {
     path: string;
   }): Promise<{ readonly headers: Readonly<Record<string, unknown>>; resume(): unknown }>;
-  getArchive(options: { path: string }): Promise<NodeJS.ReadableStream & { destroy(): void }>;
+  getArchive(options: { path: string }): Promise<Output>;
 }
+
+export type Output = NodeJS.ReadableStream & { destroy(): void };
 
 export interface ContainerDetails {
   readonly Id: string;
@@ -57,6 +65,35 @@ export interface ContainerDetails {
     readonly Error?: string;
   };
   readonly Config: { readonly Labels: Readonly<Record<string, string>> | null };
+}
+
+/** An engine as its answers made it known. */
+export interface Engine {
+  readonly docker: Docker;
+  /** Podman writes the body of the attach call into the container's standard input. */
+  readonly isPodman: boolean;
+  /** Whether it sees our file system, as far as is known: it is not, once it has refused a file of ours. */
+  sharesFiles: boolean;
+}
+
+/** @throws SluiceError MISSING_DEPENDENCY or SOURCE_UNAVAILABLE */
+export async function openEngine(address: string | undefined): Promise<Engine> {
+  const docker = await connectDocker(address);
+  const [{ Components = [] }, info] = await withEngine("ask for the engine's version", () =>
+    Promise.all([docker.version(), docker.info()]),
+  );
+  const isPodman = Components.some(({ Name }) => /podman/i.test(Name));
+  return { docker, isPodman, sharesFiles: mayShareFiles(address, info) };
+}
+
+/**
+ * Whether a file of ours is one of the engine's too. One that has a kernel of its own is on another machine, or in a
+ * virtual one, as those of desktops are. SELinux lets a container read no file that was not labelled for it.
+ */
+function mayShareFiles(address: string | undefined, { KernelVersion, SecurityOptions }: EngineInfo): boolean {
+  const isLocal = (address ?? process.env["DOCKER_HOST"] ?? "unix:").startsWith("unix:");
+  const labels = SecurityOptions?.some((option) => option.startsWith("name=selinux")) === true;
+  return platform() === "linux" && isLocal && KernelVersion === release() && !labels;
 }
 
 type DockerConstructor = new (options: Record<string, unknown>) => Docker;

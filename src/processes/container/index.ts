@@ -1,9 +1,12 @@
+import { createHash } from "node:crypto";
 import { EPHEMERAL_JOURNAL, type Process } from "../../model/component.ts";
 import { defineProcess, type ProcessKind, type Surroundings } from "../../model/kind.ts";
 import { runContainer } from "./attempt.ts";
-import { connectDocker, loadDockerode, withEngine, type Docker } from "./driver.ts";
+import { connectDocker, loadDockerode, openEngine, withEngine, type Engine } from "./driver.ts";
+import { openFolder } from "./files.ts";
 import { createImageStore } from "./image.ts";
 import { containerOptions, type ContainerProcessOptions, type Options } from "./options.ts";
+import type { World } from "./start.ts";
 import { sweepContainers } from "./sweep.ts";
 
 export type { ContainerMount, ContainerProcessOptions } from "./options.ts";
@@ -34,21 +37,25 @@ export const containerProcess: ProcessKind<ContainerProcessOptions, Options, unk
 function createContainerProcess(name: string, options: Options, { directory }: Surroundings): Process {
   const images = createImageStore();
   let owner = { pipeline: "", journal: EPHEMERAL_JOURNAL };
-  let connection: Promise<{ docker: Docker; isPodman: boolean }> | undefined;
+  let connection: Promise<Engine> | undefined;
   let sweptAt = Number.NEGATIVE_INFINITY;
 
-  function connect(): Promise<{ docker: Docker; isPodman: boolean }> {
-    connection ??= open().catch((error: unknown) => {
+  function connect(): Promise<Engine> {
+    connection ??= openEngine(options.engine).catch((error: unknown) => {
       connection = undefined;
       throw error;
     });
     return connection;
   }
 
-  async function open(): Promise<{ docker: Docker; isPodman: boolean }> {
-    const docker = await connectDocker(options.engine);
-    const { Components = [] } = await withEngine("ask for the engine's version", () => docker.version());
-    return { docker, isPodman: Components.some((component) => /podman/i.test(component.Name)) };
+  async function enter(journal: string): Promise<World> {
+    const engine = await connect();
+    const key = createHash("sha256").update([options.engine, journal, name].join("\n"));
+    const folder =
+      options.shareFiles && engine.sharesFiles
+        ? await openFolder(directory, key.digest("hex").slice(0, 32))
+        : undefined;
+    return { engine, images, directory, folder };
   }
 
   const made: Process = {
@@ -56,19 +63,21 @@ function createContainerProcess(name: string, options: Options, { directory }: S
     type: "container",
     async open({ pipeline, journalId, log }) {
       owner = { pipeline, journal: journalId };
-      const { docker } = await connect();
-      const removed = await sweepContainers(docker, { journal: journalId, process: name, now: Date.now() });
+      const { engine, folder } = await enter(journalId);
+      const sweep = { journal: journalId, process: name, now: Date.now(), folder };
+      const removed = await sweepContainers(engine.docker, sweep);
       if (removed > 0)
         log.info({ process: name, containers: removed }, "removed containers that were kept long enough");
     },
     async run(event, context) {
       context.signal.throwIfAborted();
-      const { docker, isPodman } = await connect();
       const { run, attempt, fence, traceparent, clock } = context;
       const journal = context.journalId ?? owner.journal;
+      const world = await enter(journal);
       if (clock.monotonic() - sweptAt > SWEEP) {
         sweptAt = clock.monotonic();
-        await sweepContainers(docker, { journal, process: name, now: clock.now() });
+        const { engine, folder } = world;
+        await sweepContainers(engine.docker, { journal, process: name, now: clock.now(), folder });
       }
       const labels = made.settings?.labels ?? {};
       const identity = {
@@ -82,7 +91,7 @@ function createContainerProcess(name: string, options: Options, { directory }: S
         traceparent,
         labels,
       };
-      await runContainer({ docker, images, directory, isPodman }, identity, options, event, context);
+      await runContainer(world, identity, options, event, context);
     },
   };
   return made;

@@ -55,6 +55,11 @@ export interface ContainerProcessOptions extends ImageJobOptions {
   readonly unsafe?: boolean | undefined;
   /** Whether the event is also written to its standard input (not with podman). Defaults to `true`. */
   readonly stdin?: boolean | undefined;
+  /**
+   * Whether the event and `out.ndjson` are files of ours that are mounted, if the engine sees our file system: that saves
+   * about 70 ms. Otherwise they are copied. Defaults to `true`.
+   */
+  readonly shareFiles?: boolean | undefined;
   /** `unix:///path` or `http://host:port` of the engine. Defaults to DOCKER_HOST, else `/var/run/docker.sock`. */
   readonly engine?: string | undefined;
 }
@@ -75,6 +80,7 @@ export interface Options extends ImageJob {
   readonly privileged: boolean;
   readonly unsafe: boolean;
   readonly stdin: boolean;
+  readonly shareFiles: boolean;
   readonly engine?: string | undefined;
 }
 
@@ -132,6 +138,12 @@ export const containerOptions: z.ZodType<Options, ContainerProcessOptions> = z
       .boolean()
       .default(true)
       .describe("Whether the event is also written to its standard input (not with podman)."),
+    shareFiles: z
+      .boolean()
+      .default(true)
+      .describe(
+        "Whether its files are mounted, if the engine sees our file system, or always copied. Defaults to true.",
+      ),
     ...imageJobShape,
     engine: z
       .string()

@@ -1,16 +1,25 @@
 import { hostname } from "node:os";
 import { isMarkOfAnother, ownMark } from "../../child/proc.ts";
 import { EPHEMERAL_JOURNAL } from "../../model/component.ts";
-import { isKeptName } from "./create.ts";
+import { isKeptName, runNameOf } from "./create.ts";
 import { removeContainer, unlessMissing, withEngine, type ContainerRow, type Docker } from "./driver.ts";
+import { sweepFiles } from "./files.ts";
 
 /** How long a container that ended may wait for its run, which may itself be waiting or gone. */
 const UNCLAIMED = 7 * 24 * 3_600_000;
 
-/** Removes the containers of a process that nobody needs any more; answers how many. */
+export interface Sweep {
+  readonly journal: string;
+  readonly process: string;
+  readonly now: number;
+  /** Of the files of its runs. */
+  readonly folder: string | undefined;
+}
+
+/** Removes the containers of a process that nobody needs any more, and their files; answers how many. */
 export async function sweepContainers(
   docker: Docker,
-  { journal, process, now }: { readonly journal: string; readonly process: string; readonly now: number },
+  { journal, process, now, folder }: Sweep,
 ): Promise<number> {
   const label = [`sluice.journal=${journal}`, `sluice.process=${process}`];
   const rows = await withEngine("list its containers", () =>
@@ -21,6 +30,11 @@ export async function sweepContainers(
     // What the engine does not let go of now is for the next sweep; no run fails for it, and no process stays closed.
     const isGone = await sweepOne(docker, row, now).catch(() => false);
     if (isGone) removed += 1;
+  }
+  if (folder !== undefined) {
+    // Those of the containers that are gone now are found the next time.
+    const names = rows.flatMap((row) => row.Names.map(runNameOf));
+    await sweepFiles(folder, new Set(names), now).catch(() => undefined);
   }
   return removed;
 }
