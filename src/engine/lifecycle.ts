@@ -31,7 +31,8 @@ export class Lifecycle {
   /** @throws SluiceError NOT_RUNNING */
   running(): Runtime {
     if (this.#runtime !== undefined) return this.#runtime;
-    throw new SluiceError("NOT_RUNNING", `pipeline "${this.#plan.name}" is ${this.#state}; start it first`);
+    const cure = this.#state === "starting" ? "try again in a moment" : "start it first";
+    throw new SluiceError("NOT_RUNNING", `pipeline "${this.#plan.name}" is ${this.#state}; ${cure}`);
   }
 
   /**
