@@ -1,11 +1,13 @@
 import type { RunContext } from "../model/component.ts";
 import { isSluiceError, PermanentError, SluiceError } from "../model/errors.ts";
 import type { EventInit } from "../model/event.ts";
+import type { Redact } from "../model/mask.ts";
+import { printable } from "../model/printable.ts";
 import { DataLines, problemOf, type DataLine } from "./data-lines.ts";
 import { parseEvent, parseObject } from "./event-line.ts";
 
 /** What a run may emit by its output, in bytes. */
-const LARGEST = 16 * 1024 * 1024;
+export const LARGEST_OUTPUT: number = 16 * 1024 * 1024;
 
 /** What a job says of how far it is: `{"progress":0.5}`, or `{"progress":3,"total":10,"message":"third file"}`. */
 export interface OutputProgress {
@@ -27,7 +29,7 @@ export interface JobOutputOptions {
  */
 export class JobOutput {
   readonly #options: JobOutputOptions;
-  readonly #lines = new DataLines(LARGEST);
+  readonly #lines = new DataLines(LARGEST_OUTPUT);
   readonly #events: { readonly line: number; readonly event: EventInit }[] = [];
   #line = 0;
   #bytes = 0;
@@ -40,13 +42,18 @@ export class JobOutput {
   push(bytes: Buffer): void {
     if (this.#problem !== undefined) return;
     this.#bytes += bytes.length;
-    if (this.#bytes > LARGEST) {
-      const message = `${this.#options.where} is larger than ${LARGEST} bytes`;
+    if (this.#bytes > LARGEST_OUTPUT) {
+      const message = `${this.#options.where} is larger than ${LARGEST_OUTPUT} bytes`;
       this.#problem = new PermanentError(message, { code: "INVALID_EVENT" });
       this.#events.length = 0;
       return;
     }
     for (const line of this.#lines.push(bytes)) this.#take(line);
+  }
+
+  /** Counts a line of something else, where both stand in one place. */
+  skip(): void {
+    this.#line += 1;
   }
 
   /**
@@ -71,7 +78,7 @@ export class JobOutput {
     this.#line += 1;
     if (this.#problem !== undefined) return;
     try {
-      const problem = problemOf(data, LARGEST);
+      const problem = problemOf(data, LARGEST_OUTPUT);
       if (problem !== undefined) throw new SluiceError("INVALID_EVENT", problem);
       this.#read(data.bytes.toString());
     } catch (error) {
@@ -92,6 +99,15 @@ export class JobOutput {
     const message = `line ${line} of ${this.#options.where} is no event: ${cause.message}`;
     return new PermanentError(message, { cause, code: "INVALID_EVENT" });
   }
+}
+
+/** Shows the run's progress, without what must not be shown. */
+export function tellProgress(
+  context: Pick<RunContext, "progress">,
+  mask: Redact,
+): (progress: OutputProgress) => void {
+  return ({ done, total, message }) =>
+    context.progress(done, total, message === undefined ? undefined : mask(printable(message)));
 }
 
 function parseProgress(value: Readonly<Record<string, unknown>>): OutputProgress {

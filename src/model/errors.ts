@@ -77,6 +77,7 @@ export type ErrorCode =
   | "PREEMPTED"
   | "NODE_LOST"
   | "JOB_LOST"
+  | "OUTPUT_LOST"
   | "SUBSCRIPTION_OWNED"
   | "SOURCE_UNAVAILABLE"
   | "SQL_FAILED"

@@ -4,7 +4,7 @@ import { exitError } from "../child/exit.ts";
 import { jobShape, type Job, type JobOptions } from "../child/job-options.ts";
 import { endChildrenOf } from "../child/leftovers.ts";
 import { createTail, limitOutput } from "../child/lines.ts";
-import { JobOutput } from "../child/output.ts";
+import { JobOutput, tellProgress } from "../child/output.ts";
 import { withCauseOption } from "../child/postgres-options.ts";
 import { ownMark } from "../child/proc.ts";
 import { checkProgram, launchOf, programShape, type Program, type ProgramOptions } from "../child/program.ts";
@@ -15,7 +15,6 @@ import { SluiceError } from "../model/errors.ts";
 import { formatEvent } from "../model/event.ts";
 import { defineProcess, type ProcessKind, type Surroundings } from "../model/kind.ts";
 import { createMask } from "../model/mask.ts";
-import { printable } from "../model/printable.ts";
 import type { LogStream } from "../model/run.ts";
 
 /** Options of the `command` process. */
@@ -137,8 +136,7 @@ function outputOf(
   if (output === "none") return undefined;
   const reader = new JobOutput({
     where: output === "fd3" ? "its output (file descriptor 3)" : "its standard output",
-    onProgress: ({ done, total, message }) =>
-      context.progress(done, total, message === undefined ? undefined : mask(printable(message))),
+    onProgress: tellProgress(context, mask),
   });
   return {
     from: output,

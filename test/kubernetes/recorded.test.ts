@@ -141,6 +141,26 @@ describe("as a real API server answered it, a kubernetes process", { timeout: 60
       );
     }));
 
+  test("emits the events among its output, which breaks off meanwhile", () =>
+    scene("events", async ({ attempt, live: act }) => {
+      const { context, running } = attempt({ output: "stdout" });
+      await act(async (node, namespace) => {
+        const pod = await node.pod(namespace);
+        await node.running(pod, namespace);
+        node.output.write("hello");
+        node.output.write('{"id":"1"}');
+        await expect.poll(() => texts(context), { timeout: 10_000 }).toEqual(["hello"]);
+        node.output.begin('{"id":"ha');
+        node.output.cut();
+        node.output.write('{"id":"2"}');
+        node.output.end();
+        await node.ended(pod, namespace, { exitCode: 0 });
+      });
+      await running;
+      expect(texts(context)).toEqual(["hello"]);
+      expect(context.emitted).toEqual([{ id: "1" }, { id: "2" }]);
+    }));
+
   test("tells a failure, and makes another Job for the next attempt", () =>
     scene("failure", async ({ attempt, live: act }) => {
       const { running } = attempt();

@@ -27,12 +27,20 @@ export interface PlayedNode {
   finalize(namespace: string): Promise<void>;
   /** What the pod's container writes; `end` closes what reads it. */
   readonly output: {
-    write(line: string): void;
-    cut(): void;
+    /** A line, at a moment of its own unless `time` says when. */
+    write(line: string, time?: string): void;
+    /** Sends the beginning of the next line only, for a connection that breaks there. */
+    begin(text: string): void;
+    /** Breaks connections, or ends them as if there were no more. */
+    cut(how?: "broken" | "clean"): void;
+    /** Forgets what was written so far, as a node does that keeps only so much of a log. */
+    rotate(): void;
     end(): void;
     readonly readers: number;
     readonly asked: readonly string[];
   };
+  /** Answers no more, though the cluster still has it. */
+  halt(): void;
   remove(): Promise<void>;
 }
 
@@ -117,6 +125,7 @@ export async function startNode(
         await cluster.call("DELETE", `${pods(namespace)}/${pod.metadata.name}`, body).catch(() => undefined);
       }
     },
+    halt: () => log.close(),
     async remove() {
       log.close();
       await cluster.call("DELETE", `/api/v1/nodes/${name}`).catch(() => undefined);
@@ -146,26 +155,32 @@ function createLogServer(tls: KubernetesCluster["tls"]): {
       // The kubelet takes whole seconds.
       if (since === null || time >= since.slice(0, 19)) response.write(`${time} ${text}\n`);
     }
-    if (isOver) return void response.end();
+    if (isOver || url.searchParams.get("follow") !== "true") return void response.end();
     readers.add(response);
     response.once("close", () => readers.delete(response));
   });
   let ticks = 0;
+  const nextTime = (): string => `2026-11-24T12:00:00.${String(++ticks).padStart(9, "0")}Z`;
   return {
     output: {
       asked,
       get readers() {
         return readers.size;
       },
-      write(text) {
-        const nanoseconds = String(++ticks).padStart(9, "0");
-        const time = `2026-11-24T12:00:00.${nanoseconds}Z`;
+      write(text, time = nextTime()) {
         lines.push({ time, text });
         for (const reader of readers) reader.write(`${time} ${text}\n`);
       },
-      cut() {
-        for (const reader of readers) reader.socket?.destroy();
+      begin(text) {
+        for (const reader of readers) reader.write(`${nextTime()} ${text}`);
       },
+      cut(how = "broken") {
+        for (const reader of readers) {
+          if (how === "clean") reader.end();
+          else reader.socket?.destroy();
+        }
+      },
+      rotate: () => void lines.splice(0),
       end() {
         isOver = true;
         for (const reader of readers) reader.end();

@@ -1,3 +1,4 @@
+import type { Clock } from "../../src/model/clock.ts";
 import type { ProcessSettings } from "../../src/model/component.ts";
 import type { EventInit } from "../../src/model/event.ts";
 import { kubernetesProcess, type KubernetesProcessOptions } from "../../src/processes/kubernetes/index.ts";
@@ -62,8 +63,17 @@ export async function stage(
   };
 }
 
-export function contextOf(event: EventInit = { id: "1" }): TestRunContext {
-  return createRunContext({ event, process: "work", clock: realClock });
+export function contextOf(event: EventInit = { id: "1" }, clock: Clock = realClock): TestRunContext {
+  return createRunContext({ event, process: "work", clock });
 }
+
+const HURRY = 20;
+
+/** Its minutes are seconds, and its watches too short to last: they begin anew all the time. */
+export const hurried: Clock = {
+  now: () => realClock.now(),
+  monotonic: () => realClock.monotonic() * HURRY,
+  setTimer: (delay, callback) => realClock.setTimer(delay / HURRY, callback),
+};
 
 export const texts = (context: TestRunContext): string[] => context.lines.map(({ text }) => text);

@@ -1,22 +1,26 @@
-import { sleep, untilAborted } from "../../model/clock.ts";
+import { untilAborted, waitAtMost } from "../../model/clock.ts";
 import type { RunContext } from "../../model/component.ts";
 import { parseDuration } from "../../model/duration.ts";
 import { isSluiceError, SluiceError } from "../../model/errors.ts";
 import { formatEvent, type Event } from "../../model/event.ts";
 import { createMask } from "../../model/mask.ts";
 import type { Api } from "./api.ts";
-import type { ClusterView, JobView } from "./cluster-view.ts";
+import type { ClusterView } from "./cluster-view.ts";
 import { toRunError } from "./errors.ts";
 import { checkEventSize, processLabels, type Identity } from "./job.ts";
-import { createJobStore, type JobStore } from "./job-store.ts";
+import type { Following } from "./following.ts";
+import { createJobStore } from "./job-store.ts";
 import type { Job } from "./objects.ts";
 import type { Options } from "./options.ts";
 import { createOutput } from "./output.ts";
+import { watchSilence } from "./silence.ts";
 import { mainContainer, MAIN, type Template } from "./template.ts";
 import { interruption, judge, type Circumstances, type Verdict } from "./verdict.ts";
 
 /** Milliseconds beyond its grace time that a pod is waited for when its Job was deleted. */
 const MARGIN = 10_000;
+/** Longest time between two looks at a Job, whether or not a change was told. */
+const LOOK = 5 * 60_000;
 
 export interface AttemptWorld {
   readonly api: Api;
@@ -61,23 +65,15 @@ function tellTrouble(error: Error | undefined, { log }: RunContext): void {
   );
 }
 
-interface Following {
-  readonly api: Api;
-  readonly store: JobStore;
-  readonly options: Options;
-  readonly template: Template;
-  readonly context: RunContext;
-  readonly view: JobView;
-}
-
 async function followToEnd(following: Following, job: Job): Promise<void> {
-  const { api, store, options, template, context, view } = following;
-  const { signal } = context;
+  const { store, options, template, context, view } = following;
+  const { clock, signal } = context;
   const own = circumstances(options, template);
-  const output = createOutput(api, own.main, options, context, () => view.pod);
+  const output = createOutput(following, job, own);
   const about = { ...own, tail: output.tail };
   const aborted = untilAborted(signal);
-  const waitForStart = createStartWait(following, job, about);
+  const silence = watchSilence(view, clock, options);
+  const start = createStartWatch(following, job, about);
   try {
     for (;;) {
       if (signal.aborted) {
@@ -85,7 +81,9 @@ async function followToEnd(following: Following, job: Job): Promise<void> {
         throw signal.reason;
       }
       const change = Promise.race([view.changed(), aborted]);
-      const current = view.job ?? (await store.reread(job));
+      const isSilent = (silence.left() ?? LOOK) <= 0;
+      // What is to be ended is looked at once more: what was seen may be old.
+      const current = (isSilent ? undefined : view.job) ?? (await store.reread(job));
       if (current === undefined || current.metadata.deletionTimestamp !== undefined) {
         await store.end(job, patience(options), context);
         throw new SluiceError("JOB_LOST", `the Job ${job.metadata.name} was deleted by somebody else`);
@@ -94,9 +92,12 @@ async function followToEnd(following: Following, job: Job): Promise<void> {
       output.begin();
       const verdict = judge(current, pod, about);
       switch (verdict.state) {
-        case "succeeded":
-          await output.drain();
-          return await store.release(job, context);
+        case "succeeded": {
+          const useless = await output.emit();
+          if (useless === undefined) return await store.release(job, context);
+          await store.judged(job);
+          throw useless;
+        }
         case "failed": {
           await output.drain();
           await store.judged(job);
@@ -104,11 +105,15 @@ async function followToEnd(following: Following, job: Job): Promise<void> {
           const last = judge(current, pod, about);
           throw last.state === "failed" ? last.error : verdict.error;
         }
-        case "running":
-          await change;
-          break;
-        case "pending":
-          await waitForStart(verdict, change);
+        default: {
+          if (isSilent) {
+            const error = silence.error();
+            await store.end(job, patience(options), context);
+            throw error;
+          }
+          const startLeft = verdict.state === "pending" ? await start(verdict) : LOOK;
+          await waitAtMost(clock, Math.min(startLeft, silence.left() ?? LOOK, LOOK), change);
+        }
       }
     }
   } finally {
@@ -116,21 +121,16 @@ async function followToEnd(following: Following, job: Job): Promise<void> {
   }
 }
 
-type StartWait = (
-  verdict: Verdict & { readonly state: "pending" },
-  change: Promise<unknown>,
-) => Promise<void>;
-
-/** Waits until something changes, and tells why the pod waits: for good, or for too long, is the attempt's end. */
-function createStartWait(
+/** Tells why a pod waits, and how long it may do so; for good, or for too long, is the attempt's end. */
+function createStartWatch(
   { store, options, context, view }: Following,
   job: Job,
   { image, mask }: Pick<Circumstances, "image" | "mask">,
-): StartWait {
+): (verdict: Verdict & { readonly state: "pending" }) => Promise<number> {
   const { clock } = context;
   const mustStartBy = clock.monotonic() + parseDuration(options.startTimeout);
   let told: string | undefined;
-  return async ({ why, final }, change) => {
+  return async ({ why, final }) => {
     if (why !== undefined && why !== told) context.log(`the pod waits: ${mask(why)}`);
     told = why ?? told;
     if (final !== undefined) {
@@ -138,15 +138,11 @@ function createStartWait(
       throw final;
     }
     const left = mustStartBy - clock.monotonic();
-    if (left <= 0) {
-      const reason = mask(why ?? (await store.explainSilence(job, view.pod)));
-      await store.end(job, patience(options), context);
-      const message = `the pod of ${image} did not start within ${String(options.startTimeout)}: ${reason}`;
-      throw interruption("UNSCHEDULABLE", message, options);
-    }
-    const over = new AbortController();
-    await Promise.race([change, sleep(clock, left, over.signal)]);
-    over.abort();
+    if (left > 0) return left;
+    const reason = mask(why ?? (await store.explainSilence(job, view.pod)));
+    await store.end(job, patience(options), context);
+    const message = `the pod of ${image} did not start within ${String(options.startTimeout)}: ${reason}`;
+    throw interruption("UNSCHEDULABLE", message, options);
   };
 }
 

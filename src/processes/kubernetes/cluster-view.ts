@@ -1,7 +1,7 @@
 import type { Clock } from "../../model/clock.ts";
 import type { Api } from "./api.ts";
 import { toSelector } from "./job.ts";
-import type { Job, Pod } from "./objects.ts";
+import { ownerOf, type Job, type Pod } from "./objects.ts";
 import { watchObjects, type Watched } from "./watch.ts";
 
 /** One run's look at its Job: woken whenever something of it changed. */
@@ -10,6 +10,8 @@ export interface JobView {
   readonly job: Job | undefined;
   /** The newest pod that the Job had, as last seen: it stays once it is gone. */
   readonly pod: Pod | undefined;
+  /** Whether the API server showed that pod no more. */
+  readonly isPodGone: boolean;
   /** Resolves at the next change. */
   changed(): Promise<void>;
   close(): void;
@@ -35,7 +37,9 @@ interface Watching {
 interface Viewer {
   readonly uid: string;
   wake(): void;
+  listed(): void;
   seen(pod: Pod): void;
+  gone(pod: string): void;
   trouble(error: Error | undefined): void;
 }
 
@@ -53,19 +57,27 @@ export function createClusterView(): ClusterView {
     const namespace = encodeURIComponent(api.namespace);
     const jobs = watchObjects<Job>(
       { ...base, resource: "jobs", path: `/apis/batch/v1/namespaces/${namespace}/jobs` },
-      (_, uid) => {
-        for (const viewer of viewers) if (viewer.uid === uid) viewer.wake();
+      {
+        changed(_, uid) {
+          for (const viewer of viewers) if (viewer.uid === uid) viewer.wake();
+        },
+        listed() {
+          for (const viewer of viewers) viewer.listed();
+        },
+        trouble: tellTrouble,
       },
-      tellTrouble,
     );
     const pods = watchObjects<Pod>(
       { ...base, resource: "pods", path: `/api/v1/namespaces/${namespace}/pods` },
-      (pod) => {
-        if (pod === undefined) return;
-        for (const viewer of viewers) if (ownerOf(pod) === viewer.uid) viewer.seen(pod);
+      {
+        changed(pod, uid) {
+          for (const viewer of viewers) {
+            if (pod === undefined) viewer.gone(uid);
+            else if (ownerOf(pod) === viewer.uid) viewer.seen(pod);
+          }
+        },
+        // Both use one server: the Jobs tell of its troubles.
       },
-      // Both use one server: the Jobs tell of it.
-      () => undefined,
     );
     return { jobs, pods, users: 0 };
   }
@@ -108,6 +120,14 @@ export function createClusterView(): ClusterView {
         next.resolve();
         next = Promise.withResolvers();
       },
+      listed() {
+        // Made and deleted between two lists, it would never be seen; who made it may ask, should this be an older list.
+        wasSeen = true;
+        viewer.wake();
+      },
+      gone(uid) {
+        if (uid === pod?.metadata.uid) viewer.wake();
+      },
       seen(seen) {
         if (isOlder(seen, pod)) return;
         pod = seen;
@@ -125,14 +145,13 @@ export function createClusterView(): ClusterView {
       get pod() {
         return pod;
       },
+      get isPodGone() {
+        return pod !== undefined && !pods.items.has(pod.metadata.uid);
+      },
       changed: () => next.promise,
       close: () => void viewers.delete(viewer),
     };
   }
-}
-
-function ownerOf(pod: Pod): string | undefined {
-  return pod.metadata.ownerReferences?.[0]?.uid;
 }
 
 function isOlder(pod: Pod, than: Pod | undefined): boolean {

@@ -4,7 +4,7 @@ import { parseDuration } from "../../model/duration.ts";
 import { Postponed } from "../../model/errors.ts";
 import { ApiError, type Api, type ApiRequest, type Verb } from "./api.ts";
 import { buildEventMap, buildJob, jobName, jobNumber, JUDGED, runHash, type Identity } from "./job.ts";
-import { condition, type Job, type List, type Pod } from "./objects.ts";
+import { condition, ownerOf, type Job, type List, type Pod } from "./objects.ts";
 import type { Options } from "./options.ts";
 import type { Template } from "./template.ts";
 
@@ -26,6 +26,10 @@ export interface JobStore {
   release(job: Job, context: RunContext): Promise<void>;
   /** Deletes it, and waits until its pod is gone, but no longer than `patience` milliseconds. */
   end(job: Job, patience: number, context: RunContext): Promise<void>;
+  /** Its pod that succeeded; `undefined` if that is gone. */
+  succeededPod(job: Job): Promise<Pod | undefined>;
+  /** Notes something about it for whoever finds it again, if that can be done. */
+  note(job: Job, key: string, value: string): Promise<void>;
   /** What the cluster's events say of a Job, or a pod, that says nothing itself. */
   explainSilence(job: Job, pod: Pod | undefined): Promise<string>;
 }
@@ -40,11 +44,11 @@ function ofJobs<V extends Verb["verb"]>(
 export function createJobStore(api: Api, identity: Identity, options: Options, template: Template): JobStore {
   const namespace = encodeURIComponent(api.namespace);
   const jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`;
+  const ofRun = { labelSelector: `sluice.run=${runHash(identity)}` };
   const at = (job: Job): string => `${jobs}/${job.metadata.name}`;
 
   function list(): Promise<List<Job>> {
-    const query = { labelSelector: `sluice.run=${runHash(identity)}` };
-    return api.call<List<Job>>({ ...ofJobs("list", "GET"), path: jobs, query });
+    return api.call<List<Job>>({ ...ofJobs("list", "GET"), path: jobs, query: ofRun });
   }
 
   async function reread(job: Job): Promise<Job | undefined> {
@@ -155,6 +159,16 @@ export function createJobStore(api: Api, identity: Identity, options: Options, t
         }
       }
     },
+
+    async succeededPod({ metadata }) {
+      const path = `/api/v1/namespaces/${namespace}/pods`;
+      const request = { verb: "list", resource: "pods", method: "GET", path, query: ofRun } as const;
+      const { items } = await api.call<List<Pod>>(request);
+      return items.find((pod) => ownerOf(pod) === metadata.uid && pod.status?.phase === "Succeeded");
+    },
+
+    note: (job, key, value) =>
+      patch(job, { metadata: { annotations: { [key]: value } } }).catch(() => undefined),
 
     async explainSilence(job, pod) {
       const { name, uid } = (pod ?? job).metadata;

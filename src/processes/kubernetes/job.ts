@@ -14,6 +14,8 @@ const LARGEST_EVENT = 1024 * 1024 - 100;
 
 /** Marks a Job whose end was told to its run: its next attempt is another Job. */
 export const JUDGED = "sluice.judged";
+/** Marks a Job, whose events are in its log, by the pod and the time of that log's first line. */
+export const LOG_BEGINNING = "sluice.log-beginning";
 export const EVENT_ANNOTATION = "sluice.event-json";
 
 /** Whose Job it is, and for which attempt of which run. */

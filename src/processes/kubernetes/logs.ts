@@ -1,15 +1,11 @@
-import { createLineReader, limitOutput, type Tail } from "../../child/lines.ts";
-import { sleep } from "../../model/clock.ts";
-import type { RunContext } from "../../model/component.ts";
-import { createMask } from "../../model/mask.ts";
-import { ApiError, type Api } from "./api.ts";
-import type { Options } from "./options.ts";
+import { sleep, type Clock } from "../../model/clock.ts";
+import { ApiError } from "./api.ts";
+import { LogGap, type PodLog } from "./pod-log.ts";
 
-const LONGEST_LINE = 7_500;
-/** An RFC 3339 time with nanoseconds, and a space. */
-const STAMP = 40;
-const MOST_FAILURES = 5;
 const DELAY = 1_000;
+const LONGEST_DELAY = 5_000;
+/** How often in a row a log of a container that has ended may not be readable. */
+const MOST_FAILURES = 5;
 
 export interface LogFollower {
   /** Resolves when there is no more output, or it cannot be read. */
@@ -17,72 +13,65 @@ export interface LogFollower {
   stop(): void;
 }
 
-/**
- * Hands on a pod's output as it comes, from its beginning. A connection that breaks goes on after the last line that
- * came. Kubernetes keeps standard output and error in one log. What goes wrong with it costs the run nothing.
- *
- * @param goesOn whether the container still runs, so that more may come
- */
-export function followLogs(
-  api: Api,
-  pod: { readonly name: string; readonly container: string },
-  options: Options,
-  tail: Tail,
-  context: RunContext,
-  goesOn: () => boolean,
-): LogFollower {
+export interface FollowOptions {
+  readonly clock: Clock;
+  /** Whether the container still runs, so that more may come. */
+  readonly goesOn: () => boolean;
+  /** Told if it cannot be read. */
+  readonly failed: (error: Error) => void;
+}
+
+/** Hands on a pod's output as it comes, from its beginning. A connection that breaks goes on after the last line that came. */
+export function followLog(log: PodLog, { clock, goesOn, failed }: FollowOptions): LogFollower {
   const stopping = new AbortController();
-  const mask = createMask(Object.values(options.env));
-  const limits = { lines: options.maxLines, characters: options.maxCharacters };
-  const log = limitOutput(limits, (line) => context.log(line, "stdout"));
-  /** The time of the last line, as the node wrote it. */
-  let last = "";
-
-  function take(stamped: string): void {
-    const space = stamped.indexOf(" ");
-    const time = stamped.slice(0, space);
-    // Reading goes on at a second's beginning: what of it came before is left out.
-    if (stopping.signal.aborted || (space > 0 && time <= last)) return;
-    if (space > 0) last = time;
-    const line = mask(stamped.slice(space + 1));
-    tail.push(line);
-    log(line);
-  }
-
-  async function readOnce(): Promise<void> {
-    const path = `/api/v1/namespaces/${encodeURIComponent(api.namespace)}/pods/${pod.name}/log`;
-    const query = {
-      container: pod.container,
-      follow: "true",
-      timestamps: "true",
-      ...(last !== "" && { sinceTime: last }),
-    };
-    const request = { verb: "get", resource: "pods/log", method: "GET", path, query } as const;
-    const answer = await api.stream(request, stopping.signal);
-    const reader = createLineReader(LONGEST_LINE + STAMP, take);
-    for await (const chunk of answer) reader.push(chunk as Buffer);
-    reader.end();
-  }
 
   async function run(): Promise<void> {
-    let failures = 0;
-    for (;;) {
+    for (let failures = 0; ;) {
       try {
-        await readOnce();
+        await log.read(true, stopping.signal);
         failures = 0;
       } catch (error) {
         if (stopping.signal.aborted) return;
         failures += 1;
-        // A pod that is gone, and a right that is missing, are so the next time, too.
-        const isFinal = error instanceof ApiError && (error.status === 404 || error.status === 403);
-        if (isFinal || failures >= MOST_FAILURES || !goesOn()) {
-          return context.log(`the pod's output could not be read: ${(error as Error).message}`);
-        }
+        if (isFinal(error) || !goesOn()) return failed(error as Error);
       }
-      await sleep(context.clock, DELAY, stopping.signal);
-      if (stopping.signal.aborted || (failures === 0 && !goesOn())) return;
+      await sleep(clock, delayAfter(failures), stopping.signal);
+      if (stopping.signal.aborted) return;
+      if (failures === 0 && !goesOn()) return log.end();
     }
   }
 
   return { ended: run(), stop: () => stopping.abort() };
+}
+
+/**
+ * Reads the rest of the log of a container that has ended. An answer that ends need not be whole: a node that goes away,
+ * and a server that is stopped, end it just so. Therefore it is read until a reading brings nothing new.
+ *
+ * @throws ApiError, LogGap, or any other error if it cannot be read
+ */
+export async function readToEnd(log: PodLog, clock: Clock, signal: AbortSignal): Promise<void> {
+  for (let failures = 0; ;) {
+    try {
+      const isNew = await log.read(false, signal);
+      failures = 0;
+      if (!isNew && !signal.aborted) return log.end();
+    } catch (error) {
+      failures += 1;
+      if (isFinal(error) || (failures >= MOST_FAILURES && !signal.aborted)) throw error;
+      await sleep(clock, delayAfter(failures), signal);
+    }
+    signal.throwIfAborted();
+  }
+}
+
+/** A pod that is gone, a right that is missing, and lines that are lost, are so the next time, too. */
+function isFinal(error: unknown): boolean {
+  return (
+    error instanceof LogGap || (error instanceof ApiError && (error.status === 404 || error.status === 403))
+  );
+}
+
+function delayAfter(failures: number): number {
+  return Math.min(LONGEST_DELAY, DELAY * 2 ** Math.max(0, failures - 1));
 }

@@ -6,6 +6,7 @@ export interface Metadata {
   readonly resourceVersion: string;
   readonly creationTimestamp?: string;
   readonly deletionTimestamp?: string;
+  readonly deletionGracePeriodSeconds?: number;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly ownerReferences?: readonly { readonly uid: string }[];
@@ -63,4 +64,9 @@ export function condition(
   type: string,
 ): Condition | undefined {
   return status?.conditions?.find((one) => one.type === type && one.status === "True");
+}
+
+/** The uid of the Job that a pod belongs to. */
+export function ownerOf(pod: Pod): string | undefined {
+  return pod.metadata.ownerReferences?.[0]?.uid;
 }

@@ -37,6 +37,11 @@ export interface KubernetesProcessOptions extends ImageJobOptions {
   readonly entrypoint?: readonly string[] | undefined;
   /** Environment variables; whoever may read the Job may read them. Defaults to none. */
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Where it writes the events that it emits, a JSON object a line: among the lines of its output, which Kubernetes keeps
+   * in one log. They are emitted together with the run's success. Defaults to `"none"`.
+   */
+  readonly output?: "none" | "stdout" | undefined;
   /** Whether the node pulls the image. Defaults to `"missing"`. */
   readonly pull?: "missing" | "always" | "never" | undefined;
   /** Most memory. Defaults to `"512MiB"`. */
@@ -85,6 +90,7 @@ export interface Options extends ImageJob {
   readonly command?: readonly string[] | undefined;
   readonly entrypoint?: readonly string[] | undefined;
   readonly env: Readonly<Record<string, string>>;
+  readonly output: "none" | "stdout";
   readonly pull?: "missing" | "always" | "never" | undefined;
   readonly memory?: number | string | undefined;
   readonly cpus?: number | undefined;
@@ -138,6 +144,10 @@ export const kubernetesOptions: z.ZodType<Options, KubernetesProcessOptions> = z
     env: environmentOption
       .default({})
       .describe("Environment variables; whoever may read the Job may read them. Defaults to none."),
+    output: z
+      .enum(["none", "stdout"])
+      .default("none")
+      .describe("Where it writes the events that it emits, a JSON object a line. Defaults to none."),
     pull: z
       .enum(["missing", "always", "never"])
       .optional()

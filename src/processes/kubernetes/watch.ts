@@ -10,6 +10,8 @@ const PATIENCE = 15_000;
 const FIRST_DELAY = 500;
 const LONGEST_DELAY = 30_000;
 const PAGE = 500;
+/** Milliseconds after which a list is made anew, whatever the watch says: should it have left something out. */
+const RELIST = 5 * 60_000;
 /** An object of the API server has 1.5 MB at most (etcd's limit). */
 const LONGEST_MESSAGE = 4 * 1024 * 1024;
 
@@ -29,17 +31,23 @@ export interface WatchTarget {
   readonly labelSelector: string;
 }
 
+export interface WatchListener<Item> {
+  /** Told of what was missed, too; of an object that is gone with `undefined`. */
+  changed(item: Item | undefined, uid: string): void;
+  /** Everything was read anew. */
+  listed?(): void;
+  /** Told once when the connection is lost, with what happened, and once when it is back. */
+  trouble?(error: Error | undefined): void;
+}
+
 /**
  * Sees all objects of a kind that have some labels: lists them, then watches from there on. A watch that ends goes on
- * where it was; one whose past the server has forgotten (410 Gone) begins with a list again; while the server is away it
- * is tried again for as long as it takes. `onChange` is told of what was missed, too.
- *
- * @param onTrouble is told once when the connection is lost, with what happened, and once when it is back
+ * where it was; one whose past the server has forgotten (410 Gone) begins with a list again, as any does now and then;
+ * while the server is away it is tried again for as long as it takes.
  */
 export function watchObjects<Item extends ApiObject>(
   target: WatchTarget,
-  onChange: (item: Item | undefined, uid: string) => void,
-  onTrouble: (error: Error | undefined) => void,
+  listener: WatchListener<Item>,
 ): Watched<Item> {
   const { clock } = target;
   const closing = new AbortController();
@@ -50,11 +58,11 @@ export function watchObjects<Item extends ApiObject>(
 
   function put(item: Item): void {
     items.set(item.metadata.uid, item);
-    onChange(item, item.metadata.uid);
+    listener.changed(item, item.metadata.uid);
   }
 
   function remove(uid: string): void {
-    if (items.delete(uid)) onChange(undefined, uid);
+    if (items.delete(uid)) listener.changed(undefined, uid);
   }
 
   async function list(): Promise<string> {
@@ -81,6 +89,7 @@ export function watchObjects<Item extends ApiObject>(
       page = answer.metadata.continue;
       if (page !== undefined && page !== "") continue;
       for (const uid of items.keys()) if (!seen.has(uid)) remove(uid);
+      listener.listed?.();
       return answer.metadata.resourceVersion;
     }
   }
@@ -91,7 +100,7 @@ export function watchObjects<Item extends ApiObject>(
     await openWatch(target, from, closing.signal, onOpen, (type, object) => {
       if (type === "ERROR") {
         const { code, message } = object as unknown as { code?: number; message?: string };
-        throw new Gone(message ?? `the watch ended with an error`, code);
+        throw new WatchError(message ?? `the watch ended with an error`, code);
       }
       const item = object as Item;
       version = item.metadata.resourceVersion;
@@ -107,23 +116,27 @@ export function watchObjects<Item extends ApiObject>(
     let version: string | undefined;
     let failures = 0;
     let isRead = false;
+    let listAt = 0;
     while (!closing.signal.aborted) {
       try {
-        version ??= await list();
+        if (version === undefined || clock.monotonic() >= listAt) {
+          version = await list();
+          listAt = clock.monotonic() + RELIST;
+        }
         if (!isRead) first.resolve();
         isRead = true;
         version = await follow(version, () => {
-          if (failures > 1) onTrouble(undefined);
+          if (failures > 1) listener.trouble?.(undefined);
           failures = 0;
         });
       } catch (error) {
         if (closing.signal.aborted) return;
         if (!isRead) throw error;
         // What was seen up to the break need not be read again, unless the server says that it is gone.
-        version = isGone(error) ? undefined : ((error as { version?: string }).version ?? version);
+        version = isForgotten(error) ? undefined : ((error as { version?: string }).version ?? version);
         if (isGone(error)) continue;
         failures += 1;
-        if (failures === 2) onTrouble(error as Error);
+        if (failures === 2) listener.trouble?.(error as Error);
         await sleep(clock, Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** (failures - 1)), closing.signal);
       }
     }
@@ -137,17 +150,26 @@ export function watchObjects<Item extends ApiObject>(
   };
 }
 
-class Gone extends Error {
-  readonly code: number | undefined;
-  constructor(message: string, code: number | undefined) {
+/** Said by the watch itself. */
+class WatchError extends Error {
+  readonly status: number | undefined;
+  constructor(message: string, status: number | undefined) {
     super(message);
-    this.code = code;
+    this.status = status;
   }
 }
 
 /** The server has forgotten what was before the version that was asked for. */
 function isGone(error: unknown): boolean {
-  return (error instanceof ApiError && error.status === 410) || (error instanceof Gone && error.code === 410);
+  return (error instanceof ApiError || error instanceof WatchError) && error.status === 410;
+}
+
+/** Statuses of a server that is busy or away, whatever it is asked. */
+const BUSY: ReadonlySet<number | undefined> = new Set([undefined, 429, 500, 502, 503]);
+
+/** The server may not go on from there, whether or not it says so: its store may be an older one, from a backup. */
+function isForgotten(error: unknown): boolean {
+  return error instanceof WatchError || (error instanceof ApiError && !BUSY.has(error.status));
 }
 
 async function openWatch(
