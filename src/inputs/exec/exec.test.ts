@@ -316,7 +316,9 @@ describe("its program", () => {
     "that left somebody who prints on is over, if its input %s",
     async (what) => {
       const pid = join(directory, what.replace(" ", "-"));
-      const argv = shell(`setsid sh -c 'echo $$ >${pid}; exec yes "$(printf %20000s x)"' & echo own`);
+      const argv = shell(
+        `setsid sh -c 'echo $$ >${pid}; exec yes "$(printf %20000s x)"' & until [ -s ${pid} ]; do sleep 0.01; done; echo own`,
+      );
       const { context, ended, warnings } = listen({ argv, lines: "text" });
       await context.waitFor(20);
       if (what === "must end") context.stop();
