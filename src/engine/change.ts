@@ -40,9 +40,9 @@ export async function changePipeline(
     components.become(next);
     runtime.routing.reset();
     prepared.become();
-    processes.forEach((registered, i) => runtime.putProcess(registered, openings[i] as Opening));
-    for (const name of leaving) runtime.dispatcher.lane(name)?.retire(before);
-    for (const { process, version } of finish) runtime.dispatcher.lane(process.name)?.retire(version);
+    processes.forEach((registered, i) => runtime.components.putProcess(registered, openings[i] as Opening));
+    for (const name of leaving) runtime.components.retireProcess(name, before);
+    for (const { process, version } of finish) runtime.components.retireProcess(process.name, version);
     runtime.announce(prepared.version);
     swapped = prepared;
   } catch (error) {
@@ -51,13 +51,13 @@ export async function changePipeline(
   }
   const gone = remove.filter((name) => !leaving.includes(name));
   const exchanged = await Promise.allSettled([
-    ...inputs.map((registered) => runtime.putInput(registered)),
-    ...gone.map((name) => runtime.removeInput(name)),
+    ...inputs.map((registered) => runtime.components.putInput(registered)),
+    ...gone.map((name) => runtime.components.removeInput(name)),
   ]);
   // It is the new one already: what still goes wrong is told, but takes nothing back.
   for (const result of exchanged) if (result.status === "rejected") runtime.report(result.reason);
   const ending = [...leaving, ...finish.map(({ process }) => process.name)];
-  const finished = Promise.all(ending.map((name) => runtime.endProcess(name, open ?? "drain")));
+  const finished = Promise.all(ending.map((name) => runtime.components.endProcess(name, open ?? "drain")));
   return { version: swapped.version, finished: finished.then(() => undefined) };
 }
 
@@ -71,7 +71,7 @@ function statePuts({ state }: PipelineChange, version: number): readonly StatePu
 
 async function expectNoOpenRuns(runtime: Runtime, names: readonly string[]): Promise<void> {
   for (const name of names) {
-    const open = await runtime.openRuns(name);
+    const open = await runtime.components.openRuns(name);
     if (open > 0) throw openRunsError(name, open);
   }
 }

@@ -169,6 +169,15 @@ export class Components {
     return this.#retired.has(name);
   }
 
+  isOrdered(process: string): boolean {
+    return this.#processes.get(process)?.settings.ordered === true;
+  }
+
+  /** Of a process that is gone nobody knows; should it come back, order does no harm, and its lack may. */
+  isPerhapsOrdered(process: string): boolean {
+    return this.#processes.get(process)?.settings.ordered !== false;
+  }
+
   /** Harmless if it is gone. */
   remove(name: string): void {
     if (this.topology.node(name) === undefined) return;
@@ -192,6 +201,13 @@ export class Components {
       `pipeline "${this.#pipeline}" has no ${role ?? "input or process"} named ${JSON.stringify(name)}${hint}`,
       { details: { name } },
     );
+  }
+
+  /** @throws SluiceError UNKNOWN_NAME unless there is such a process, and it is to stay */
+  expectRoutable(process: string): void {
+    this.expect(process, "process");
+    if (!this.#retired.has(process)) return;
+    throw new SluiceError("UNKNOWN_NAME", `process "${process}" is on its way out and takes nothing more`);
   }
 
   /** The inputs that answer HTTP requests. */

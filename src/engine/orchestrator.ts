@@ -19,7 +19,6 @@ import { createUidSource, type Random } from "../model/uid.ts";
 import type { History } from "../journal/history.ts";
 import type { Journal, JournalDriver } from "../journal/journal.ts";
 import type { Graph } from "../topology/types.ts";
-import { changePipeline, openRunsError } from "./change.ts";
 import { Components, type RegisteredInput } from "./components.ts";
 import { ErrorStream } from "./error-stream.ts";
 import type {
@@ -39,6 +38,7 @@ import type {
 } from "./handles.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import type { InputRow, OrchestratorState, ProcessRow } from "./rows.ts";
+import { PipelineEditor } from "./pipeline-editor.ts";
 import type { Plan } from "./runtime.ts";
 import { checkConcurrency } from "./settings.ts";
 import { createSystemRandom, systemClock } from "./system.ts";
@@ -79,11 +79,12 @@ const READ = { read: "a row that is read becomes" };
  */
 export class Orchestrator implements AsyncDisposable {
   readonly name: string;
-  readonly #plan: Plan;
+  /** Milliseconds. */
+  readonly #grace: number;
   readonly #components: Components;
   readonly #errors: ErrorStream;
   readonly #lifecycle: Lifecycle;
-  #isChanging = false;
+  readonly #editor: PipelineEditor;
 
   /** @throws SluiceError INVALID_OPTIONS or INVALID_DURATION */
   constructor(options: EngineOptions) {
@@ -91,7 +92,8 @@ export class Orchestrator implements AsyncDisposable {
     this.name = options.name ?? "pipeline";
     this.#errors = new ErrorStream(this.name, logger);
     this.#components = new Components(this.name, options.revision);
-    this.#plan = {
+    this.#grace = parseDuration(options.grace ?? "30s");
+    const plan: Plan = {
       name: this.name,
       clock,
       random,
@@ -100,11 +102,12 @@ export class Orchestrator implements AsyncDisposable {
       errors: this.#errors,
       components: this.#components,
       concurrency: options.concurrency === undefined ? undefined : checkConcurrency(options.concurrency),
-      grace: parseDuration(options.grace ?? "30s"),
+      grace: this.#grace,
       hopLimit: options.hopLimit ?? 32,
       redact: options.redact ?? ((text) => text),
     };
-    this.#lifecycle = new Lifecycle(this.#plan, options.journal);
+    this.#lifecycle = new Lifecycle(plan, options.journal);
+    this.#editor = new PipelineEditor(plan, this.#lifecycle);
   }
 
   get state(): OrchestratorState {
@@ -113,10 +116,7 @@ export class Orchestrator implements AsyncDisposable {
 
   /** @throws SluiceError INVALID_NAME, DUPLICATE_NAME, INVALID_OPTIONS … */
   addInput<Data>(input: Input<Data>, settings?: InputSettings): InputHandle<Data> {
-    this.#expectStill();
-    const registered = this.#components.addInput(input, settings);
-    this.#lifecycle.runtime?.addInput(registered);
-    this.#changed();
+    this.#editor.addInput(input, settings);
     return { name: input.name, role: "input" };
   }
 
@@ -125,10 +125,7 @@ export class Orchestrator implements AsyncDisposable {
     process: Process<Data, Emits>,
     settings?: ProcessSettings,
   ): ProcessHandle<Data, Emits> {
-    this.#expectStill();
-    const registered = this.#components.addProcess(process, settings);
-    this.#lifecycle.runtime?.addProcess(registered);
-    this.#changed();
+    this.#editor.addProcess(process, settings);
     return { name: process.name, role: "process" };
   }
 
@@ -145,19 +142,12 @@ export class Orchestrator implements AsyncDisposable {
   ): void;
   addLink(from: string, to: string, options?: LinkOptions): void;
   addLink(from: { name: string } | string, to: { name: string } | string, options: LinkOptions = {}): void {
-    this.#expectStill();
-    this.#components.addLink(nameOf(from), nameOf(to), options);
-    this.#changed();
+    this.#editor.addLink(nameOf(from), nameOf(to), options);
   }
 
   /** Ends it, within the grace time; what it still emits until then is taken. Resolves when it is gone. */
   async removeInput(name: string): Promise<void> {
-    this.#expectStill();
-    this.#components.expect(name, "input");
-    await this.#lifecycle.runtime?.supervisor.remove(name, this.#plan.grace);
-    await this.#untilStill();
-    this.#components.remove(name);
-    this.#changed();
+    await this.#editor.removeInput(name);
   }
 
   /**
@@ -167,26 +157,11 @@ export class Orchestrator implements AsyncDisposable {
    * `cancel` cancels them.
    */
   async removeProcess(name: string, options: { readonly open?: "drain" | "cancel" } = {}): Promise<void> {
-    this.#expectStill();
-    this.#components.expect(name, "process");
-    // A removal that was begun, and that the journal cut short, goes on: what came meanwhile is finished.
-    const goesOn = this.#components.isRetired(name);
-    if (options.open === undefined && !goesOn) await this.#expectNoOpenRuns(name);
-    this.#expectStill();
-    this.#components.retire(name);
-    const runtime = this.#lifecycle.runtime;
-    runtime?.dispatcher.lane(name)?.retire(runtime.version.current);
-    this.#changed();
-    await runtime?.removeProcess(name, options.open);
-    await this.#untilStill();
-    this.#components.remove(name);
-    this.#changed();
+    await this.#editor.removeProcess(name, options.open);
   }
 
   removeLink(from: string, to: string): void {
-    this.#expectStill();
-    this.#components.topology.removeLink(from, to);
-    this.#changed();
+    this.#editor.removeLink(from, to);
   }
 
   /**
@@ -199,15 +174,7 @@ export class Orchestrator implements AsyncDisposable {
    * whatever makes the changed pipeline invalid
    */
   async change(change: PipelineChange): Promise<ChangeReceipt> {
-    const runtime = this.#lifecycle.running();
-    return runtime.exclusively(async () => {
-      this.#isChanging = true;
-      try {
-        return await changePipeline(runtime, this.#components, change);
-      } finally {
-        this.#isChanging = false;
-      }
-    });
+    return this.#editor.change(change);
   }
 
   /** Counts from 1, and grows whenever the pipeline is not what it was. @throws SluiceError NOT_RUNNING */
@@ -254,7 +221,7 @@ export class Orchestrator implements AsyncDisposable {
    */
   async stop(options: { readonly grace?: Duration } = {}): Promise<void> {
     const { grace } = options;
-    await this.#lifecycle.stop(grace === undefined ? this.#plan.grace : parseDuration(grace));
+    await this.#lifecycle.stop(grace === undefined ? this.#grace : parseDuration(grace));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -382,7 +349,7 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   async processes(): Promise<readonly ProcessRow[]> {
-    return this.#lifecycle.running().processes();
+    return this.#lifecycle.running().components.processRows();
   }
 
   graph(): Graph {
@@ -413,41 +380,14 @@ export class Orchestrator implements AsyncDisposable {
     return this.#errors.onError(listener);
   }
 
-  /** What was added beside a change that is being made would be gone once it is. @throws SluiceError VERSION_CONFLICT */
-  #expectStill(): void {
-    if (!this.#isChanging) return;
-    throw new SluiceError(
-      "VERSION_CONFLICT",
-      "the pipeline is just becoming another one; add or remove when that is done",
-    );
-  }
-
-  async #untilStill(): Promise<void> {
-    if (this.#isChanging) await this.#lifecycle.runtime?.exclusively(async () => undefined);
-  }
-
   #registered(input: string): RegisteredInput {
     this.#components.expect(input, "input");
     return this.#components.inputs.get(input) as RegisteredInput;
   }
 
-  async #expectNoOpenRuns(process: string): Promise<void> {
-    const open = (await this.#lifecycle.runtime?.openRuns(process)) ?? 0;
-    if (open > 0) throw openRunsError(process, open);
-  }
-
   async #switch(name: string, type: "pause" | "resume"): Promise<void> {
     this.#components.expect(name);
     await this.#lifecycle.running().journal.work.commit({ control: [{ type, name }] });
-  }
-
-  #changed(): void {
-    const runtime = this.#lifecycle.runtime;
-    if (runtime === undefined) return;
-    runtime.routing.reset();
-    runtime.refreshVersion().catch((error: unknown) => {
-      this.#errors.reportThrown(error, "JOURNAL_IO", "the pipeline's new version could not be journalled");
-    });
   }
 }
 

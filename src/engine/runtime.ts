@@ -8,18 +8,16 @@ import type { Change } from "../journal/coordination.ts";
 import type { Journal } from "../journal/journal.ts";
 import { pipelineChanged } from "./diagnostics.ts";
 import { restartCarefully } from "./careful-restart.ts";
-import type { Components, RegisteredInput, RegisteredProcess } from "./components.ts";
+import type { Components } from "./components.ts";
 import { Completion } from "./completion.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Emitter, type EmitSource } from "./emitter.ts";
 import { EventReplays } from "./event-replay.ts";
 import type { ErrorStream } from "./error-stream.ts";
 import type { LaneHost } from "./lane.ts";
-import type { Opening } from "./opening.ts";
 import { Operator } from "./operator.ts";
-import { openRuns, processRow } from "./process-rows.ts";
 import { Routing } from "./routing.ts";
-import type { ProcessRow } from "./rows.ts";
+import { RunningComponents } from "./running-components.ts";
 import { Settler } from "./settler.ts";
 import { SharedSlots } from "./shared-slots.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -63,13 +61,13 @@ export class Runtime {
   readonly completion: Completion;
   readonly surveys: Surveys;
   readonly version: PipelineVersion;
+  readonly components: RunningComponents;
   readonly #plan: Plan;
   readonly #settler: Settler;
   readonly #stopping = new AbortController();
   readonly #unwatch: () => void;
   readonly #keepAlive: NodeJS.Timeout = setInterval(() => undefined, KEEP_ALIVE_INTERVAL);
   #careful: Promise<void> = Promise.resolve();
-  #changing: Promise<void> = Promise.resolve();
 
   constructor(plan: Plan, journal: Journal) {
     const { clock, random, errors, newUid, redact, name: pipeline } = plan;
@@ -79,7 +77,7 @@ export class Runtime {
     this.version = new PipelineVersion(work);
     this.routing = new Routing({
       route: (source) => plan.components.topology.route(source),
-      isOrdered: (process) => this.#isOrdered(process),
+      isOrdered: (process) => plan.components.isOrdered(process),
       hopLimit: plan.hopLimit,
     });
     this.emitter = new Emitter({
@@ -104,15 +102,15 @@ export class Runtime {
       work,
       history: journal.history,
       clock,
-      isOrdered: (process: string) => this.#isPerhapsOrdered(process),
+      isOrdered: (process: string) => plan.components.isPerhapsOrdered(process),
       stopping: this.#stopping.signal,
     };
     this.operator = new Operator(operating);
-      pipeline,
     this.eventReplays = new EventReplays({
       ...operating,
+      pipeline,
       routing: this.routing,
-      expectProcess: (name) => this.#expectProcess(name),
+      expectProcess: (name) => plan.components.expectRoutable(name),
     });
     this.dispatcher = new Dispatcher(this.#laneHost());
     this.supervisor = new Supervisor({
@@ -129,73 +127,29 @@ export class Runtime {
       emit: (input, event, options) => this.emitter.emit(input, event, options),
       emitAll: (input, events, options) => this.emitter.emitAll(input, events, options),
     });
+    this.components = new RunningComponents({
+      components: plan.components,
+      journal,
+      supervisor: this.supervisor,
+      dispatcher: this.dispatcher,
+      routing: this.routing,
+      version: this.version,
+      settler: this.#settler,
+      completion: this.completion,
+      grace: plan.grace,
+    });
     this.#unwatch = journal.coordination.watch((change) => this.#changed(change));
   }
 
   /** @param idle starts neither inputs nor processes: the journal is owned, and that is all */
   async start(idle: boolean): Promise<void> {
-    const { inputs, processes } = this.#plan.components;
     await this.version.load();
     await this.refreshVersion();
     // What was added while the journal was being read is there already.
-    for (const registered of processes.values()) {
-      if (this.dispatcher.lane(registered.process.name) === undefined) this.addProcess(registered);
-    }
-    for (const registered of inputs.values()) {
-      if (this.supervisor.input(registered.input.name) === undefined) this.addInput(registered);
-    }
+    this.components.addAll();
     if (idle) return;
     this.supervisor.start();
     this.#careful = this.#startDispatching();
-  }
-
-  addInput({ input, settings }: RegisteredInput): void {
-    this.supervisor.add(input, settings, this.#isPaused(input.name));
-  }
-
-  addProcess(registered: RegisteredProcess): void {
-    this.dispatcher.add(registered, this.#isPaused(registered.process.name));
-  }
-
-  /** Adds an input, or ends the one of its name and starts this one in its place. */
-  async putInput({ input, settings }: RegisteredInput): Promise<void> {
-    const { name } = input;
-    await this.supervisor.replace(input, settings, () => this.#isPaused(name), this.#plan.grace);
-  }
-
-  /** Adds a process that is open already, or lets it take the place of the one of its name. */
-  putProcess(registered: RegisteredProcess, opening: Opening): void {
-    const { name } = registered.process;
-    const paused = this.#isPaused(name);
-    const lane = this.dispatcher.lane(name);
-    if (lane === undefined) this.dispatcher.add(registered, paused, opening);
-    else lane.replace(registered, opening, paused);
-  }
-
-  /** Ends an input, and what is left of it. */
-  async removeInput(name: string): Promise<void> {
-    await this.supervisor.remove(name, this.#plan.grace);
-    this.#plan.components.remove(name);
-    this.routing.reset();
-  }
-
-  /**
-   * Ends a process that was retired: finishes its open runs or cancels them, then lets go of it. Should a change bring
-   * back one of its name meanwhile, that one has the runs.
-   */
-  async endProcess(name: string, open: "drain" | "cancel"): Promise<void> {
-    const { components } = this.#plan;
-    await this.#routedIsDurable();
-    if (open === "cancel") await this.#cancelOpen(name);
-    const isBack = (): boolean => !components.isRetired(name);
-    await this.completion.until(async () => isBack() || (await this.openRuns(name)) === 0);
-    await this.dispatcher.lane(name)?.quiet();
-    await this.exclusively(async () => {
-      if (isBack()) return;
-      await this.dispatcher.remove(name);
-      components.remove(name);
-      this.routing.reset();
-    });
   }
 
   /** Tells who listens that another version runs now. */
@@ -204,60 +158,8 @@ export class Runtime {
     pipelineChanged.publish({ pipeline: this.#plan.name, state: "running", version });
   }
 
-  #expectProcess(name: string): void {
-    const { components } = this.#plan;
-    components.expect(name, "process");
-    if (!components.isRetired(name)) return;
-    throw new SluiceError("UNKNOWN_NAME", `process "${name}" is on its way out and takes nothing more`);
-  }
-
   report(error: unknown): void {
     this.#plan.errors.reportThrown(error, "RUN_FAILED", "a part of the pipeline could not be exchanged");
-  }
-
-  /** One change of the pipeline at a time. */
-  exclusively<T>(change: () => Promise<T>): Promise<T> {
-    const done = this.#changing.then(change);
-    this.#changing = done.then(
-      () => undefined,
-      () => undefined,
-    );
-    return done;
-  }
-
-  /** What was routed until now is durable once a later commit is: then open runs can be counted. */
-  async #routedIsDurable(): Promise<void> {
-    await this.#settler.cut();
-    await this.version.confirm();
-  }
-
-  async #cancelOpen(name: string): Promise<void> {
-    const reason = { code: "CANCELLED", message: `process "${name}" was removed` };
-    await this.journal.work.commit({ control: [{ type: "cancelOpen", process: name, reason }] });
-  }
-
-  /**
-   * Ends a process to which nothing is routed any more; resolves when it has no open runs and is closed.
-   * Its runs are finished unless they are to be cancelled.
-   */
-  async removeProcess(name: string, open: "drain" | "cancel" | undefined): Promise<void> {
-    await this.#routedIsDurable();
-    if (open === "cancel") await this.#cancelOpen(name);
-    else await this.completion.until(async () => (await this.openRuns(name)) === 0);
-    await this.dispatcher.remove(name);
-  }
-
-  async processes(): Promise<readonly ProcessRow[]> {
-    const { runs } = await this.journal.history.counters();
-    const { components } = this.#plan;
-    return [...this.dispatcher.lanes()].map((lane) => {
-      return processRow(lane, runs[lane.name] ?? {}, components.isRetired(lane.name));
-    });
-  }
-
-  async openRuns(process: string): Promise<number> {
-    const { runs } = await this.journal.history.counters();
-    return openRuns(runs[process] ?? {});
   }
 
   /** To be called after every change of the pipeline: attempts that begin from now on record it. */
@@ -312,19 +214,6 @@ export class Runtime {
     return PROCESS_SOURCE;
   }
 
-  #isPaused(name: string): boolean {
-    return this.journal.coordination.paused().has(name);
-  }
-
-  #isOrdered(process: string): boolean {
-    return this.#plan.components.processes.get(process)?.settings.ordered === true;
-  }
-
-  /** Of a process that is gone nobody knows; should it come back, order does no harm, and its lack may. */
-  #isPerhapsOrdered(process: string): boolean {
-    return this.#plan.components.processes.get(process)?.settings.ordered !== false;
-  }
-
   #laneHost(): LaneHost {
     const { name, clock, random, newUid, errors, grace, concurrency, redact } = this.#plan;
     const { journal } = this;
@@ -357,7 +246,7 @@ export class Runtime {
     const { components } = this.#plan;
     return {
       inputs: () => this.supervisor.rows(),
-      processes: () => this.processes(),
+      processes: () => this.components.processRows(),
       deadLetters: () => this.journal.history.deadLetters(),
       graph: () => components.topology.graph(),
       health: () => this.journal.health(),

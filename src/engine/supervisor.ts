@@ -39,8 +39,10 @@ export class Supervisor {
   }
 
   async remove(name: string, grace: number): Promise<void> {
-    await this.#inputs.get(name)?.stop(grace);
-    this.#inputs.delete(name);
+    const input = this.#inputs.get(name);
+    await input?.stop(grace);
+    // Another may have taken its place meanwhile.
+    if (this.#inputs.get(name) === input) this.#inputs.delete(name);
   }
 
   /** Ends an input, then starts another in its place. */

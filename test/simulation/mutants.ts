@@ -181,7 +181,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a run that is replayed while its process is gone loses its key",
-    file: "src/engine/runtime.ts",
+    file: "src/engine/components.ts",
     text: "settings.ordered !== false",
     instead: "settings.ordered === true",
     caughtBy: "simulation",
@@ -195,8 +195,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a process that is removed with its runs cancelled leaves them open",
-    file: "src/engine/runtime.ts",
-    text: 'await this.journal.work.commit({ control: [{ type: "cancelOpen", process: name, reason }] });',
+    file: "src/engine/running-components.ts",
+    text: 'await work.commit({ control: [{ type: "cancelOpen", process: name, reason }] });',
     instead: "void reason;",
     caughtBy: "simulation",
   },
@@ -209,8 +209,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a removal does not wait for what was routed before to be durable",
-    file: "src/engine/runtime.ts",
-    text: "    await this.#settler.cut();\n    await this.version.confirm();",
+    file: "src/engine/running-components.ts",
+    text: "    await this.#options.settler.cut();\n    await this.#options.version.confirm();",
     instead: "",
     caughtBy: "simulation",
   },
