@@ -4,3 +4,8 @@ import type { z } from "zod";
 export type Shape<Given, Resolved> = {
   readonly [Name in keyof Given & keyof Resolved]-?: z.ZodType<Resolved[Name], Given[Name]>;
 };
+
+/** Options once defaults are in their place; those named have one. */
+export type Resolved<Given, WithDefault extends keyof Given> = Omit<Given, WithDefault> & {
+  readonly [Name in WithDefault]-?: Exclude<Given[Name], undefined>;
+};

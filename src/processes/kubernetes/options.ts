@@ -10,6 +10,7 @@ import {
 } from "../../child/job-options.ts";
 import type { Duration } from "../../model/duration.ts";
 import { durationOption, sizeOption } from "../../options/amounts.ts";
+import type { Resolved } from "../../options/shape.ts";
 
 /** As in a pod: lets it on nodes that others are kept from. */
 export interface Toleration {
@@ -28,7 +29,10 @@ export interface Resources {
 }
 
 /** Options of the `kubernetes` process. */
-export interface KubernetesProcessOptions extends ImageJobOptions {
+export interface KubernetesProcessOptions extends PodOptions, ImageJobOptions {}
+
+/** What is said of the pod and its cluster. */
+interface PodOptions {
   /** The image, such as `"registry.example/enrich:1.4"`. May be left out if the `template` has one. */
   readonly image?: string | undefined;
   /** The program's arguments (or the program, if the image has no entry point). Defaults to the image's own. */
@@ -84,34 +88,10 @@ export interface KubernetesProcessOptions extends ImageJobOptions {
   readonly inCluster?: boolean | undefined;
 }
 
+type WithDefault = "env" | "output" | "unsafe" | "startTimeout" | "interruptions" | "inCluster";
+
 /** Those without a default fall to the template, then to Kubernetes itself. */
-export interface Options extends ImageJob {
-  readonly image?: string | undefined;
-  readonly command?: readonly string[] | undefined;
-  readonly entrypoint?: readonly string[] | undefined;
-  readonly env: Readonly<Record<string, string>>;
-  readonly output: "none" | "stdout";
-  readonly pull?: "missing" | "always" | "never" | undefined;
-  readonly memory?: number | string | undefined;
-  readonly cpus?: number | undefined;
-  readonly resources?: Resources | undefined;
-  readonly user?: string | undefined;
-  readonly readOnly?: boolean | undefined;
-  readonly capabilities?: readonly string[] | undefined;
-  readonly serviceAccount?: string | undefined;
-  readonly serviceAccountToken?: boolean | undefined;
-  readonly imagePullSecrets?: readonly string[] | undefined;
-  readonly nodeSelector?: Readonly<Record<string, string>> | undefined;
-  readonly tolerations?: readonly Toleration[] | undefined;
-  readonly namespace?: string | undefined;
-  readonly template?: string | undefined;
-  readonly unsafe: boolean;
-  readonly startTimeout: Duration;
-  readonly interruptions: number;
-  readonly kubeconfig?: string | undefined;
-  readonly context?: string | undefined;
-  readonly inCluster: boolean;
-}
+export interface Options extends ImageJob, Resolved<PodOptions, WithDefault> {}
 
 const label = z
   .string()
