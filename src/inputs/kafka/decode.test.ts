@@ -1,13 +1,12 @@
 import { describe, expect, test } from "vitest";
 import type { KafkaRecord } from "../../kafka/driver.ts";
-import { isUid } from "../../model/event.ts";
+import { placeUids } from "../../model/place-uid.ts";
 import { chunksOf } from "./batches.ts";
-import { createDecoder, messageUids, type Message } from "./decode.ts";
+import { createDecoder, type Message } from "./decode.ts";
 import { chooseStart } from "./start.ts";
 import { chooseTopics } from "./topics.ts";
 
-const ORIGIN = { input: "in", clusterId: "c", topicId: "t" };
-const uidOf = messageUids(ORIGIN, 0);
+const uidOf = placeUids("in c t 0");
 
 function message(value: string | Buffer | null, headers: Record<string, string> = {}): Message {
   const record: KafkaRecord = {
@@ -21,27 +20,6 @@ function message(value: string | Buffer | null, headers: Record<string, string> 
 }
 
 const options = { decode: "json", id: "offset", onUndecodable: "keep" } as const;
-
-describe("a message's uid", () => {
-  test("is the same for the same place, and another for any other", () => {
-    const time = Date.UTC(2026, 10, 24);
-    const uids = [
-      uidOf(1n, time),
-      uidOf(2n, time),
-      uidOf(1n, time + 1),
-      messageUids(ORIGIN, 1)(1n, time),
-      messageUids({ ...ORIGIN, input: "other" }, 0)(1n, time),
-      messageUids({ ...ORIGIN, topicId: "anew" }, 0)(1n, time),
-    ];
-    expect(new Set(uids).size).toBe(uids.length);
-    expect(uids.every(isUid)).toBe(true);
-    expect(messageUids(ORIGIN, 0)(1n, time)).toBe(uids[0]);
-  });
-
-  test("is one at the largest offset and time, too", () => {
-    expect(isUid(uidOf(BigInt(Number.MAX_SAFE_INTEGER), Date.UTC(9999, 11, 31)))).toBe(true);
-  });
-});
 
 describe("a value", () => {
   test("gives the fields that pick finds, and their defaults where it finds none", () => {

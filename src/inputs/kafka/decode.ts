@@ -3,6 +3,7 @@ import type { KafkaRecord } from "../../kafka/driver.ts";
 import { HOPS_HEADER, RUN_HEADER, readSendingRun } from "../../model/cause-headers.ts";
 import { SluiceError, isSluiceError } from "../../model/errors.ts";
 import { UNDECODABLE_HEADER, type Cause, type EventInit } from "../../model/event.ts";
+import type { PlaceUid } from "../../model/place-uid.ts";
 import { isTraceparent } from "../../model/traceparent.ts";
 import { readBinary, readStructured, type CloudEvent } from "../../net/cloudevents.ts";
 import { compilePicks } from "../../net/pick.ts";
@@ -18,18 +19,11 @@ export interface Message {
   readonly record: KafkaRecord;
 }
 
-/** Which input reads which topic: with the partition and the offset it makes a message's identity. */
-export interface Origin {
-  readonly input: string;
-  readonly clusterId: string;
-  readonly topicId: string;
-}
-
 export interface Decoder {
   /** The event of a message. @throws SluiceError INVALID_EVENT if the value cannot be read, and is to fail the input */
-  event(message: Message, uidOf: MessageUid): EventInit;
+  event(message: Message, uidOf: PlaceUid): EventInit;
   /** The event of a message whose own was refused as none: its value as base64. @throws SluiceError INVALID_EVENT likewise */
-  refused(message: Message, uidOf: MessageUid, why: string): EventInit;
+  refused(message: Message, uidOf: PlaceUid, why: string): EventInit;
 }
 
 const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -59,7 +53,7 @@ export function createDecoder(
     return picked === undefined ? { data } : picked(data);
   }
 
-  function event(message: Message, uidOf: MessageUid): EventInit {
+  function event(message: Message, uidOf: PlaceUid): EventInit {
     const { headers, cause } = readHeaders(message.record);
     try {
       const { traceparent, ...fields } = fieldsOf(message, headers);
@@ -76,7 +70,7 @@ export function createDecoder(
     }
   }
 
-  function refused(message: Message, uidOf: MessageUid, why: string): EventInit {
+  function refused(message: Message, uidOf: PlaceUid, why: string): EventInit {
     if (options.onUndecodable === "fail") {
       throw new SluiceError("INVALID_EVENT", `${nameOf(message)}: ${why}`);
     }
@@ -105,12 +99,13 @@ export function nameOf({
 }
 
 /** What every event of a message has, whatever its value is. */
-function placeOf(message: Message, uidOf: MessageUid, id: string): EventInit {
+function placeOf(message: Message, uidOf: PlaceUid, id: string): EventInit {
   const { topic, partition, offset, record } = message;
   const key = record.key === null ? undefined : keyText(record.key);
   const time = timeOf(message);
   return {
-    uid: uidOf(offset, time ?? 0),
+    // An offset that a double cannot hold would take a million messages a second for 285 years.
+    uid: uidOf(Number(offset), time ?? 0),
     location: topic,
     id: id === "key" && key !== undefined ? key : `${partition}/${offset}`,
     ...(key !== undefined && { key }),
@@ -121,39 +116,6 @@ function placeOf(message: Message, uidOf: MessageUid, id: string): EventInit {
 /** Times that are none, or that no date has, are as good as none. */
 function timeOf({ timestamp }: Message): number | undefined {
   return timestamp >= 0n && timestamp <= BigInt(LAST_TIME) ? Number(timestamp) : undefined;
-}
-
-/** Makes the uids of one partition's messages. */
-export type MessageUid = (offset: bigint, time: number) => string;
-
-/** Of 48 bits. */
-const HALF = 0x100_0000;
-
-/**
- * Uids that are the same for the same message, wherever it is read again: 48 bits of time, so that they come in order,
- * then 74 bits: a hash of where the partition is, plus the offset. Written as UUIDs of version 8 (RFC 9562, section 5.8).
- */
-export function messageUids({ input, clusterId, topicId }: Origin, partition: number): MessageUid {
-  const digest = hash("sha256", `${input}\n${clusterId}\n${topicId}\n${partition}`, "hex");
-  const head = `8${digest.slice(0, 3)}-8${digest.slice(3, 6)}`;
-  const base = Number.parseInt(digest.slice(6, 18), 16);
-  let lastTime = -1;
-  let lastStamp = "";
-  return (offset, time) => {
-    if (time !== lastTime) {
-      const stamp = digits(Math.floor(time / HALF)) + digits(time % HALF);
-      lastStamp = `${stamp.slice(0, 8)}-${stamp.slice(8)}`;
-      lastTime = time;
-    }
-    // An offset that a double cannot hold would take a million messages a second for 285 years.
-    const place = base + Number(offset);
-    return `${lastStamp}-${head}-${digits(Math.floor(place / HALF) % HALF)}${digits(place % HALF)}`;
-  };
-}
-
-/** Six hexadecimal digits. Numbers beyond 31 bits are written ten times as slowly. */
-function digits(half: number): string {
-  return half.toString(16).padStart(6, "0");
 }
 
 function readHeaders(record: KafkaRecord): { headers: Record<string, string>; cause: Cause | undefined } {

@@ -1,8 +1,9 @@
 import { sleep } from "../../model/clock.ts";
 import type { InputContext } from "../../model/component.ts";
 import { isSluiceError } from "../../model/errors.ts";
+import { placeUids, type PlaceUid } from "../../model/place-uid.ts";
 import type { Chunk } from "./batches.ts";
-import { nameOf, messageUids, type Decoder, type Message, type MessageUid } from "./decode.ts";
+import { nameOf, type Decoder, type Message } from "./decode.ts";
 import type { Start } from "./start.ts";
 
 /** Milliseconds between two tries to hand the journal what it had no room for. */
@@ -41,10 +42,8 @@ export interface Partition {
 
 export function createPartition(start: Start, emitting: Emitting): Partition {
   const { stop, onProgress, onError } = emitting;
-  const uidOf = messageUids(
-    { input: emitting.context.name, clusterId: emitting.clusterId, topicId: start.topicId },
-    start.partition,
-  );
+  const source = [emitting.context.name, emitting.clusterId, start.topicId, start.partition];
+  const uidOf = placeUids(source.join("\n"));
   const waiting: Chunk[] = [];
   let position = start.offset;
   let done = start.offset;
@@ -97,7 +96,7 @@ export function createPartition(start: Start, emitting: Emitting): Partition {
 async function emitChunk(
   messages: readonly Message[],
   emitting: Emitting,
-  uidOf: MessageUid,
+  uidOf: PlaceUid,
 ): Promise<boolean> {
   const [first] = messages;
   if (first === undefined) return true;
@@ -112,11 +111,7 @@ async function emitChunk(
 }
 
 /** One of them makes no event: the others are kept as they are, that one as bytes. */
-async function emitEach(
-  messages: readonly Message[],
-  emitting: Emitting,
-  uidOf: MessageUid,
-): Promise<boolean> {
+async function emitEach(messages: readonly Message[], emitting: Emitting, uidOf: PlaceUid): Promise<boolean> {
   for (const message of messages) {
     const isKept = await untilRoom(message, emitting, () => emitOne(message, emitting, uidOf));
     if (!isKept) return false;
@@ -124,7 +119,7 @@ async function emitEach(
   return true;
 }
 
-async function emitOne(message: Message, { context, decoder }: Emitting, uidOf: MessageUid): Promise<void> {
+async function emitOne(message: Message, { context, decoder }: Emitting, uidOf: PlaceUid): Promise<void> {
   try {
     await context.emit(decoder.event(message, uidOf));
   } catch (error) {

@@ -10,8 +10,6 @@ import {
 } from "../../../test/support/postgres-input.ts";
 import { postgresForTests } from "../../../test/support/postgres.ts";
 import type { Event } from "../../model/event.ts";
-import { UUID_FUNCTION } from "./capture.ts";
-import { timeOf } from "./rows.ts";
 
 const { server, reason } = await postgresForTests();
 const version = server?.version ?? 0;
@@ -464,18 +462,4 @@ describe.skipIf(server === undefined)(`what the capture sees ${reason ?? ""}`, (
       ]);
     },
   );
-
-  test("a server without uuidv7 makes them by our own function: of now, of version 7, never twice", async () => {
-    await client.query("create schema sluice");
-    await client.query(UUID_FUNCTION);
-    const before = Date.now();
-    const { rows } = await client.query("select sluice.uuid_v7()::text as uid from generate_series(1, 1000)");
-    const uids = rows.map(({ uid }) => uid as string);
-    expect(new Set(uids).size).toBe(1_000);
-    for (const uid of uids) {
-      expect(uid).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-      expect(timeOf(uid).getTime()).toBeGreaterThanOrEqual(before - 1);
-      expect(timeOf(uid).getTime()).toBeLessThanOrEqual(Date.now() + 1);
-    }
-  });
 });

@@ -6,11 +6,16 @@ import { functionName, triggerName, type Action, type Subscription } from "./sub
  * so that no change of their shape can make a writer fail; which columns are the key is the reader's business.
  */
 
-/** Rows are read in the order of `seq`, and removed once the journal has them; `uid` is the event's identity. */
-export function outboxTable(subscription: Subscription, uuid: string): string {
+const AT = "at timestamptz not null default clock_timestamp()";
+
+/**
+ * Rows are read in the order of `seq`, and removed once the journal has them. The event's identity is made of `seq` and
+ * of the time, since a table that is made anew, or restored, counts from the beginning again.
+ */
+export function outboxTable(subscription: Subscription): string {
   return `create table ${subscription.outbox} (
   seq bigint generated always as identity primary key,
-  uid uuid not null default ${uuid},
+  ${AT},
   relation oid not null,
   bytes integer not null,
   operation "char" not null,
@@ -21,14 +26,10 @@ export function outboxTable(subscription: Subscription, uuid: string): string {
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0)`;
 }
 
-/** For servers before PostgreSQL 18, which brings `uuidv7()`: RFC 9562, section 5.7. */
-export const UUID_FUNCTION = `create function sluice.uuid_v7() returns uuid language sql volatile as $sluice$
-  select pg_catalog.encode(pg_catalog.set_bit(pg_catalog.set_bit(pg_catalog.overlay(
-    pg_catalog.uuid_send(pg_catalog.gen_random_uuid()),
-    pg_catalog.substring(pg_catalog.int8send(
-      pg_catalog.floor(extract(epoch from pg_catalog.clock_timestamp()) * 1000)::pg_catalog.int8), 3),
-    1, 6), 52, 1), 53, 1), 'hex')::pg_catalog.uuid
-$sluice$`;
+/** Takes over the outbox of an earlier version, whose rows had uids. */
+export function renewOutbox({ outbox }: Subscription): string {
+  return `alter table ${outbox} drop column uid, add column ${AT}`;
+}
 
 /** Where the rows of an action come from, as the columns `old` and `new`. */
 const SOURCES: Readonly<Record<Action, string>> = {

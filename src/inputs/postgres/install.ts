@@ -4,7 +4,7 @@ import { SluiceError } from "../../model/errors.ts";
 import type { PgClient } from "../../postgres/driver.ts";
 import { describeError, sqlState } from "../../postgres/errors.ts";
 import { quoteLiteral } from "../../postgres/names.ts";
-import { UUID_FUNCTION, captureFunction, outboxTable } from "./capture.ts";
+import { captureFunction, outboxTable, renewOutbox } from "./capture.ts";
 import { ACTIONS, INSTALL_LOCK, functionName, type Action, type Subscription } from "./subscription.ts";
 
 /** Longest wait for a lock while installing; a waiting DDL statement makes every later writer wait behind it. */
@@ -29,6 +29,8 @@ export async function installSubscription(client: PgClient, subscription: Subscr
   });
 }
 
+const HAS_UID = "select 1 from pg_attribute where attrelid = to_regclass($1) and attname = 'uid'";
+
 async function createMissing(client: PgClient, subscription: Subscription): Promise<void> {
   const there = async (sql: string, value: string): Promise<boolean> =>
     (await client.query(sql, [value])).rows.length > 0;
@@ -46,8 +48,10 @@ async function createMissing(client: PgClient, subscription: Subscription): Prom
     )`);
   }
   if (!(await tableIsThere(subscription.outbox))) {
-    await client.query(outboxTable(subscription, await uuidDefault(client)));
+    await client.query(outboxTable(subscription));
     await client.query(`comment on table ${subscription.outbox} is ${quoteLiteral(subscription.name)}`);
+  } else if (await there(HAS_UID, subscription.outbox)) {
+    await client.query(renewOutbox(subscription));
   }
   const marks = await functionMarks(client);
   for (const action of ACTIONS) {
@@ -67,16 +71,6 @@ async function functionMarks(client: PgClient): Promise<Map<string, string>> {
      from pg_proc where pronamespace = 'sluice'::regnamespace`,
   );
   return new Map(rows.map((row) => [row["name"] as string, row["mark"] as string]));
-}
-
-async function uuidDefault(client: PgClient): Promise<string> {
-  const { rows } = await client.query(
-    `select 1 from pg_proc where proname = 'uuidv7' and pronamespace = 'pg_catalog'::regnamespace`,
-  );
-  if (rows.length > 0) return "pg_catalog.uuidv7()";
-  const own = await client.query("select 1 where to_regproc('sluice.uuid_v7') is not null");
-  if (own.rows.length === 0) await client.query(UUID_FUNCTION);
-  return "sluice.uuid_v7()";
 }
 
 /** Ties the subscription to a journal; to be called by the reader that holds its lock. */

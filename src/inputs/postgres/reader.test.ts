@@ -322,6 +322,10 @@ describe.skipIf(server === undefined)(`how the outbox is read ${reason ?? ""}`, 
       end $$`);
     await client.query(`comment on function ${name}() is 'of another version'`);
     await client.query("insert into t values (1, 1)");
+    // Its rows had uids of their own, and no time.
+    await client.query(
+      `alter table ${outbox} drop column at, add column uid uuid not null default gen_random_uuid()`,
+    );
     const later = await capture();
     await later.context.waitFor(1);
     await client.query("begin; set local sluice.cause = '0190163d-8694-739b-aea5-966c26f8ad91/enrich'");

@@ -1,6 +1,7 @@
 import { sleep, type Clock, type Timer } from "../../model/clock.ts";
 import type { InputContext } from "../../model/component.ts";
 import { isSluiceError } from "../../model/errors.ts";
+import { placeUids, type PlaceUid } from "../../model/place-uid.ts";
 import type { PgClient, PgQuery, PgResult } from "../../postgres/driver.ts";
 import { GATHER } from "./connection.ts";
 import { createHorizon, type Horizon } from "./horizon.ts";
@@ -51,7 +52,8 @@ export async function readOutbox(options: ReaderOptions): Promise<void> {
   const shapes = createShapes(client, clock);
   const waker = createWaker(client, clock, signal);
   const horizon = createHorizon(client);
-  const batch = createBatchReader(client, subscription, horizon, batchSize);
+  const uidOf = placeUids(`${context.name}\n${subscription.name}`);
+  const batch = createBatchReader(client, subscription, horizon, uidOf, batchSize);
   let holdsLock = false;
   let reads = 0;
   let lastChange = Number.NEGATIVE_INFINITY;
@@ -130,6 +132,7 @@ function createBatchReader(
   client: PgClient,
   { outbox }: Subscription,
   horizon: Horizon,
+  uidOf: PlaceUid,
   size: number,
 ): BatchReader {
   // Everything up to the last row of the head is in the head: one statement sees one state of the table.
@@ -149,9 +152,10 @@ function createBatchReader(
       const results = await send(`${isOpen ? "commit; " : ""}${BEGIN}; ${remove(horizon.floor)}`);
       isOpen = true;
       const last = (results as PgResult[]).at(-1) as PgResult;
-      const rows = inOrder(last.rows as unknown as OutboxRow[]);
+      const rows = inOrder(last.rows as unknown as WrittenRow[]);
+      for (const row of rows) row[1] = uidOf(Number(row[0]), Number(row[1]));
       horizon.saw(rows[0]?.[0], rows.at(-1)?.[0]);
-      return rows;
+      return rows as unknown as OutboxRow[];
     },
     async end(how) {
       if (!isOpen) return;
@@ -161,8 +165,11 @@ function createBatchReader(
   };
 }
 
+/** As the server answers it: in the place of the uid stands when it was written. */
+type WrittenRow = [seq: string, at: string, ...rest: unknown[]];
+
 /** Sorts by `seq`, which `returning` does by itself but does not promise. */
-function inOrder(rows: OutboxRow[]): OutboxRow[] {
+function inOrder(rows: WrittenRow[]): WrittenRow[] {
   return rows.sort((a, b) => Number(a[0]) - Number(b[0]));
 }
 

@@ -5,7 +5,7 @@ import { parseRow } from "./exact-json.ts";
 import type { Columns, RowData } from "./options.ts";
 import type { Shape } from "./shapes.ts";
 
-/** A row of the outbox, column by column, in the order in which {@link OUTBOX_COLUMNS} has them; all as text. */
+/** A row of the outbox, column by column; all as text. */
 export type OutboxRow = readonly [
   seq: string,
   uid: string,
@@ -16,7 +16,10 @@ export type OutboxRow = readonly [
   before: string | null,
   after: string | null,
 ];
-export const OUTBOX_COLUMNS = "seq, uid::text, relation::text, operation::text, location, cause, old, new";
+/** When a row was written: milliseconds since 1970. */
+export const WRITTEN_AT = "(date_part('epoch', at) * 1000)::int8::text";
+/** Of a row; its uid is made of the first two. */
+export const OUTBOX_COLUMNS: string = `seq::text, ${WRITTEN_AT}, relation::text, operation::text, location, cause, old, new`;
 
 type Row = Record<string, unknown>;
 
@@ -109,7 +112,7 @@ function causeOf(text: string | null): Pick<EventInit, "cause"> {
   return cause === undefined ? {} : { cause };
 }
 
-/** The milliseconds that a UUID of version 7 begins with: when the row was captured. */
+/** The milliseconds that a uid begins with: when the row was captured. */
 export function timeOf(uid: string): Date {
   return new Date(Number.parseInt(uid.slice(0, 8) + uid.slice(9, 13), 16));
 }

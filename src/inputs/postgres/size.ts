@@ -1,6 +1,6 @@
 import type { InputContext } from "../../model/component.ts";
 import type { PgClient } from "../../postgres/driver.ts";
-import { timeOf } from "./rows.ts";
+import { WRITTEN_AT } from "./rows.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** From this size on it is warned of, and again at each fourfold: bytes. */
@@ -22,7 +22,7 @@ export function createSizeWatch(
     const { rows } = await client.query(
       `select pg_total_relation_size('${outbox}')::float8 as bytes,
          (select count(*) from (select 1 from ${outbox} limit ${COUNTED + 1}) counted)::int as unread,
-         (select uid::text from ${outbox} order by seq limit 1) as oldest`,
+         (select ${WRITTEN_AT} from ${outbox} order by seq limit 1) as oldest`,
     );
     const { bytes, unread, oldest } = rows[0] as { bytes: number; unread: number; oldest: string | null };
     const waits = unread > 0;
@@ -30,7 +30,7 @@ export function createSizeWatch(
       lag: {
         ...(unread <= COUNTED && { events: unread }),
         bytes: waits ? bytes : 0,
-        ...(oldest !== null && { oldest: timeOf(oldest).getTime() }),
+        ...(oldest !== null && { oldest: Number(oldest) }),
       },
     });
     if (bytes < first) threshold = first;
