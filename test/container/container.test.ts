@@ -3,42 +3,20 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ownMark } from "../../src/child/proc.ts";
-import { EPHEMERAL_JOURNAL, type ProcessSettings } from "../../src/model/component.ts";
-import type { EventInit } from "../../src/model/event.ts";
+import { EPHEMERAL_JOURNAL } from "../../src/model/component.ts";
 import { SluiceError } from "../../src/model/errors.ts";
 import { checkOptions } from "../../src/model/kind.ts";
 import { silentLogger } from "../../src/model/logger.ts";
 import { containerName } from "../../src/processes/container/create.ts";
 import { containerProcess, type ContainerProcessOptions } from "../../src/processes/container/index.ts";
-import { createRunContext, type TestRunContext } from "../../src/testing/context.ts";
-import { realClock } from "../../src/testing/real-clock.ts";
+import { contextOf, outOf, runAgain, runsOn, sh } from "../support/container-run.ts";
 import { dockerForTests } from "../support/docker.ts";
 import { startRegistry } from "../support/registry.ts";
 
 const { engine, reason } = await dockerForTests();
 afterAll(() => engine?.close());
 
-const sh = (script: string): { image: string; command: string[] } => ({
-  image: "busybox:local",
-  command: ["/bin/sh", "-c", script],
-});
-
-function contextOf(event: EventInit = { id: "1" }): TestRunContext {
-  return createRunContext({ event, clock: realClock });
-}
-
-async function run(
-  options: ContainerProcessOptions & ProcessSettings,
-  context = contextOf(),
-): Promise<string[]> {
-  const address = engine?.address;
-  await containerProcess({ name: "work", engine: address, killAfter: 1, ...options }).run(
-    context.event,
-    context,
-  );
-  return context.lines.map(({ stream, text }) => `${stream}: ${text}`);
-}
-
+const run = runsOn(engine?.address);
 const names = async (): Promise<string> => (await engine?.docker("ps", "-a", "--format", "{{.Names}}")) ?? "";
 const clear = async (): Promise<void> => {
   const ids = (await engine?.docker("ps", "-aq"))?.split("\n").filter((id) => id !== "") ?? [];
@@ -59,9 +37,7 @@ describe.skipIf(engine === undefined)(
         ),
         context,
       );
-      const out = lines
-        .filter((line) => line.startsWith("stdout: "))
-        .map((line) => line.slice("stdout: ".length));
+      const out = outOf(lines);
       for (const text of [out[0], out[1], out[2], Buffer.from(out[3] ?? "", "base64").toString()]) {
         expect(JSON.parse(text ?? "")).toMatchObject(event);
       }
@@ -104,10 +80,7 @@ describe.skipIf(engine === undefined)(
     test("has no network, no capability and no root file system to write to", async () => {
       const script = `ls /sys/class/net; grep CapEff /proc/self/status; touch /x || echo refused; touch /tmp/x && echo ok`;
       const lines = await run(sh(script));
-      const out = lines
-        .filter((line) => line.startsWith("stdout"))
-        .map((line) => line.slice("stdout: ".length));
-      expect(out).toEqual(["lo", expect.stringMatching(/^CapEff:\W0{16}$/), "refused", "ok"]);
+      expect(outOf(lines)).toEqual(["lo", expect.stringMatching(/^CapEff:\W0{16}$/), "refused", "ok"]);
       expect(lines.join()).toContain("Read-only file system");
     });
 
@@ -122,10 +95,7 @@ describe.skipIf(engine === undefined)(
         capabilities: ["CHOWN"],
         tmp: "1MiB",
       });
-      const out = lines.flatMap((line) =>
-        line.startsWith("stdout: ") ? [line.slice("stdout: ".length)] : [],
-      );
-      expect(out).toEqual(["0", "/bin", expect.stringMatching(/^CapBnd:\W0{15}1$/), "ok", "full"]);
+      expect(outOf(lines)).toEqual(["0", "/bin", expect.stringMatching(/^CapBnd:\W0{15}1$/), "ok", "full"]);
       expect(await run({ ...sh("id -u; id -g"), user: "65534:100" })).toEqual([
         "stdout: 65534",
         "stdout: 100",
@@ -294,7 +264,7 @@ describe.skipIf(engine === undefined)(
         message: expect.stringContaining("cannot be reached"),
       });
       const surroundings = { directory: tmpdir() };
-      const check = async (options: ContainerProcessOptions): Promise<void> =>
+      const check = async (options: ContainerProcessOptions): Promise<unknown> =>
         containerProcess.check?.(checkOptions(containerProcess, options, "c"), surroundings);
       await expect(check({ ...sh("true"), engine: engine?.address, pull: "never" })).resolves.toBeUndefined();
       await expect(
@@ -306,19 +276,7 @@ describe.skipIf(engine === undefined)(
 
     test("is found again by a later attempt of its run instead of started twice", async () => {
       await clear();
-      const context = contextOf();
-      const folder = await mkdtemp(join(tmpdir(), "sluice-go-"));
-      const script = "echo begun; while ! [ -e /go/on ]; do sleep 0.1; done; echo done";
-      const options = { ...sh(script), mounts: [{ source: folder, target: "/go" }] };
-      const first = run(options, context);
-      await expect.poll(() => context.lines.length, { timeout: 10_000 }).toBeGreaterThan(0);
-      const again: TestRunContext = { ...contextOf(), event: context.event, run: context.run };
-      const lines: string[] = [];
-      const second = run(options, { ...again, log: (text) => void lines.push(text) });
-      await expect.poll(() => lines.length, { timeout: 15_000 }).toBeGreaterThan(0);
-      await writeFile(join(folder, "on"), "");
-      await Promise.allSettled([first, second]);
-      await rm(folder, { recursive: true });
+      const lines = await runAgain(run);
       expect(lines[0]).toMatch(/^found the container/);
       expect(lines).toContain("done");
       expect(await names()).toBe("");

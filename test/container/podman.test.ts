@@ -1,32 +1,12 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import type { EventInit } from "../../src/model/event.ts";
 import { SluiceError } from "../../src/model/errors.ts";
-import { containerProcess, type ContainerProcessOptions } from "../../src/processes/container/index.ts";
-import { createRunContext, type TestRunContext } from "../../src/testing/context.ts";
-import { realClock } from "../../src/testing/real-clock.ts";
+import { contextOf, outOf, runAgain, runsOn, sh } from "../support/container-run.ts";
 import { podmanForTests } from "../support/podman.ts";
 
 const { engine, reason } = await podmanForTests();
 afterAll(() => engine?.close());
 
-const sh = (script: string): { image: string; command: string[] } => ({
-  image: "busybox:local",
-  command: ["/bin/sh", "-c", script],
-});
-
-function contextOf(event: EventInit = { id: "1" }): TestRunContext {
-  return createRunContext({ event, clock: realClock });
-}
-
-async function run(options: ContainerProcessOptions, context = contextOf()): Promise<string[]> {
-  const given = { name: "work", engine: engine?.address, killAfter: 1, pull: "never" as const, ...options };
-  await containerProcess(given).run(context.event, context);
-  return context.lines.map(({ stream, text }) => `${stream}: ${text}`);
-}
-
+const run = runsOn(engine?.address, { pull: "never" });
 const names = async (): Promise<string> => (await engine?.podman("ps", "-a", "--format", "{{.Names}}")) ?? "";
 
 describe.skipIf(engine === undefined)(`a container process with Podman ${reason ?? ""}`, () => {
@@ -39,21 +19,15 @@ describe.skipIf(engine === undefined)(`a container process with Podman ${reason 
       sh(`cat /sluice/event.json; echo; echo "$SLUICE_EVENT"; echo "$SLUICE_RUN" >&2`),
       context,
     );
-    const out = lines.flatMap((line) => (line.startsWith("stdout: ") ? [line.slice("stdout: ".length)] : []));
-    expect(out.map((text) => JSON.parse(text) as object)).toMatchObject([event, event]);
+    expect(outOf(lines).map((text) => JSON.parse(text) as object)).toMatchObject([event, event]);
     expect(lines).toContain(`stderr: ${context.run.id}`);
     expect(await names()).toBe("");
   });
 
   test("has no network, no capability and no root file system to write to", async () => {
     const script = `ls /sys/class/net; grep CapEff /proc/self/status; touch /x || echo refused; touch /tmp/x && echo ok`;
-    const out = (await run(sh(script))).filter((line) => line.startsWith("stdout"));
-    expect(out).toEqual([
-      "stdout: lo",
-      expect.stringMatching(/CapEff:\W0{16}$/),
-      "stdout: refused",
-      "stdout: ok",
-    ]);
+    const capabilities: unknown = expect.stringMatching(/^CapEff:\W0{16}$/);
+    expect(outOf(await run(sh(script)))).toEqual(["lo", capabilities, "refused", "ok"]);
   });
 
   test("emits what it writes to its file", async () => {
@@ -106,19 +80,7 @@ describe.skipIf(engine === undefined)(`a container process with Podman ${reason 
   });
 
   test("is found again by a later attempt of its run instead of started twice", async () => {
-    const context = contextOf();
-    const folder = await mkdtemp(join(tmpdir(), "sluice-go-"));
-    const script = "echo begun; while ! [ -e /go/on ]; do sleep 0.1; done; echo done";
-    const options = { ...sh(script), mounts: [{ source: folder, target: "/go" }] };
-    const first = run(options, context);
-    await expect.poll(() => context.lines.length, { timeout: 15_000 }).toBeGreaterThan(0);
-    const again: TestRunContext = { ...contextOf(), event: context.event, run: context.run };
-    const lines: string[] = [];
-    const second = run(options, { ...again, log: (text) => void lines.push(text) });
-    await expect.poll(() => lines.length, { timeout: 15_000 }).toBeGreaterThan(0);
-    await writeFile(join(folder, "on"), "");
-    await Promise.allSettled([first, second]);
-    await rm(folder, { recursive: true });
+    const lines = await runAgain(run);
     expect(lines[0]).toMatch(/^found the container/);
     expect(lines).toContain("done");
     expect(await names()).toBe("");
