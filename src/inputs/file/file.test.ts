@@ -234,6 +234,51 @@ describe("a file input", () => {
     ]);
   });
 
+  test("says so when its folder becomes a file, or its file a folder, and tells nothing twice", async () => {
+    await using watched = await Watched.make({ read: "text", poll: "100ms" });
+    const [path, away] = [watched.path("inbox"), watched.path("away")];
+    const complaint = (): unknown => (watched.context.reported.error as Error | undefined)?.message;
+    await mkdir(path);
+    await writeFile(join(path, "f"), "1");
+    await watched.start({ path });
+    await watched.context.waitFor(1);
+    await rename(path, away);
+    await writeFile(path, "a file");
+    await expect.poll(complaint, { timeout: 10_000 }).toMatch(/is no folder|was a folder and is a file now/);
+    await watched.settled();
+    await rm(path);
+    await writeFile(join(away, "g"), "2");
+    await rename(away, path);
+    await watched.context.waitFor(2);
+    expect(watched.told).toEqual([
+      ["create", "inbox/f", "1"],
+      ["create", "inbox/g", "2"],
+    ]);
+    await watched.stop();
+    await watched.start({ path: join(path, "f") });
+    await rm(join(path, "f"));
+    await mkdir(join(path, "f"));
+    await expect.poll(complaint, { timeout: 10_000 }).toMatch(/f was a file and is a folder now/);
+  });
+
+  test("says that it cannot tell a file whose name is not UTF-8", async () => {
+    await using watched = await Watched.make({ read: "text", poll: "100ms" });
+    const bytes = (name: string): Buffer => Buffer.from(`${watched.folder}/${name}`, "latin1");
+    await writeFile(bytes(".hidden\xff"), "left out");
+    await writeFile(watched.path("really \ufffd"), "told");
+    await watched.start();
+    await watched.context.waitFor(1);
+    expect(watched.context.reported.error).toBeUndefined();
+    await mkdir(bytes("folder\xff"));
+    await writeFile(bytes("file\xff"), "x");
+    await expect
+      .poll(() => watched.context.reported.error, { timeout: 10_000 })
+      .toMatchObject({
+        message: expect.stringMatching(/\/f[a-z]+\ufffd cannot be read: its name is not UTF-8/),
+      });
+    expect(watched.told).toEqual([["create", "really \ufffd", "told"]]);
+  });
+
   test("is notified when its folder is removed and comes back", async () => {
     await using watched = await Watched.make({ read: "text" });
     const path = watched.path("inbox");

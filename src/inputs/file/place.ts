@@ -1,5 +1,5 @@
 import { constants, type BigIntStats } from "node:fs";
-import { open, opendir, realpath, stat, type FileHandle } from "node:fs/promises";
+import { lstat, open, opendir, realpath, stat, type FileHandle } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, posix, relative, resolve, sep } from "node:path";
 import { SluiceError } from "../../model/errors.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -10,6 +10,8 @@ export interface Place {
   readonly root: string;
   /** Levels of folders below it that may hold files of its. */
   readonly depth: number;
+  /** Whether it is about one file. */
+  readonly isOneFile: boolean;
   includes(location: string): boolean;
   /** Whether nothing below a folder can count. */
   prunes(path: string): boolean;
@@ -95,6 +97,7 @@ function createPlace(
   const place: Place = {
     root,
     depth,
+    isOneFile: only !== undefined,
     includes(location) {
       let includes = known.get(location);
       if (includes === undefined) {
@@ -123,6 +126,9 @@ function createPlace(
           "SOURCE_UNAVAILABLE",
           `${root} is no folder, so there is nothing to watch in it`,
         );
+      const isFolder = async (path: string): Promise<boolean> =>
+        (await stat(path).catch(() => undefined))?.isDirectory() === true;
+      if (only !== undefined && (await isFolder(join(root, only)))) throw becameOther(join(root, only), true);
     },
     hasRoot: () =>
       place.checkRoot().then(
@@ -182,11 +188,18 @@ function createPlace(
       let isFolder = entry.isDirectory();
       if (entry.isSymbolicLink() && options.followSymlinks)
         isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true;
-      if (!isFolder) {
-        if ((entry.isFile() || entry.isSymbolicLink()) && place.includes(location)) yield location;
+      const counts = isFolder
+        ? above.length <= depth && !place.prunes(path)
+        : (entry.isFile() || entry.isSymbolicLink()) && place.includes(location);
+      if (!counts) continue;
+      if (await isUnnameable(path)) {
+        onUnreadable(path, new Error("its name is not UTF-8, so that no event could tell it; rename it"));
         continue;
       }
-      if (above.length > depth || place.prunes(path)) continue;
+      if (!isFolder) {
+        yield location;
+        continue;
+      }
       const real = options.followSymlinks ? await realpath(path).catch(() => undefined) : path;
       if (real === undefined || above.includes(real)) continue;
       try {
@@ -200,8 +213,20 @@ function createPlace(
   return place;
 }
 
+/** What is not UTF-8 in a name reads as U+FFFD, and leads to no file; unless there is one that is really named so. */
+async function isUnnameable(path: string): Promise<boolean> {
+  return basename(path).includes("\ufffd") && (await lstat(path).catch(() => undefined)) === undefined;
+}
+
 function isInside(folder: string, path: string): boolean {
   return folder === "/" || path === folder || path.startsWith(folder + sep);
+}
+
+/** What was told of the one would be taken for deleted, or told twice. */
+export function becameOther(path: string, wasOneFile: boolean): SluiceError {
+  const [before, now] = wasOneFile ? ["file", "folder"] : ["folder", "file"];
+  const message = `${path} was a ${before} and is a ${now} now; restart the input if that is meant`;
+  return new SluiceError("SOURCE_UNAVAILABLE", message);
 }
 
 export function isGone(error: unknown): boolean {

@@ -6,7 +6,7 @@ import { unreadable } from "./faults.ts";
 import { Ledger } from "./ledger.ts";
 import { Look } from "./look.ts";
 import type { ResolvedOptions } from "./options.ts";
-import { resolvePlace, signatureOf, type Place } from "./place.ts";
+import { becameOther, resolvePlace, signatureOf, type Place } from "./place.ts";
 import { Queue } from "./queue.ts";
 import { watchFolder } from "./watch.ts";
 
@@ -23,6 +23,8 @@ export class FileSession {
   #wake = new AbortController();
   #failure: { readonly error: unknown } | undefined;
   #watched: Watched | undefined;
+  /** What it was when it was found first. */
+  #isOneFile: boolean | undefined;
   #isLost = false;
   #complaint = "";
   /** Not all of the folder can be notified of. */
@@ -93,6 +95,8 @@ export class FileSession {
     const { signal, clock } = this.#context;
     const place = await resolvePlace(this.#options, this.#directory);
     await place.checkRoot();
+    this.#isOneFile ??= place.isOneFile;
+    if (this.#isOneFile !== place.isOneFile) throw becameOther(this.#options.path, this.#isOneFile);
     const look = new Look(this.#context, this.#options, place, this.#ledger);
     const queue = new Queue({
       clock,
