@@ -217,7 +217,8 @@ function create(
 
 /** What is there of a component whatever else is wrong; without a name there is nothing to speak of. */
 function lenient(role: Role, fields: Fields, path: Path): ReadComponent | undefined {
-  const { name, type, on } = fields;
+  const { name, type } = fields;
+  const on = role === "process" ? fields["on"] : undefined;
   if (typeof name !== "string") return undefined;
   const sources = typeof on === "string" ? [{ from: on, path: [...path, "on"] }] : [];
   if (Array.isArray(on)) {

@@ -43,10 +43,17 @@ export function readOptions(
     path,
     what,
     known,
+    elsewhere: (key) => ofTheOtherRole(kind, key),
     secrets: kind.secrets,
     toFile: (key) => places.get(key) ?? [toSnakeCase(key)],
   });
   return isRight ? result : undefined;
+}
+
+function ofTheOtherRole({ role }: AnyKind, key: string): string {
+  if (role === "input") return Object.hasOwn(SHAPES.process, key) ? `; ${key} is a key of a process` : "";
+  if (key === "operation" || key === "operations") return `; ${key} is a key of a [[link]], or of an input`;
+  return Object.hasOwn(SHAPES.input, key) ? `; ${key} is a key of an input` : "";
 }
 
 /** What is wrong with a key itself, before its kind is asked. */

@@ -121,10 +121,18 @@ describe("a whole pipeline", () => {
     expect(await errorsIn('[http]\n[[input]]\nname="a"\ntype="hook"\npath="/a"\n')).toEqual([]);
   });
 
+  test("that has a process to which nothing leads is warned of", async () => {
+    const { warnings } = await parse('[[process]]\nname = "p"\ntype = "note"\n');
+    expect(warnings.map((issue) => formatIssue(issue).replace(`${FOLDER}/`, ""))).toEqual([
+      'c.toml:2:8: UNLINKED process "p": nothing leads to it, so it never runs; say on = "INPUT", or write a [[link]]',
+    ]);
+  });
+
   test("that has a webhook and nothing to serve it is warned of", async () => {
     const { warnings } = await parse('[[input]]\nname = "a"\ntype = "hook"\npath = "/a"\n');
     expect(warnings.map((issue) => formatIssue(issue).replace(`${FOLDER}/`, ""))).toEqual([
       'c.toml:4:8: HOOK_PATH input "a": nothing serves /a; add [http] or [hooks]',
+      'c.toml:2:8: UNLINKED input "a": it leads to no process; name it in the on of one, or in a [[link]]',
     ]);
   });
 });

@@ -5,6 +5,13 @@ import { expect, onTestFinished, test } from "vitest";
 import { errorsIn, load, ORDERS, parse } from "../../test/support/config.ts";
 import { maskedView } from "./pipeline.ts";
 
+test("what a shell would fill in is left alone inside a text, and by itself if it is escaped", async () => {
+  const { processes } = await parse(
+    '[[process]]\nname = "p"\ntype = "shell"\nargv = ["sh", "-c", "echo ${HOME}", "$${HOME}"]\n',
+  );
+  expect(processes[0]?.made?.options).toMatchObject({ argv: ["sh", "-c", "echo ${HOME}", "${HOME}"] });
+});
+
 test("files are read from beside the config file, without their last line end", async () => {
   const folder = await mkdtemp(join(tmpdir(), "sluice-references-"));
   onTestFinished(() => rm(folder, { recursive: true }));

@@ -4,6 +4,8 @@ import { readSmallFile } from "../options/small-file.ts";
 import type { Path } from "./positions.ts";
 
 const REFERENCE = /(\$?)\$\{(env|file):([^}]*)\}/g;
+/** `${NAME}`, `${ENV:NAME}`: meant as a reference, and none. Inside a longer text it may be a shell's or a template's. */
+const MISWRITTEN = /^(\$?)\$\{(?!(?:env|file):)(?:\w+:)?([^}]*)\}$/;
 const FILE_LIMIT = 1_000_000;
 
 /** A value tree with its references filled in. */
@@ -48,6 +50,15 @@ export function resolveReferences(
 
   function fill(text: string, path: Path): readonly [value: string, masked: string] {
     if (!text.includes("${")) return [text, text];
+    const [, escaped, meant] = MISWRITTEN.exec(text) ?? [];
+    if (escaped === "$") return [text.slice(1), text.slice(1)];
+    if (meant !== undefined) {
+      report(
+        path,
+        `${text} refers to nothing; write \${env:${meant}}, \${file:PATH}, or $${text} for that text itself`,
+      );
+      return [text, text];
+    }
     const filled = text.replace(REFERENCE, (whole, escaped: string, source: string, name: string) => {
       if (escaped !== "") return whole.slice(1);
       try {
@@ -89,9 +100,9 @@ export function hasReference(tree: unknown): boolean {
   return Object.values(tree).some(hasReference);
 }
 
-/** Whether a text is a reference and nothing else. */
+/** Whether a text is a reference and nothing else, or was meant as one. */
 export function isReference(text: string): boolean {
-  return /^\$\{(env|file):[^}]*\}$/.test(text);
+  return /^\$\{[^}]*\}$/.test(text);
 }
 
 export function isPlainObject(value: unknown): value is Record<string, unknown> {

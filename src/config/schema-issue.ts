@@ -55,6 +55,12 @@ function isMissing(issue: SchemaIssue): boolean {
 }
 
 function cure(issue: SchemaIssue, wanted: readonly string[], { key, value, isShown }: Refused): string {
+  if (issue.code === "invalid_type" && wanted.length === 1) {
+    const isPlain = typeof value === "number" || typeof value === "boolean";
+    if (isPlain && wanted[0] === "string") return "; write it in quotes";
+    if (value !== undefined && (wanted[0] === "object" || wanted[0] === "record"))
+      return `; write a table: ${typeof key === "string" ? `${key} = { … }` : "{ … }"}`;
+  }
   if (typeof value !== "string") return "";
   const choices = (issue.values ?? []).filter((choice) => typeof choice === "string");
   if (choices.length > 0) return didYouMean(value, choices);

@@ -208,6 +208,31 @@ describe("what is wrong is said with its place", () => {
       `${line(5)}:10: INVALID_OPTIONS input "h", tables: expected array, received string; write a list: tables = ["…"]`,
     ],
     [
+      "a number in the place of a table",
+      "retry = 3",
+      `${line(1)}:9: INVALID_OPTIONS process "p", retry: expected object, received number; write a table: retry = { … }`,
+    ],
+    [
+      "a key of the other role",
+      '[[input]]\nname = "h"\ntype = "hook"\npath = "/h"\non = "a"',
+      `${line(5)}:1: UNKNOWN_KEY input "h": there is no key "on"; on is a key of a process`,
+    ],
+    [
+      "what only a link can say",
+      'operations = ["create"]',
+      `${line(1)}:1: UNKNOWN_KEY process "p": there is no key "operations"; operations is a key of a [[link]], or of an input`,
+    ],
+    [
+      "a reference as a shell writes it",
+      '[[input]]\nname = "t"\ntype = "table"\ntables = ["x"]\nconnection_string = "${WAREHOUSE_URL}"',
+      `${line(5)}:21: UNSET_REFERENCE \${WAREHOUSE_URL} refers to nothing; write \${env:WAREHOUSE_URL}, \${file:PATH}, or $\${WAREHOUSE_URL} for that text itself`,
+    ],
+    [
+      "a reference in capitals",
+      'rate = "${ENV:RATE}"',
+      `${line(1)}:8: UNSET_REFERENCE \${ENV:RATE} refers to nothing; write \${env:RATE}`,
+    ],
+    [
       "a truth in quotes",
       'enabled = "true"',
       `${line(1)}:11: INVALID_OPTIONS process "p", enabled: expected boolean, received string; write true, without quotes`,
@@ -356,6 +381,10 @@ describe("what is wrong is said with its place", () => {
     ],
     ['[http]\nlisten = ":80"', 'c.toml:2:10: INVALID_OPTIONS http, listen: ":80" is no place to listen'],
     ['[http]\nlisten = "127.0.0.1:99999"', "c.toml:2:10: INVALID_OPTIONS http, listen:"],
+    [
+      "[http]\nlisten = 8787",
+      "c.toml:2:10: INVALID_OPTIONS http, listen: expected string, received number; write it in quotes",
+    ],
     ["[hooks]", "c.toml:1:1: INVALID_OPTIONS hooks, listen: it is missing"],
     [
       "[http]\nchange = true",
@@ -529,10 +558,10 @@ describe("hostile files", () => {
       { length: 1_000 },
       (_, index) => `[[process]]\nname = "p${index}"\ntype = "note"\non = "a"\n`,
     );
-    const started = performance.now();
+    const started = process.cpuUsage();
     const { links } = await parse(BASE + many.join(""));
     expect(links).toHaveLength(1_000);
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(process.cpuUsage(started).user).toBeLessThan(5_000_000);
   });
 
   test("markup and escapes in names are shown as what they are", async () => {

@@ -13,6 +13,7 @@ import type { Registry, Role } from "./registry.ts";
 import type { Fields } from "./schema.ts";
 import type { Source } from "./source.ts";
 import { readTop, SINGULAR, type Top } from "./top.ts";
+import type { Topology } from "../topology/topology.ts";
 import { wire } from "./wiring.ts";
 
 export interface ValidateOptions {
@@ -52,6 +53,7 @@ export async function validate(source: Source, options: ValidateOptions): Promis
   const topology = wire(components, value["link"], report);
   const made = components.flatMap((component) => component.made ?? []);
   checkHooks(components, top, report);
+  checkLinked(components, topology, report);
   const redact = createRedactor(secrets);
   if (report.issues.length > 0) {
     throw configError(report.issues.map((issue) => ({ ...issue, message: redact(issue.message) })));
@@ -175,6 +177,23 @@ async function readTable(
   if (isPlainObject(item)) return readComponent(role, item, masked, path, surroundings);
   surroundings.report.atValue(path, "INVALID_OPTIONS", `${role}: expected a table of keys and values`);
   return undefined;
+}
+
+/** What takes part in nothing is allowed, for a link may come later; mostly it was forgotten. */
+function checkLinked(components: readonly ReadComponent[], topology: Topology, report: Report): void {
+  const linked = { input: new Set<string>(), process: new Set<string>() };
+  for (const { from, to } of topology.links()) {
+    linked.input.add(from);
+    linked.process.add(to);
+  }
+  for (const { role, name, made, path } of components) {
+    if (made === undefined || linked[role].has(name)) continue;
+    const message =
+      role === "input"
+        ? `input "${name}": it leads to no process; name it in the on of one, or in a [[link]]`
+        : `process "${name}": nothing leads to it, so it never runs; say on = "INPUT", or write a [[link]]`;
+    report.warn([...path, "name"], "UNLINKED", message);
+  }
 }
 
 /** Paths of inputs that answer HTTP requests: each has one of its own, and none that sluice serves itself. */

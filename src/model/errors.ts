@@ -58,6 +58,7 @@ export type ErrorCode =
   | "UNSET_REFERENCE"
   | "INSECURE_LISTENER"
   | "HOOK_PATH"
+  | "UNLINKED"
   | "WEAK_SECRET"
   | "MODULE_NOT_FOUND"
   | "NOTHING_TO_TALK_TO"
