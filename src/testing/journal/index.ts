@@ -9,6 +9,7 @@ import { testPostpone } from "./postpone.ts";
 import { testRandomLife } from "./random-life.ts";
 import { testRecovery } from "./recovery.ts";
 import { testRelease } from "./release.ts";
+import { testReplay } from "./replay.ts";
 import { testRetryTimes } from "./retry-times.ts";
 import { testState } from "./state.ts";
 import type { JournalSubject } from "./subject.ts";
@@ -27,6 +28,7 @@ export function testJournal(subject: JournalSubject): void {
     testPostpone(subject);
     testRelease(subject);
     testControl(subject);
+    testReplay(subject);
     testState(subject);
     testHistory(subject);
     testDurability(subject);

@@ -1,5 +1,6 @@
 import { afterEach, expect } from "vitest";
 import type { Change } from "../../journal/coordination.ts";
+import type { Page, PageQuery } from "../../journal/history.ts";
 import type { Journal, Retention } from "../../journal/journal.ts";
 import type {
   Append,
@@ -24,6 +25,8 @@ export const FAILURE: ErrorRecord = { code: "RUN_FAILED", message: "it went wron
 export const SUCCEEDED: Outcome = { type: "succeeded" };
 export const RELEASED: Outcome = { type: "released" };
 export const DEAD: Outcome = { type: "dead", error: FAILURE };
+/** The uid of no event. */
+export const NOWHERE = "00000000-0000-7000-8000-000000000000";
 
 /** An event for processes, with what a test wants to say of it. */
 export interface Emission extends Partial<EventRecord> {
@@ -220,6 +223,22 @@ export class JournalTests {
 /** Asserts that a promise is rejected with a SluiceError of this code. */
 export function expectCode(promise: Promise<unknown>, code: string): Promise<void> {
   return expect(promise).rejects.toMatchObject({ name: "SluiceError", code });
+}
+
+/** Reads a list to its end, page by page. */
+export async function readAll<Row>(
+  read: (query: PageQuery) => Promise<Page<Row>>,
+  limit: number,
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  let cursor: string | undefined;
+  for (;;) {
+    const page: Page<Row> = await read({ limit, ...(cursor !== undefined && { cursor }) });
+    expect(page.items.length).toBeLessThanOrEqual(limit);
+    rows.push(...page.items);
+    if (page.next === null) return rows;
+    cursor = page.next;
+  }
 }
 
 /** A small generator (mulberry32), so that a failure happens again. */
