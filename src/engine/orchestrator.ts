@@ -10,7 +10,7 @@ import type {
 } from "../model/component.ts";
 import type { AuditReport, AuditRequest, BackfillReport, BackfillRequest } from "../model/survey.ts";
 import { parseDuration, type Duration } from "../model/duration.ts";
-import { SluiceError } from "../model/errors.ts";
+import type { SluiceError } from "../model/errors.ts";
 import type { EventInit } from "../model/event.ts";
 import { silentLogger, type Logger } from "../model/logger.ts";
 import type { Redact } from "../model/mask.ts";
