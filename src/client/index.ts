@@ -78,6 +78,8 @@ export interface RunsOf extends PageOf {
   readonly until?: string;
   readonly text?: string;
   readonly fingerprint?: string;
+  /** In the order in which their events came, up to those that were there when the first page was read. */
+  readonly oldestFirst?: boolean;
 }
 
 /** One message of the stream, told apart by its `event`. */
@@ -110,7 +112,7 @@ export interface PipelineClient {
   restart(input: string): Promise<InputRow>;
   replay(run: string, options?: { readonly data?: unknown }): Promise<RunOutcome>;
   cancel(run: string): Promise<RunOutcome>;
-  /** At a rate it tells of its progress, and the signal ends it; what was replayed is kept. */
+  /** Oldest first. At a rate it tells of its progress, and the signal ends it; what was replayed is kept. */
   replayAll(
     filter: ReplayFilter,
     options?: ReplayOptions & Watcher<SurveyProgress>,

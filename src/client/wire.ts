@@ -1,6 +1,6 @@
 import { SluiceError, type ErrorCode } from "../model/errors.ts";
 
-export type Query = Readonly<Record<string, string | number | undefined>>;
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** A path with what is asked of it; keys without a value are left away. */
 export function withQuery(path: string, query: Query): string {

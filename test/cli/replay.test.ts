@@ -69,7 +69,7 @@ test("a run is replayed with another payload, from a file, and the event stays a
   expect(await stateOf(run)).toBe("dead");
   const { event } = await shop.api<{ event: { data: unknown } }>("GET", `events/${uids[2]}`);
   expect(event.data).toEqual({ fail: "no customer" });
-  const dead = await shop.sluice(["replay", "--state", "dead", "--rate", "100/s"]);
+  const dead = await shop.sluice(["replay", "--state", "dead", "--input", "orders", "--rate", "100/s"]);
   expect(dead.stdout).toBe("1 of 1 run replayed\n");
   await running.stop();
 }, 60_000);

@@ -32,7 +32,7 @@ describe.each<[string, () => JournalDriver]>([
     orchestrator.addProcess(
       {
         name: "work",
-        async run({ key = "", id }) {
+        async run({ key, id }) {
           seen.push({ key, id: Number(id) });
           await behaviour(Number(id));
         },
