@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Shape } from "../options/shape.ts";
+import { importsOf } from "./imports.ts";
 import { contentOf, findModule, loadExport, type ModuleOptions } from "./module.ts";
 
 // What kinds whose work is a function of a module let their user say of it.
@@ -39,11 +40,16 @@ export function moduleOf(
 export function functionKind(method: ModuleOptions["method"]): {
   readonly runsCode: true;
   readonly files: (given: FunctionOptions, surroundings: { readonly directory: string }) => readonly string[];
+  readonly imports: (
+    given: FunctionOptions,
+    surroundings: { readonly directory: string },
+  ) => readonly string[];
   readonly check: (given: FunctionOptions, surroundings: { readonly directory: string }) => Promise<void>;
 } {
   return {
     runsCode: true,
     files: ({ module }, { directory }) => [findModule(module, directory)],
+    imports: ({ module }, { directory }) => importsOf(findModule(module, directory)),
     async check(given, { directory }) {
       await loadExport(moduleOf(given, directory, method));
     },

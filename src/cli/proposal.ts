@@ -35,7 +35,7 @@ export async function readProposal(
   if (format === "module") {
     throw new SluiceError(
       "INVALID_OPTIONS",
-      `${path} is a module, which only "sluice run" can load: stop the pipeline and run it again`,
+      `${path} is a module, whose code is not sent to a pipeline that runs: check it with "sluice validate ${path}", then stop the pipeline and run it again (what is queued is kept), or write it as TOML, YAML or JSON`,
     );
   }
   const source = await readText(path);

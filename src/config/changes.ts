@@ -12,6 +12,7 @@ import { checkAll } from "./check-all.ts";
 import { describeEdit, editTree } from "./edit.ts";
 import { formatIssue } from "./issue.ts";
 import { parsePipeline, type LoadOptions } from "./load.ts";
+import { LoadedImports } from "./loaded-imports.ts";
 import { localOnly } from "./local-only.ts";
 import { maskedView, revisionOf, type Pipeline } from "./pipeline.ts";
 import { compare, compareTops, type Difference } from "./plan.ts";
@@ -36,6 +37,7 @@ export class PipelineChanges {
   readonly #orchestrator: Orchestrator;
   readonly #options: ChangesOptions;
   readonly #log: VersionLog;
+  readonly #imports = new LoadedImports();
   #current: Pipeline;
   #hasBegun = false;
   #last: Promise<unknown> = Promise.resolve();
@@ -45,6 +47,7 @@ export class PipelineChanges {
     this.#options = options;
     this.#log = new VersionLog(orchestrator);
     this.#current = options.pipeline;
+    this.#imports.add(options.pipeline);
   }
 
   get managedBy(): Pipeline["managedBy"] {
@@ -108,6 +111,7 @@ export class PipelineChanges {
       this.#options.secrets.add(next.secrets);
       try {
         await checkAll([...difference.inputs, ...difference.processes], next.directory);
+        this.#imports.add(next);
         await this.#change(next, difference, describe(proposal), options);
       } catch (error) {
         throw redacted(error, this.#options.secrets);
@@ -287,7 +291,7 @@ export class PipelineChanges {
       atStart: compareTops(this.#options.pipeline, next),
       undecided: undecided.map(({ name }) => name),
       localOnly: await this.#localOnly(next.document?.tree ?? {}),
-      warnings: next.warnings.map(formatIssue),
+      warnings: [...next.warnings.map(formatIssue), ...this.#imports.warnings(next)],
     };
   }
 

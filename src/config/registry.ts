@@ -17,6 +17,7 @@ interface AnyKindBase {
 }
 
 /** A kind of input, whatever its options: what `defineInput` answers fits. */
+  readonly imports?: (options: never, surroundings: Surroundings) => readonly string[];
 export interface AnyInputKind extends AnyKindBase {
   readonly role: "input";
   readonly create: (name: string, options: never, surroundings: Surroundings) => Input;

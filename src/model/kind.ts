@@ -77,6 +77,8 @@ export interface InputKindSpec<In, Out, Data> extends KindBase<In, Out> {
   /** Emits what is in the source already (`sluice backfill`). */
   readonly backfill?: (
     options: Out,
+  /** Files that those import, which stay as they were loaded first for as long as this process lives. */
+  readonly imports?: (options: Out, surroundings: Surroundings) => readonly string[];
     context: SurveyContext<Data>,
     request: BackfillRequest,
   ) => Promise<BackfillReport>;

@@ -209,6 +209,34 @@ describe("an apply", () => {
     expect(plan.changes).toMatchObject([{ name: "land", options: [{ option: "files" }] }]);
     expect(await logged("3")).toEqual(["two"]);
   });
+
+  test("tells which imports of a module have changed, and stay as they were loaded", async () => {
+    const text = changed('type = "work"\ntag = "one"', 'type = "function"\nmodule = "./land.ts"');
+    const land = (text: string): string =>
+      `import { price } from "./price.ts"; export default (_, { log }) => log("${text} " + price);`;
+    await using place = await openPlace();
+    await place.write("price.ts", "export const price = 1;");
+    await place.write("land.ts", land("one"));
+    await using shop = await openShop(text, place);
+    const logged = async (id: string): Promise<readonly string[]> => {
+      const { uid } = await emit(shop, id);
+      await shop.orchestrator.settled(uid);
+      return (await shop.orchestrator.history.logs(`${uid}/land`, {})).items.map((line) => line.text);
+    };
+    expect(await logged("1")).toEqual(["one 1"]);
+    await shop.write("land.ts", land("two"));
+    expect((await shop.apply(text)).plan.warnings).toEqual([]);
+    await shop.write("price.ts", "export const price = 2;");
+    const stale = [expect.stringContaining('process "land" imports price.ts, which has changed')];
+    expect(await shop.plan({ text, format: "toml" })).toMatchObject({ changes: [], warnings: stale });
+    await shop.write("land.ts", land("three"));
+    expect((await shop.apply(text)).plan.warnings).toEqual(stale);
+    expect(await logged("2")).toEqual(["three 1"]);
+    expect(await shop.plan({ text, format: "toml" })).toMatchObject({ warnings: stale });
+    const isolated = text.replace('module = "./land.ts"', 'module = "./land.ts"\nisolate = "thread"');
+    expect((await shop.apply(isolated)).plan.warnings).toEqual([]);
+    expect(await logged("3")).toEqual(["three 2"]);
+  });
 });
 
 describe("versions", () => {
