@@ -1,6 +1,6 @@
 import type { Input, Process, SurveyContext } from "../model/component.ts";
 import type { AuditReport, AuditRequest, BackfillReport, BackfillRequest } from "../model/survey.ts";
-import type { CheckSurroundings, OptionsSchema, OptionWarning, Surroundings } from "../model/kind.ts";
+import type { CheckReport, CheckSurroundings, OptionsSchema, OptionWarning, Surroundings } from "../model/kind.ts";
 
 interface AnyKindBase {
   readonly type: string;
@@ -12,7 +12,7 @@ interface AnyKindBase {
   readonly load?: () => Promise<unknown>;
   readonly files?: (options: never, surroundings: Surroundings) => readonly string[];
   readonly warnings?: (options: never) => readonly OptionWarning[];
-  readonly check?: (options: never, surroundings: CheckSurroundings) => Promise<void>;
+  readonly check?: (options: never, surroundings: CheckSurroundings) => Promise<CheckReport | void>;
   readonly uninstall?: (options: never, owner: { name: string; pipeline: string }) => Promise<void>;
 }
 

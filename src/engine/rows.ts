@@ -1,4 +1,6 @@
+import type { InputLag } from "../model/component.ts";
 import type { ErrorRecord } from "../model/errors.ts";
+import { isoTime } from "../model/event.ts";
 import type { RunState } from "../model/run.ts";
 
 export type InputState =
@@ -19,7 +21,20 @@ export interface LagRow {
   readonly bytes: number | null;
   /** When the oldest that waits was made; `null` if nothing waits, or its age is not known. */
   readonly oldest: string | null;
+  /** Bytes that the source must keep on its account, beyond what waits. */
+  readonly retained: number | null;
   readonly details: Readonly<Record<string, string | number>>;
+}
+
+export function toLagRow({ events, bytes, oldest, retained, details = {} }: InputLag, now: number): LagRow {
+  return {
+    at: isoTime(now),
+    events: events ?? null,
+    bytes: bytes ?? null,
+    oldest: oldest === undefined ? null : isoTime(oldest),
+    retained: retained ?? null,
+    details: { ...details },
+  };
 }
 
 /** An input as people read it. Times are ISO 8601 or `null`. */

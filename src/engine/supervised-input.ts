@@ -1,12 +1,12 @@
 import { sleep, untilAborted, waitAtMost } from "../model/clock.ts";
-import type { EmitOptions, Input, InputContext, InputLag, InputReport, Receipt } from "../model/component.ts";
+import type { EmitOptions, Input, InputContext, InputReport, Receipt } from "../model/component.ts";
 import { isPermanentError, SluiceError, toErrorRecord, type ErrorRecord } from "../model/errors.ts";
 import { isoTime, type EventInit } from "../model/event.ts";
 import { redactError } from "../model/mask.ts";
 import { inputChanged } from "./diagnostics.ts";
 import type { InputHost } from "./input-host.ts";
 import { backOff } from "./retry-policy.ts";
-import type { InputRow, InputState, LagRow } from "./rows.ts";
+import { toLagRow, type InputRow, type InputState, type LagRow } from "./rows.ts";
 import type { ResolvedInputSettings } from "./settings.ts";
 import { SilenceWatch } from "./silence-watch.ts";
 
@@ -279,14 +279,4 @@ export class SupervisedInput {
     const message = `input "${name}" has been silent for longer than its expect_every of ${expectEvery} ms`;
     this.#host.errors.report(new SluiceError("INPUT_SILENT", message, { details: { input: name } }));
   }
-}
-
-function toLagRow({ events, bytes, oldest, details = {} }: InputLag, now: number): LagRow {
-  return {
-    at: isoTime(now),
-    events: events ?? null,
-    bytes: bytes ?? null,
-    oldest: oldest === undefined ? null : isoTime(oldest),
-    details: { ...details },
-  };
 }

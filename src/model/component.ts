@@ -67,6 +67,8 @@ export interface InputLag {
   readonly bytes?: number;
   /** When the oldest that waits was made, in milliseconds since 1970; none if nothing waits. */
   readonly oldest?: number;
+  /** Bytes that the source must keep on its account, beyond what waits: a server's write-ahead log, for a slot. */
+  readonly retained?: number;
   /** More of it, for people: by partition, by slot. */
   readonly details?: Readonly<Record<string, string | number>>;
 }

@@ -1,5 +1,5 @@
 import { SluiceError, type ErrorCode } from "./errors.ts";
-import type { Input, InputSettings, Process, ProcessSettings, SurveyContext } from "./component.ts";
+import type { Input, InputLag, InputSettings, Process, ProcessSettings, SurveyContext } from "./component.ts";
 import type { AuditReport, AuditRequest, BackfillReport, BackfillRequest } from "./survey.ts";
 import { didYouMean } from "./suggest.ts";
 
@@ -34,6 +34,19 @@ export interface CheckSurroundings extends Surroundings {
   readonly owner?: { readonly name: string; readonly pipeline: string };
 }
 
+/** What a check found where nothing keeps the component from working. */
+export interface CheckReport {
+  /** How far the input is behind, even if it does not run. */
+  readonly lag?: InputLag;
+  readonly notes?: readonly CheckNote[];
+}
+
+export interface CheckNote {
+  readonly message: string;
+  /** What to do about it now; absent if it may be meant so. */
+  readonly cure?: string;
+}
+
 export interface OptionWarning {
   readonly code: ErrorCode;
   /** Where in the options, by its keys in code. */
@@ -64,10 +77,15 @@ interface KindBase<In, Out> {
   readonly load?: () => Promise<unknown>;
   /** Files that it is made of, such as a module: with another content it is another component. */
   readonly files?: (options: Out, surroundings: Surroundings) => readonly string[];
+  /** Files that those import, which stay as they were loaded first for as long as this process lives. */
+  readonly imports?: (options: Out, surroundings: Surroundings) => readonly string[];
   /** What is allowed and better not done, each with the option that says it and what to do instead. */
   readonly warnings?: (options: Out) => readonly OptionWarning[];
-  /** Looks whether the outside is as it must be (`doctor`, `validate --connect`). Throws what is wrong. */
-  readonly check?: (options: Out, surroundings: CheckSurroundings) => Promise<void>;
+  /**
+   * Looks whether the outside is as it must be (`doctor`, `validate --connect`). Throws what is wrong; answers what else
+   * is worth knowing.
+   */
+  readonly check?: (options: Out, surroundings: CheckSurroundings) => Promise<CheckReport | void>;
   /** Removes what it left outside. */
   readonly uninstall?: (options: Out, owner: { name: string; pipeline: string }) => Promise<void>;
 }
@@ -77,8 +95,6 @@ export interface InputKindSpec<In, Out, Data> extends KindBase<In, Out> {
   /** Emits what is in the source already (`sluice backfill`). */
   readonly backfill?: (
     options: Out,
-  /** Files that those import, which stay as they were loaded first for as long as this process lives. */
-  readonly imports?: (options: Out, surroundings: Surroundings) => readonly string[];
     context: SurveyContext<Data>,
     request: BackfillRequest,
   ) => Promise<BackfillReport>;

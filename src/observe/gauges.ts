@@ -21,7 +21,8 @@ type Name =
   | "input_last_event_timestamp_seconds"
   | "input_lag_events"
   | "input_lag_bytes"
-  | "input_lag_seconds";
+  | "input_lag_seconds"
+  | "input_retained_bytes";
 
 /** What stands at a value now, by its name without the prefix. */
 const GAUGES: Readonly<Record<Name, { readonly help: string; readonly labels: readonly string[] }>> = {
@@ -48,6 +49,10 @@ const GAUGES: Readonly<Record<Name, { readonly help: string; readonly labels: re
   input_lag_bytes: { help: "Bytes that wait at its source.", labels: ["input"] },
   input_lag_seconds: {
     help: "Age of the oldest that waits at its source; 0 if nothing does.",
+    labels: ["input"],
+  },
+  input_retained_bytes: {
+    help: "Bytes that its source must keep on its account: the write-ahead log kept for a replication slot.",
     labels: ["input"],
   },
 };
@@ -106,9 +111,10 @@ export async function collectRows(
 }
 
 /** What an input cannot tell is not there, rather than 0. */
-function setLag(gauges: Gauges, input: string, { events, bytes, oldest }: LagRow): void {
+function setLag(gauges: Gauges, input: string, { events, bytes, oldest, retained }: LagRow): void {
   if (events !== null) gauges.input_lag_events.set({ input }, events);
   if (bytes !== null) gauges.input_lag_bytes.set({ input }, bytes);
+  if (retained !== null) gauges.input_retained_bytes.set({ input }, retained);
   if (oldest !== null) {
     gauges.input_lag_seconds.set({ input }, Math.max(0, Date.now() - Date.parse(oldest)) / 1_000);
   } else if (events === 0 || (events === null && bytes === 0)) gauges.input_lag_seconds.set({ input }, 0);

@@ -62,7 +62,7 @@ test("the age of the oldest run grows while it waits", async () => {
 test("how far an input is behind is measured as far as it tells", async () => {
   const reports: InputReport[] = [
     { lag: { events: 12, oldest: Date.now() - 60_000 } },
-    { lag: { bytes: 4_096 } },
+    { lag: { bytes: 4_096, retained: 65_536 } },
     { lag: { events: 0 } },
   ];
   for (const [index, report] of reports.entries()) {
@@ -71,7 +71,9 @@ test("how far an input is behind is measured as far as it tells", async () => {
       handle: async ({ report: tell }) => tell(report),
     });
   }
-  const lines = (await metrics.text()).split("\n").filter((line) => line.startsWith("sluice_input_lag"));
+  const text = await metrics.text();
+  expect(text).toContain('sluice_input_retained_bytes{input="source1",pipeline="shop"} 65536');
+  const lines = text.split("\n").filter((line) => line.startsWith("sluice_input_lag"));
   expect(lines).toEqual([
     'sluice_input_lag_events{input="source0",pipeline="shop"} 12',
     'sluice_input_lag_events{input="source2",pipeline="shop"} 0',
@@ -87,8 +89,6 @@ test("no id, key or message becomes a label", async () => {
   for (const secret of ["record-17", "k-18", "message-19"]) expect(text).not.toContain(secret);
 });
 
-test("batches of the journal are measured", async () => {
-  batchWritten.publish({ path: "/j", commits: 2, rows: 7, duration: 3, ok: true });
 test("a run that dies without an attempt is counted among the dead", async () => {
   orchestrator.addProcess({ name: "picky", run: () => undefined });
   orchestrator.addLink("orders", "picky", { when: "data.total > 1.0" });
@@ -96,6 +96,8 @@ test("a run that dies without an attempt is counted among the dead", async () =>
   expect(await metrics.text()).toContain('sluice_runs_dead_total{process="picky",pipeline="shop"} 1');
 });
 
+test("batches of the journal are measured", async () => {
+  batchWritten.publish({ path: "/j", commits: 2, rows: 7, duration: 3, ok: true });
   batchWritten.publish({ path: "/j", commits: 1, rows: 1, duration: 3, ok: false });
   const text = await metrics.text();
   expect(text).toContain('sluice_journal_commit_seconds_count{pipeline="shop"} 2');

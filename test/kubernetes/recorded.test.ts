@@ -42,7 +42,7 @@ interface Scene {
     context: TestRunContext;
     running: Promise<unknown>;
   };
-  check(): Promise<void>;
+  check(): Promise<unknown>;
   /** Done only while it is recorded. */
   live(
     act: (node: PlayedNode, namespace: string, cluster: KubernetesCluster) => Promise<void>,
@@ -213,7 +213,7 @@ describe("as a real API server answered it, a kubernetes process", { timeout: 60
     ));
 
   test("finds its rights and its options in order, without a Job", () =>
-    scene("doctor", ({ check }) => check()));
+    scene("doctor", async ({ check }) => void (await check())));
 
   test("takes what the API server refuses for good, and does not tell secrets with it", () =>
     scene("refused", async ({ attempt }) => {

@@ -65,6 +65,8 @@ export interface Lag {
   readonly events: number | null;
   readonly bytes: number | null;
   readonly oldest: string | null;
+  /** Bytes that the source must keep on its account. */
+  readonly retained: number | null;
 }
 
 export interface ProcessRow {

@@ -4,7 +4,10 @@ import type { Pipeline, PipelineInput, PipelineProcess } from "../../config/pipe
 import { listen } from "../../http/listen.ts";
 import { findOwnerSocket } from "../../http/owner-socket.ts";
 import { openHistory } from "../../journal/sqlite/open-history.ts";
+import { toLagRow } from "../../engine/rows.ts";
 import { toErrorRecord } from "../../model/errors.ts";
+import type { CheckReport } from "../../model/kind.ts";
+import { lagText } from "../lag.ts";
 import { failed, ok, warning, type Finding } from "./finding.ts";
 
 export interface JournalFindings {
@@ -89,20 +92,21 @@ async function checkPort(name: string, { host, port }: Listen, isRunning: boolea
 }
 
 /** Each component's own check, all at once; one that takes too long has failed. */
-export function checkComponents(pipeline: Pipeline, timeout: number): Promise<readonly Finding[]> {
+export async function checkComponents(pipeline: Pipeline, timeout: number): Promise<readonly Finding[]> {
   const components = [...pipeline.inputs, ...pipeline.processes];
-  return Promise.all(
+  const found = await Promise.all(
     components.flatMap((component) =>
       component.made?.kind.check === undefined ? [] : [checkComponent(component, pipeline, timeout)],
     ),
   );
+  return found.flat();
 }
 
 async function checkComponent(
   { role, name, type, made }: PipelineInput | PipelineProcess,
   { directory, redact, name: pipeline }: Pipeline,
   timeout: number,
-): Promise<Finding> {
+): Promise<readonly Finding[]> {
   const check = `${role} ${name}`;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -110,14 +114,29 @@ async function checkComponent(
   });
   try {
     const surroundings = { directory, owner: { name, pipeline } };
-    await Promise.race([made?.kind.check?.(made.options as never, surroundings), late]);
-    return ok(check, `what ${type} needs is there`);
+    const report = await Promise.race([made?.kind.check?.(made.options as never, surroundings), late]);
+    return [ok(check, `what ${type} needs is there`), ...describeReport(check, report ?? {}, redact)];
   } catch (error) {
     const { code, message } = toErrorRecord(error);
-    return failed(check, redact(`${code} ${message}`), cureOf(code, type));
+    return [failed(check, redact(`${code} ${message}`), cureOf(code, type))];
   } finally {
     clearTimeout(timer);
   }
+}
+
+function describeReport(
+  check: string,
+  { lag, notes = [] }: CheckReport,
+  redact: (text: string) => string,
+): readonly Finding[] {
+  const now = Date.now();
+  const waiting = lag === undefined ? undefined : lagText(toLagRow(lag, now), new Date(now).toISOString());
+  return [
+    ...(waiting === undefined ? [] : [ok(check, `waiting at its source: ${waiting}`)]),
+    ...notes.map(({ message, cure }) =>
+      cure === undefined ? ok(check, redact(message)) : warning(check, redact(message), redact(cure)),
+    ),
+  ];
 }
 
 const CURES: Readonly<Record<string, string>> = {

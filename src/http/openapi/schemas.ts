@@ -50,6 +50,7 @@ const Input = z.object({
       events: count.nullable(),
       bytes: count.nullable(),
       oldest: time.nullable(),
+      retained: count.nullable(),
       details: z.record(z.string(), z.union([z.string(), z.number()])),
     })
     .nullable(),

@@ -1,12 +1,10 @@
 import { loadKafka } from "../../kafka/driver.ts";
-import { sourceError } from "../../kafka/errors.ts";
 import { clientOptions, readsLocal, topicDataset } from "../../kafka/options.ts";
 import type { Input } from "../../model/component.ts";
-import { SluiceError } from "../../model/errors.ts";
 import { defineInput, type InputKind, type Surroundings } from "../../model/kind.ts";
+import { checkTopics } from "./check.ts";
 import { kafkaInputOptions, type KafkaInputOptions, type ResolvedOptions } from "./options.ts";
 import { consume } from "./session.ts";
-import { findTopics } from "./topics.ts";
 
 export type { Decode, KafkaInputOptions } from "./options.ts";
 export type { ConnectionOptions, SaslOptions, TlsOptions } from "../../kafka/options.ts";
@@ -42,24 +40,4 @@ function createKafkaInput(name: string, options: ResolvedOptions, { directory }:
       await consume(context, options, kafka, client);
     },
   };
-}
-
-/** Connects and looks whether the topics are there, and may be read about. */
-async function checkTopics(options: ResolvedOptions, { directory }: Surroundings): Promise<void> {
-  const kafka = await loadKafka();
-  const admin = new kafka.Admin({ ...clientOptions(options, "sluice-check", directory), retries: 0 });
-  try {
-    const { names, missing } = await findTopics(admin, options.topics).catch((error: unknown) => {
-      throw sourceError(error, "cannot list the topics of", options.brokers);
-    });
-    if (missing.length === 0 && names.length > 0) return;
-    const what =
-      missing.length === 0 ? "no topic matches the pattern" : `there is no topic ${missing.join(", ")}`;
-    throw new SluiceError(
-      "SOURCE_UNAVAILABLE",
-      `${what} at Kafka ${options.brokers.join(", ")}; the input waits for it; make it, or mend its name`,
-    );
-  } finally {
-    await admin.close();
-  }
 }

@@ -10,7 +10,7 @@ import { eventually } from "../../../test/support/postgres-input.ts";
 import { SluiceError } from "../../model/errors.ts";
 import type { Event } from "../../model/event.ts";
 import { systemClock } from "../../engine/system.ts";
-import { checkOptions } from "../../model/kind.ts";
+import { checkOptions, type CheckReport } from "../../model/kind.ts";
 import { createSignal } from "../../testing/signal.ts";
 import { inputConformance, type InputSubject } from "../../testing/inputs/conformance.ts";
 import { kafkaInput, type KafkaInputOptions } from "./index.ts";
@@ -310,12 +310,23 @@ describe.skipIf(kafka === undefined)(`a kafka input ${reason ?? ""}`, () => {
 
   test("its check finds its topics or says what is not there, and where", async () => {
     await using topic = await openTopic(broker);
-    const check = async (topics: KafkaInputOptions["topics"], brokers = [broker]): Promise<void> => {
-      const options = checkOptions(kafkaInput, { brokers, topics, group: "g" }, "in");
-      await kafkaInput.check?.(options, { directory: "." });
+    const check = async (
+      topics: KafkaInputOptions["topics"],
+      brokers = [broker],
+      group = `group-${topic.name}`,
+    ): Promise<CheckReport | void> => {
+      const options = checkOptions(kafkaInput, { brokers, topics, group, from: "earliest" }, "in");
+      return kafkaInput.check?.(options, { directory: "." });
     };
-    await expect(check([topic.name])).resolves.toBeUndefined();
-    await expect(check({ pattern: "topic-.*" })).resolves.toBeUndefined();
+    await topic.send({ value: "1" }, { value: "2" });
+    expect(await check([topic.name])).toEqual({ lag: { events: 2, details: { [`${topic.name}/0`]: 2 } } });
+    {
+      await using input = await startKafkaInput(broker, topic.name, { from: "earliest" });
+      await input.context.waitFor(2);
+    }
+    await topic.send({ value: "3" });
+    expect(await check([topic.name])).toMatchObject({ lag: { events: 1 } });
+    expect(await check({ pattern: "topic-.*" })).toMatchObject({ lag: {} });
     await expect(check([topic.name, "nowhere"])).rejects.toMatchObject({
       code: "SOURCE_UNAVAILABLE",
       message: expect.stringContaining("there is no topic nowhere at Kafka"),

@@ -9,7 +9,7 @@ const LOOK = 10_000;
 const NAMED = 20;
 
 /** How many messages the topics have beyond what is in the journal. */
-export function lagOf(partitions: readonly Partition[]): InputLag {
+export function lagOf(partitions: readonly Pick<Partition, "start" | "lag">[]): InputLag {
   const behind = partitions.filter(({ lag }) => lag > 0n);
   const events = behind.reduce((sum, { lag }) => sum + Number(lag), 0);
   const furthest = behind.toSorted((a, b) => Number(b.lag - a.lag)).slice(0, NAMED);

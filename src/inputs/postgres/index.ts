@@ -37,7 +37,7 @@ export const postgresInput: InputKind<
   readsLocal,
   create: createPostgresInput,
   check: (options, { owner }) =>
-    options.mode === "outbox" ? checkSource(options) : checkSlot(options, owner),
+    options.mode === "outbox" ? checkSource(options, owner) : checkSlot(options, owner),
   backfill,
   audit,
   uninstall: (options, owner) =>

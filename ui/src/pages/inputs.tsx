@@ -1,5 +1,5 @@
 import type { VNode } from "preact";
-import { formatDuration, formatLag, formatRate, visible } from "../format.ts";
+import { formatBytes, formatDuration, formatLag, formatRate, visible } from "../format.ts";
 import { nodeKey } from "../graph/layout.ts";
 import { inputHealth } from "../health.ts";
 import { useMay, type Live } from "../live.ts";
@@ -110,7 +110,14 @@ function LagText({ lag }: { lag: Lag }): VNode {
   return (
     <>
       {formatLag(lag, now)}
-      {lag.events !== null && <span class="muted"> waiting{age}</span>}
+      {lag.events !== null && (
+        <span class="muted">
+          {" "}
+          waiting{lag.bytes === null || lag.bytes === 0 ? "" : ` · ${formatBytes(lag.bytes)}`}
+          {age}
+        </span>
+      )}
+      {lag.retained !== null && <span class="muted"> · {formatBytes(lag.retained)} kept there</span>}
     </>
   );
 }

@@ -1,8 +1,12 @@
 import { SluiceError } from "../../../model/errors.ts";
+import type { CheckReport } from "../../../model/kind.ts";
 import { connect } from "../../../postgres/connect.ts";
+import type { PgClient } from "../../../postgres/driver.ts";
+import { formatTable, quoteIdentifier } from "../../../postgres/names.ts";
 import { refusePooler } from "../check.ts";
 import { sessionOf, type ResolvedOptions } from "../options.ts";
-import { describeSource, dropSlot, slotStatus, type SlotStatus } from "./slot.ts";
+import { grantSelect, readRights, unreadable, type TableRights } from "../rights.ts";
+import { describeSource, dropSlot, lagOf, slotStatus, type SlotStatus } from "./slot.ts";
 
 /** So much WAL kept for a slot that nobody reads is told of: bytes. */
 const MUCH_KEPT = 256 * 1_024 * 1_024;
@@ -13,7 +17,7 @@ interface Owner {
 }
 
 /**
- * Looks whether the server and the role allow it, and how its slot is, if it is known whose.
+ * Looks whether the server and the role allow it, on each of its tables too, and how its slot is, if it is known whose.
  *
  * @throws SluiceError SOURCE_UNAVAILABLE, SQL_FAILED
  */
@@ -21,7 +25,7 @@ export async function checkSlot(
   options: ResolvedOptions,
   owner?: Owner,
   mostKept: number = MUCH_KEPT,
-): Promise<void> {
+): Promise<CheckReport> {
   const client = await connect({ ...sessionOf(options), applicationName: "sluice check" });
   try {
     await refusePooler(client, options);
@@ -46,20 +50,60 @@ export async function checkSlot(
       );
     if (!found.replicates)
       refuse(`role ${found.role} may not replicate: ALTER ROLE ${found.role} REPLICATION`);
-    if (!found.creates)
-      refuse(`role ${found.role} may not create a publication: grant CREATE on the database`);
     const subscription = options.subscription ?? (owner && `${owner.pipeline}/${owner.name}`);
-    const slot =
-      subscription === undefined ? options.slot : (await describeSource(client, options, subscription)).slot;
+    const source =
+      subscription === undefined ? undefined : await describeSource(client, options, subscription);
+    const tables = await readRights(client, options.tables, source?.publication ?? null);
+    await refuseUnpublishable(client, found, source?.publication ?? null, tables);
+    if (options.snapshot === "initial") refuseUnreadable(tables);
+    const slot = source?.slot ?? options.slot;
     const status = slot === undefined ? undefined : await slotStatus(client, slot);
     if (slot !== undefined && status !== undefined) refuseFailing(slot, status, mostKept);
     const hasSlot = slot === undefined ? await hasOwnSlot(client) : status !== undefined;
     if (found.free <= 0 && !hasSlot)
       refuse("no replication slot is free: raise max_replication_slots, or drop one that nobody uses");
     if (found.senders <= 0 && !hasSlot) refuse("no WAL sender is free: raise max_wal_senders");
+    return { ...(status !== undefined && { lag: lagOf(status) }), notes: unreadable(tables) };
   } finally {
     await client.end();
   }
+}
+
+/** Who publishes a table must own it, and who changes a publication must own that. */
+async function refuseUnpublishable(
+  client: PgClient,
+  { role, creates }: { readonly role: string; readonly creates: boolean },
+  publication: string | null,
+  tables: readonly TableRights[],
+): Promise<void> {
+  const { rows } = await client.query(
+    `select pg_get_userbyid(pubowner)::text as owner, pg_has_role(pubowner, 'USAGE') as owns
+     from pg_publication where pubname = $1`,
+    [publication],
+  );
+  const to = quoteIdentifier(role);
+  const [made] = rows as unknown as readonly { readonly owner: string; readonly owns: boolean }[];
+  if (made === undefined && !creates)
+    refuse(`role ${role} may not create a publication: grant CREATE on the database`);
+  if (made?.owns === false)
+    refuse(
+      `the publication ${publication} is that of role ${made.owner}, and ${role} may not change it: ALTER PUBLICATION ${publication} OWNER TO ${to}, or GRANT ${quoteIdentifier(made.owner)} TO ${to}`,
+    );
+  const foreign = tables.filter(({ owns, published }) => !owns && !published);
+  if (foreign.length === 0) return;
+  const owners = [...new Set(foreign.map(({ owner }) => quoteIdentifier(owner)))].join(", ");
+  refuse(
+    `role ${role} may not publish ${foreign.map(formatTable).join(", ")}, which only their owners may: GRANT ${owners} TO ${to}`,
+  );
+}
+
+function refuseUnreadable(tables: readonly TableRights[]): void {
+  const unread = tables.filter(({ selects }) => !selects);
+  if (unread.length === 0) return;
+  const names = unread.map(formatTable).join(", ");
+  refuse(
+    `role ${unread[0]?.role} may not read ${names}, as snapshot = "initial" must: ${unread.map(grantSelect).join("; ")}`,
+  );
 }
 
 function refuseFailing(

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { sleep } from "../../../model/clock.ts";
-import { EPHEMERAL_JOURNAL, type InputContext } from "../../../model/component.ts";
+import { EPHEMERAL_JOURNAL, type InputContext, type InputLag } from "../../../model/component.ts";
 import { PermanentError, SluiceError } from "../../../model/errors.ts";
 import type { PgClient } from "../../../postgres/driver.ts";
 import type { ResolvedOptions } from "../options.ts";
@@ -80,6 +80,11 @@ export async function slotStatus(client: PgClient, slot: string): Promise<SlotSt
     [slot],
   );
   return rows[0] as unknown as SlotStatus | undefined;
+}
+
+/** How far the slot is behind, and what the server keeps for it. */
+export function lagOf({ behind, kept }: SlotStatus): InputLag {
+  return { bytes: Math.max(0, behind), retained: Math.max(0, kept) };
 }
 
 /**

@@ -3,7 +3,7 @@ import type { PgClient } from "../../../postgres/driver.ts";
 import type { ResolvedOptions } from "../options.ts";
 import type { Action } from "../subscription.ts";
 import { publishTables } from "./publication.ts";
-import { lostSlot, slotStatus, type Source } from "./slot.ts";
+import { lagOf, lostSlot, slotStatus, type Source } from "./slot.ts";
 
 /** From this much kept WAL on it is warned of, and again at each fourfold: bytes. */
 const FIRST_WARNING = 256 * 1_024 * 1_024;
@@ -34,7 +34,7 @@ export function createWatch(
       throw lostSlot(context, `the replication slot ${source.slot} is gone: somebody dropped it`);
     }
     wasThere = true;
-    context.report({ lag: { bytes: Math.max(0, status.behind) } });
+    context.report({ lag: lagOf(status) });
     if (status.kept < first) threshold = first;
     if (status.kept >= threshold) {
       log.warn(
