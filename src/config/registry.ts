@@ -1,6 +1,12 @@
 import type { Input, Process, SurveyContext } from "../model/component.ts";
 import type { AuditReport, AuditRequest, BackfillReport, BackfillRequest } from "../model/survey.ts";
-import type { CheckReport, CheckSurroundings, OptionsSchema, OptionWarning, Surroundings } from "../model/kind.ts";
+import type {
+  CheckReport,
+  CheckSurroundings,
+  OptionsSchema,
+  OptionWarning,
+  Surroundings,
+} from "../model/kind.ts";
 
 interface AnyKindBase {
   readonly type: string;
@@ -11,13 +17,13 @@ interface AnyKindBase {
   readonly readsLocal?: (fields: Readonly<Record<string, unknown>>) => string | undefined;
   readonly load?: () => Promise<unknown>;
   readonly files?: (options: never, surroundings: Surroundings) => readonly string[];
+  readonly imports?: (options: never, surroundings: Surroundings) => readonly string[];
   readonly warnings?: (options: never) => readonly OptionWarning[];
   readonly check?: (options: never, surroundings: CheckSurroundings) => Promise<CheckReport | void>;
   readonly uninstall?: (options: never, owner: { name: string; pipeline: string }) => Promise<void>;
 }
 
 /** A kind of input, whatever its options: what `defineInput` answers fits. */
-  readonly imports?: (options: never, surroundings: Surroundings) => readonly string[];
 export interface AnyInputKind extends AnyKindBase {
   readonly role: "input";
   readonly create: (name: string, options: never, surroundings: Surroundings) => Input;

@@ -64,10 +64,10 @@ export const functionProcess: ProcessKind<FunctionProcessOptions, FunctionProces
       given.isolate === "thread"
         ? checkIsolated(moduleOf(given, surroundings.directory, "run"), memoryOf(given))
         : FUNCTION.check(given, surroundings),
-    create(name, given, { directory }) {
     // A thread loads them itself, as they are when it starts.
     imports: (given, surroundings) =>
       given.isolate === "thread" ? [] : FUNCTION.imports(given, surroundings),
+    create(name, given, { directory }) {
       const module = moduleOf(given, directory, "run");
       if (given.isolate !== "thread") return createProcess(name, module);
       return createIsolatedProcess(name, module, {
