@@ -17,6 +17,8 @@ export interface Entry {
   readonly line: number;
   /** It was not told to its end: the operation of what is left. */
   readonly rest?: "create" | "update";
+  /** Not all of it was told, so `after` lets it be: it was there before the very first start, or lines were left out. */
+  readonly stays?: true;
   /** Of CSV: the columns' names, or how many there are. */
   readonly columns?: readonly string[] | number;
 }
@@ -154,7 +156,8 @@ export class Ledger {
       signal.throwIfAborted();
       try {
         if (events.length > 0) await this.#context.emitAll(events, { state });
-        else for (const [key, value] of Object.entries(state)) await this.#context.state.put(key, value);
+        else
+          await Promise.all(Object.entries(state).map(([key, value]) => this.#context.state.put(key, value)));
         return;
       } catch (error) {
         // No failure: the files wait where they are.

@@ -4,6 +4,7 @@ import type { InputContext } from "../../model/component.ts";
 import { parseDuration } from "../../model/duration.ts";
 import { isSluiceError } from "../../model/errors.ts";
 import { parseSize } from "../../model/size.ts";
+import { createRemoval, putBack, type Removal } from "./after.ts";
 import { unreadable } from "./faults.ts";
 import { Followed } from "./follow.ts";
 import type { Entry, Ledger } from "./ledger.ts";
@@ -34,13 +35,20 @@ export class Look implements FileView {
   readonly #stable: number;
   readonly #glimpses = new Map<string, Glimpse>();
   readonly #followed: Followed | undefined;
+  readonly #removal: Removal | undefined;
   /** Files that are held, and what they looked like: read again once that has changed. */
   readonly #held = new Map<string, string>();
   #skipped = 0;
   /** Files of the very first start that are not told: until each is known. */
   #silent: Set<string> | undefined;
 
-  constructor(context: InputContext, options: ResolvedOptions, place: Place, ledger: Ledger) {
+  constructor(
+    context: InputContext,
+    options: ResolvedOptions,
+    place: Place,
+    ledger: Ledger,
+    directory: string,
+  ) {
     this.#context = context;
     this.options = options;
     this.place = place;
@@ -49,6 +57,7 @@ export class Look implements FileView {
     this.maxBytes = parseSize(options.maxBytes);
     this.#stable = parseDuration(options.stable);
     this.#followed = options.follow ? new Followed(this) : undefined;
+    this.#removal = createRemoval(options, place, directory);
   }
 
   /** Files that cannot be read, and what was left out since the start. */
@@ -70,6 +79,12 @@ export class Look implements FileView {
     if (this.#silent === undefined || this.#silent.size > 0) return;
     await this.ledger.begin();
     this.#silent = undefined;
+  }
+
+  /** What was about to leave when an owner died has its name again. */
+  async putBack(): Promise<void> {
+    for (const [location] of this.ledger.entries())
+      if (this.isLeaving(location)) await putBack(this.place.absolute(location));
   }
 
   now(): number {
@@ -103,6 +118,7 @@ export class Look implements FileView {
     } catch (error) {
       if (this.signal.aborted) return undefined;
       if (isSluiceError(error, "INVALID_FILE")) return this.#hold(location, appearance, error);
+      if (isSluiceError(error, "SOURCE_UNAVAILABLE")) return this.#hold(location, "", error);
       if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
       // What the system refuses may pass by itself: the next scan asks again.
       return this.#hold(location, "", unreadable(this.place.absolute(location), error));
@@ -110,16 +126,23 @@ export class Look implements FileView {
   }
 
   async #present(location: string, stats: BigIntStats): Promise<number | undefined> {
-    const entry = this.ledger.get(location);
+    const known = this.ledger.get(location);
     const signature = signatureOf(stats);
-    if (entry?.seen === signature) {
+    if (known?.seen === signature) {
       this.#glimpses.delete(location);
-      return undefined;
+      return this.#remove(location, signature);
     }
+    // What was told is to be gone: another one is new, even with the same content.
+    const entry = this.isLeaving(location) ? undefined : known;
     if (this.#followed === undefined) {
       const wait = this.#rest(location, signature, Number(stats.mtimeNs / MILLISECOND));
       if (wait > 0) return wait;
     }
+    const again = await this.#tell(location, signature, entry);
+    return again ?? this.#remove(location, signature);
+  }
+
+  async #tell(location: string, signature: string, entry: Entry | undefined): Promise<number | undefined> {
     const file = await this.place.open(location);
     if (file === undefined) return AT_ONCE;
     try {
@@ -132,6 +155,25 @@ export class Look implements FileView {
     } finally {
       await file.close();
     }
+  }
+
+  /** Whether a file is to be taken away, as all of it was told. */
+  isLeaving(location: string): boolean {
+    const entry = this.ledger.get(location);
+    return (
+      this.#removal !== undefined &&
+      entry !== undefined &&
+      entry.rest === undefined &&
+      entry.stays === undefined
+    );
+  }
+
+  async #remove(location: string, signature: string): Promise<number | undefined> {
+    if (this.#removal === undefined || !this.isLeaving(location)) return undefined;
+    if (!(await this.#removal.remove(location, signature))) return AT_ONCE;
+    // Nobody else has deleted it: nothing is told.
+    if ((await this.place.stat(location)) === undefined) await this.ledger.save(location, null);
+    return undefined;
   }
 
   #read(location: string, file: FileHandle, stats: BigIntStats, entry: Entry | undefined): Promise<boolean> {
@@ -162,8 +204,10 @@ export class Look implements FileView {
       this.skipped(fault);
     }
     const tells = !isSame && isTold && fault === undefined;
+    const stays = isSame ? entry.stays === true : !tells;
     const event = { location, operation, id: location, key: location, ...says };
-    await this.ledger.save(location, { seen, proof, offset: size, line: 0 }, tells ? [event] : []);
+    const told: Entry = { seen, proof, offset: size, line: 0, ...(stays && { stays }) };
+    await this.ledger.save(location, told, tells ? [event] : []);
     return true;
   }
 
@@ -212,6 +256,10 @@ export class Look implements FileView {
     if (!(await this.place.hasRoot())) return undefined;
     const wait = this.#rest(location, GONE, Number.POSITIVE_INFINITY);
     if (wait > 0) return wait;
+    if (this.isLeaving(location)) {
+      await this.ledger.save(location, null);
+      return undefined;
+    }
     await this.#followed?.finish(location, entry);
     const operation = "delete";
     await this.ledger.save(location, null, [{ location, operation, id: location, key: location }]);

@@ -18,6 +18,13 @@ export interface FileInputOptions {
   readonly follow?: boolean | undefined;
   /** Whether files that are there at the very first start are sent. Defaults to `true`. */
   readonly initial?: boolean | undefined;
+  /**
+   * What becomes of a file once all of its events are in the journal: it stays, is deleted, or is moved to `to`. Not for
+   * `none`, nor under `follow`. Defaults to `keep`.
+   */
+  readonly after?: "keep" | "delete" | "move" | undefined;
+  /** The folder that files are moved to, keeping their place below the watched one. */
+  readonly to?: string | undefined;
   /** How long a file must have rested before it is read (not under `follow`), or told as deleted. Defaults to 2s. */
   readonly stable?: Duration | undefined;
   /** Looks at the whole folder so often, in place of being notified: for network file systems. Defaults to none. */
@@ -49,6 +56,8 @@ export interface ResolvedOptions {
   readonly read: FileRead;
   readonly follow: boolean;
   readonly initial: boolean;
+  readonly after: "keep" | "delete" | "move";
+  readonly to?: string | undefined;
   readonly stable: Duration;
   readonly poll?: Duration | undefined;
   readonly ignore: readonly string[];
@@ -90,6 +99,16 @@ export const fileInputOptions: z.ZodType<ResolvedOptions, FileInputOptions> = z
       .boolean()
       .default(true)
       .describe("Whether files that are there at the very first start are sent. Defaults to true."),
+    after: z
+      .enum(["keep", "delete", "move"])
+      .default("keep")
+      .describe("What becomes of a file once all of it is in the journal. Defaults to keep."),
+    to: z
+      .string()
+      .min(1)
+      .refine((path) => !path.includes("\0"), "a path has no NUL")
+      .optional()
+      .describe("The folder that files are moved to, keeping their place below the watched one."),
     stable: durationOption
       .default("2s")
       .describe("How long a file must have rested before it is read, or told as deleted. Defaults to 2s."),
@@ -134,6 +153,11 @@ export const fileInputOptions: z.ZodType<ResolvedOptions, FileInputOptions> = z
     const wrong = (path: string, message: string): void =>
       context.addIssue({ code: "custom", path: [path], message });
     if (given.follow && !isRows(given.read)) wrong("follow", "only lines, ndjson and csv can be followed");
+    if (given.after !== "keep" && given.read === "none")
+      wrong("after", "a file that is not read would be gone before its process sees it; say what is read");
+    if (given.after !== "keep" && given.follow) wrong("after", "a file that is followed has no end");
+    if ((given.after === "move") !== (given.to !== undefined))
+      wrong("to", given.to === undefined ? 'after = "move" needs a folder' : 'is for after = "move" only');
     if (given.quote === given.delimiter) wrong("quote", "must be another character than the delimiter");
     if (Array.isArray(given.header) && new Set(given.header).size < given.header.length)
       wrong("header", "names a column twice");

@@ -15,6 +15,8 @@ export interface Place {
   includes(location: string): boolean;
   /** Whether nothing below a folder can count. */
   prunes(path: string): boolean;
+  /** Leaves out a folder within it. */
+  exclude(folder: string): void;
   absolute(location: string): string;
   /** `undefined` for what lies outside of the folder. */
   location(path: string): string | undefined;
@@ -28,6 +30,9 @@ export interface Place {
   /** Opens what `stat` would answer. `undefined` if it is gone meanwhile. */
   open(location: string): Promise<FileHandle | undefined>;
 }
+
+/** What a file is called while it is taken away: a name that never counts. */
+export const LEAVING = ".sluice-leaving-";
 
 /** Answers that are remembered: globs are slow. */
 const MOST_KNOWN = 50_000;
@@ -73,9 +78,11 @@ function createPlace(
   const names = options.ignore.filter((pattern) => !pattern.includes("/"));
   const paths = options.ignore.filter((pattern) => pattern.includes("/"));
   const known = new Map<string, boolean>();
+  let excluded: string | undefined;
 
   const isLeftOut = (path: string): boolean => {
     const name = posix.basename(path);
+    if (path === excluded || name.startsWith(LEAVING)) return true;
     if (!options.dotfiles && name.startsWith(".")) return true;
     return (
       names.some((pattern) => posix.matchesGlob(name, pattern)) ||
@@ -110,6 +117,10 @@ function createPlace(
     prunes(path) {
       const inside = relative(root, path).split(sep).join("/");
       return inside !== "" && (isBelowLeftOut(inside) || isLeftOut(inside));
+    },
+    exclude(folder) {
+      excluded = folder;
+      known.clear();
     },
     absolute: (location) => join(root, below(location)),
     location(path) {

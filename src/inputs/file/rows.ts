@@ -19,7 +19,7 @@ export interface Reading {
   /** What the file was when it was opened. */
   readonly seen: string;
   readonly size: number;
-  readonly from: Pick<Entry, "offset" | "line" | "columns">;
+  readonly from: Pick<Entry, "offset" | "line" | "columns" | "stays">;
   /** Of the bytes before; none if it must not be made. */
   readonly hash: Hash | undefined;
   readonly operation: "create" | "update";
@@ -99,6 +99,7 @@ class Progress {
   readonly #hash: Hash | undefined;
   #offset: number;
   #line: number;
+  #stays: boolean;
   /** The commit before: the next batch is read meanwhile. */
   #saving: Promise<void> = Promise.resolve();
 
@@ -109,6 +110,7 @@ class Progress {
     this.#hash = look.options.follow ? undefined : (reading.hash ?? createHash("sha256"));
     this.#offset = this.#hashed = reading.from.offset;
     this.#line = reading.from.line;
+    this.#stays = !reading.isTold || reading.from.stays === true;
   }
 
   read(chunk: Buffer): void {
@@ -157,6 +159,7 @@ class Progress {
     if (!isTold) return undefined;
     if (this.#look.options.onError === "hold") return error;
     this.#look.skipped(error);
+    this.#stays = true;
     return undefined;
   }
 
@@ -187,6 +190,7 @@ class Progress {
       offset: this.#offset,
       line: this.#line,
       ...(!isDone && { rest: operation }),
+      ...(this.#stays && { stays: true }),
       ...(columns !== undefined && { columns }),
     };
     await this.#saving;

@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
 import { sleep } from "../../model/clock.ts";
 import type { InputContext } from "../../model/component.ts";
-import { isSluiceError } from "../../model/errors.ts";
+import { isSluiceError, SluiceError } from "../../model/errors.ts";
+import { folderWithin } from "./after.ts";
 import { unreadable } from "./faults.ts";
 import { Ledger } from "./ledger.ts";
 import { Look } from "./look.ts";
@@ -97,7 +98,9 @@ export class FileSession {
     await place.checkRoot();
     this.#isOneFile ??= place.isOneFile;
     if (this.#isOneFile !== place.isOneFile) throw becameOther(this.#options.path, this.#isOneFile);
-    const look = new Look(this.#context, this.#options, place, this.#ledger);
+    await this.#prepareRemoval(place);
+    const look = new Look(this.#context, this.#options, place, this.#ledger, this.#directory);
+    await look.putBack();
     const queue = new Queue({
       clock,
       concurrency: this.#options.follow ? 1 : CONCURRENCY,
@@ -132,6 +135,17 @@ export class FileSession {
     return this.#watched;
   }
 
+  async #prepareRemoval(place: Place): Promise<void> {
+    if (this.#options.after === "keep") return;
+    if (place.isOneFile)
+      throw new SluiceError(
+        "INVALID_OPTIONS",
+        `"after" needs a folder or a glob, as one file that is gone tells nothing of the next`,
+      );
+    const within = await folderWithin(place.root, this.#options, this.#directory);
+    if (within !== undefined) place.exclude(within);
+  }
+
   async #visit({ place, queue, look }: Watched): Promise<void> {
     const { signal, name, log } = this.#context;
     const ledger = this.#ledger;
@@ -141,6 +155,7 @@ export class FileSession {
     for await (const location of place.walk(signal, onUnreadable)) {
       there.add(location);
       if (!(await isKnown(place, ledger, location))) unread.add(location);
+      else if (look.isLeaving(location)) queue.add(location);
     }
     if (signal.aborted) return;
     if (!ledger.hasBegun) {
