@@ -13,7 +13,8 @@ beforeAll(async () => {
   await writeFile(
     join(directory, "enrich.ts"),
     `export async function enrich(event: { data: number }, context: any): Promise<object> {
-       if (event.data < 0) throw new TypeError("negative");
+       if (event.data < 0) throw new TypeError("negative", { cause: new Error("too cold") });
+       if (event.data === 0) throw Object.assign(new Error("no such customer"), { [Symbol.for("sluice.permanent")]: true });
        context.log("saw " + event.data);
        context.emit({ id: "2", data: event.data * 2 });
        return { name: "enrich", status: "success" };
@@ -36,6 +37,20 @@ describe("a function process", () => {
   test("fails as the function does", async () => {
     const context = createRunContext({ event: { data: -1 } });
     await expect(make().run(context.event, context)).rejects.toThrow(new TypeError("negative"));
+  });
+
+  test("says in the run's log where it failed, and why, without what is not its own", async () => {
+    const context = createRunContext({ event: { data: -1 } });
+    await expect(make().run(context.event, context)).rejects.toThrow();
+    expect(context.lines).toEqual([{ stream: "stderr", text: expect.stringContaining("enrich.ts:2:") }]);
+    expect(context.lines[0]?.text).toMatch(/^TypeError: negative\n.*\bcaused by Error: too cold$/s);
+    expect(context.lines[0]?.text).not.toMatch(/node:internal|processes\/function/);
+  });
+
+  test("says no more in the run's log of what was thrown to tell the engine something", async () => {
+    const context = createRunContext({ event: { data: 0 } });
+    await expect(make().run(context.event, context)).rejects.toThrow("no such customer");
+    expect(context.lines).toEqual([]);
   });
 
   test("says when it is opened that its export is missing", async () => {

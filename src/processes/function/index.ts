@@ -8,6 +8,7 @@ import { parseSize } from "../../model/size.ts";
 import type { ProcessStatus } from "../../model/status.ts";
 import { durationOption, sizeOption } from "../../options/amounts.ts";
 import { checkIsolated, createIsolatedProcess } from "./isolated.ts";
+import { withTrace } from "./trace.ts";
 
 /** Options of the `function` process; the function is `run(event, context)`. */
 export interface FunctionProcessOptions extends FunctionOptions {
@@ -69,11 +70,9 @@ export const functionProcess: ProcessKind<FunctionProcessOptions, FunctionProces
       given.isolate === "thread" ? [] : FUNCTION.imports(given, surroundings),
     create(name, given, { directory }) {
       const module = moduleOf(given, directory, "run");
-      if (given.isolate !== "thread") return createProcess(name, module);
-      return createIsolatedProcess(name, module, {
-        memory: memoryOf(given),
-        killAfter: parseDuration(given.killAfter ?? "5s"),
-      });
+      if (given.isolate !== "thread") return withTrace(createProcess(name, module));
+      const limits = { memory: memoryOf(given), killAfter: parseDuration(given.killAfter ?? "5s") };
+      return withTrace(createIsolatedProcess(name, module, limits));
     },
   });
 
