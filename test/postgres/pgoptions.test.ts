@@ -7,6 +7,7 @@ import { Orchestrator } from "../../src/index.ts";
 import { postgresInput } from "../../src/inputs/postgres/index.ts";
 import { commandProcess } from "../../src/processes/command.ts";
 import { createMemoryJournal } from "../../src/journal/memory/journal.ts";
+import { guideBlocks } from "../support/guide.ts";
 import { eventually, openClient } from "../support/postgres-input.ts";
 import { postgresForTests } from "../support/postgres.ts";
 
@@ -32,10 +33,13 @@ describe.skipIf(server === undefined)(`pgoptions ${reason ?? ""}`, () => {
   afterEach(() => client.end());
 
   /** raw.orders → a command → enriched.orders → a function. Answers the operations of one order, stage by stage. */
-  async function journeyThrough(argv: readonly string[]): Promise<readonly string[]> {
+  async function journeyThrough(
+    argv: readonly string[],
+    mode: "outbox" | "replication" = "outbox",
+  ): Promise<readonly string[]> {
     await using orchestrator = new Orchestrator({ journal: createMemoryJournal() });
     const raw = orchestrator.addInput(
-      postgresInput({ name: "raw", connectionString: url, tables: ["raw.orders"] }),
+      postgresInput({ name: "raw", connectionString: url, tables: ["raw.orders"], mode }),
     );
     const enrich = orchestrator.addProcess(
       commandProcess({
@@ -47,7 +51,7 @@ describe.skipIf(server === undefined)(`pgoptions ${reason ?? ""}`, () => {
       }),
     );
     const enriched = orchestrator.addInput(
-      postgresInput({ name: "enriched", connectionString: url, tables: ["enriched.orders"] }),
+      postgresInput({ name: "enriched", connectionString: url, tables: ["enriched.orders"], mode }),
     );
     const report = orchestrator.addProcess({ name: "report", run: () => undefined });
     orchestrator.addLink(raw, enrich);
@@ -76,4 +80,25 @@ describe.skipIf(server === undefined)(`pgoptions ${reason ?? ""}`, () => {
     const insert = "insert into enriched.orders values (7, 1.50)";
     expect(await journeyThrough([PSQL as string, url, "-qc", insert])).toEqual(STAGES);
   });
+
+  test.skipIf(PSQL === undefined)(
+    "psql does through a slot, too, with the trigger of the guide",
+    async () => {
+      await client.query(guideBlocks("postgres.md")("cause"));
+      const insert = "insert into enriched.orders values (7, 1.50)";
+      expect(await journeyThrough([PSQL as string, url, "-qc", insert], "replication")).toEqual(STAGES);
+      // Without a cause it says nothing, and truncates too.
+      await client.query("truncate enriched.orders");
+      const { rows } = await client.query("select slot_name as name from pg_replication_slots");
+      for (const { name } of rows)
+        await eventually(
+          () =>
+            client.query("select pg_drop_replication_slot($1)", [name]).then(
+              () => true,
+              () => false,
+            ),
+          (isDropped) => isDropped,
+        );
+    },
+  );
 });

@@ -178,7 +178,10 @@ describe.skipIf(server === undefined)(`the check of a postgres input ${reason ??
       () => input.context.reported.lag,
       (one) => one !== undefined,
     );
-    expect(told).toMatchObject({ bytes: expect.any(Number) as number, retained: expect.any(Number) as number });
+    expect(told).toMatchObject({
+      bytes: expect.any(Number) as number,
+      retained: expect.any(Number) as number,
+    });
     await input.stop();
     await client.query("insert into t select generate_series(1, 1000)");
     const { lag } = await check({ connectionString: url, mode: "replication" });
