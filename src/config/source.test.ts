@@ -164,7 +164,7 @@ describe("files", () => {
   test("a file that is not there, or is a folder, is CONFIG_NOT_FOUND", async () => {
     const missing = join(folder, "missing.toml");
     expect(await errorsOf(readText(missing))).toEqual([
-      `${missing}:1:1: CONFIG_NOT_FOUND there is no such file; name a config file, or run this where sluice.toml is`,
+      `${missing}:1:1: CONFIG_NOT_FOUND there is no such file; name a config file, run this where sluice.toml is, or make one by "sluice init"`,
     ]);
     expect((await errorsOf(readText(folder)))[0]).toContain(":1:1: CONFIG_NOT_FOUND EISDIR");
   });

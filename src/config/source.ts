@@ -41,7 +41,7 @@ export async function readText(file: string): Promise<string> {
     throw fault(
       file,
       "CONFIG_NOT_FOUND",
-      `${why}; name a config file, or run this where sluice.toml is`,
+      `${why}; name a config file, run this where sluice.toml is, or make one by "sluice init"`,
       undefined,
       cause,
     );

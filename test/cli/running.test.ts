@@ -193,6 +193,13 @@ describe("reading", () => {
     }
   });
 
+  test("an event's uid in the place of a run's id is told to be one", async () => {
+    const uid = await emit({});
+    const { code, stderr } = await shop.sluice(["logs", uid]);
+    expect(stderr).toMatch(/^error: RUN_NOT_FOUND .*; that is the uid of an event/);
+    expect(code).toBe(1);
+  });
+
   test("what data holds cannot drive the terminal of its reader", async () => {
     const hostile = "\u001b[2J\u001b]0;owned\u0007\u202e\u009b31m<b>\nline two";
     const uid = await emit({ log: hostile, fail: hostile });

@@ -78,7 +78,9 @@ function runId({ param }: Call): string {
 }
 
 function runNotFound(id: string): SluiceError {
-  return new SluiceError("RUN_NOT_FOUND", `there is no run ${JSON.stringify(id)}`);
+  // Both are printed side by side, and taken for each other.
+  const cure = isUid(id) ? `; that is the uid of an event, and a run's id is ${id}/PROCESS` : "";
+  return new SluiceError("RUN_NOT_FOUND", `there is no run ${JSON.stringify(id)}${cure}`);
 }
 
 function answer(id: string, outcome: RunOutcome | undefined): Response {
