@@ -6,7 +6,7 @@ import { formatRunId } from "../model/run.ts";
 import type { Clock } from "../model/clock.ts";
 import type { EventQuery, EventRow, History } from "../journal/history.ts";
 import type { Control, RunSeed, Work } from "../journal/work.ts";
-import type { EventFilter, EventReplayReport, EventReplayRequest, SurveyObserver } from "./handles.ts";
+import type { EventReplayReport, EventReplayRequest, SurveyObserver } from "./handles.ts";
 import { publishDeadSeed } from "./dead-runs.ts";
 import { endOf, paced, toTime } from "./operator.ts";
 import type { Routing } from "./routing.ts";
@@ -42,17 +42,7 @@ export class EventReplays {
   async run(request: EventReplayRequest, observer: SurveyObserver): Promise<EventReplayReport> {
     const { to, rate, dryRun = false, again = false, unlinked = false } = request;
     const { clock, history } = this.#options;
-    const query: EventQuery = {
-      // What comes in meanwhile takes the way of all events.
-      ...toQuery({ ...request.filter, until: request.filter.until ?? new Date(clock.now()).toISOString() }),
-      ...(!again && { without: to }),
-    };
-    if (Object.keys(request.filter).length === 0) {
-      throw new SluiceError(
-        "INVALID_QUERY",
-        "a replay of events needs a filter, such as an input, a location or a time",
-      );
-    }
+    const query = toQuery(request, clock.now());
     const pace = new Pace(rate === undefined ? undefined : parseRate(rate), clock);
     const signal = endOf(observer, this.#options.stopping);
     const samples: string[] = [];
@@ -130,12 +120,22 @@ interface Way {
   readonly seed: RunSeed;
 }
 
-function toQuery({ input, since, until, ...rest }: EventFilter): EventQuery {
+/** @throws SluiceError INVALID_QUERY */
+function toQuery({ filter, to, again = false }: EventReplayRequest, now: number): EventQuery {
+  if (Object.keys(filter).length === 0) {
+    throw new SluiceError(
+      "INVALID_QUERY",
+      "a replay of events needs a filter, such as an input, a location or a time",
+    );
+  }
+  const { input, since, until, ...rest } = filter;
   return {
     ...rest,
+    ...(!again && { without: to }),
     ...(input !== undefined && { trigger: input }),
     ...(since !== undefined && { since: toTime("since", since) }),
-    ...(until !== undefined && { until: toTime("until", until) }),
+    // What comes in meanwhile takes the way of all events.
+    until: until === undefined ? now : toTime("until", until),
     oldestFirst: true,
     limit: PAGE,
   };

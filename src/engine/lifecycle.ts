@@ -1,8 +1,9 @@
 import { SluiceError } from "../model/errors.ts";
 import type { Journal, JournalDriver } from "../journal/journal.ts";
 import { pipelineChanged } from "./diagnostics.ts";
+import type { Plan } from "./plan.ts";
 import type { OrchestratorState } from "./rows.ts";
-import { Runtime, type Plan } from "./runtime.ts";
+import { Runtime } from "./runtime.ts";
 
 /** Starts and stops a pipeline, in whatever order that is asked for: its journal, and over it the runtime. */
 export class Lifecycle {

@@ -39,7 +39,7 @@ import type {
 import { Lifecycle } from "./lifecycle.ts";
 import type { InputRow, OrchestratorState, ProcessRow } from "./rows.ts";
 import { PipelineEditor } from "./pipeline-editor.ts";
-import type { Plan } from "./runtime.ts";
+import type { Plan } from "./plan.ts";
 import { checkConcurrency } from "./settings.ts";
 import { createSystemRandom, systemClock } from "./system.ts";
 import { untilSignalled } from "./termination.ts";

@@ -4,7 +4,7 @@ import { changePipeline, openRunsError } from "./change.ts";
 import type { Components } from "./components.ts";
 import type { ChangeReceipt, PipelineChange } from "./handles.ts";
 import type { Lifecycle } from "./lifecycle.ts";
-import type { Plan } from "./runtime.ts";
+import type { Plan } from "./plan.ts";
 
 /** Adds and removes what a pipeline consists of, whether it runs or not, and makes a running one another one. */
 export class PipelineEditor {

@@ -1,21 +1,18 @@
-import type { Clock } from "../model/clock.ts";
 import { SluiceError } from "../model/errors.ts";
 import type { EngineView } from "../model/engine-view.ts";
 import type { Logger } from "../model/logger.ts";
-import type { Redact } from "../model/mask.ts";
-import type { NewUid, Random } from "../model/uid.ts";
 import type { Change } from "../journal/coordination.ts";
 import type { Journal } from "../journal/journal.ts";
 import { pipelineChanged } from "./diagnostics.ts";
 import { restartCarefully } from "./careful-restart.ts";
-import type { Components } from "./components.ts";
 import { Completion } from "./completion.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Emitter, type EmitSource } from "./emitter.ts";
 import { EventReplays } from "./event-replay.ts";
-import type { ErrorStream } from "./error-stream.ts";
+import type { InputHost } from "./input-host.ts";
 import type { LaneHost } from "./lane.ts";
 import { Operator } from "./operator.ts";
+import type { Plan } from "./plan.ts";
 import { Routing } from "./routing.ts";
 import { RunningComponents } from "./running-components.ts";
 import { Settler } from "./settler.ts";
@@ -23,22 +20,6 @@ import { SharedSlots } from "./shared-slots.ts";
 import { Supervisor } from "./supervisor.ts";
 import { Surveys } from "./surveys.ts";
 import { PipelineVersion } from "./version.ts";
-
-/** What an orchestrator was told, before and while it runs. */
-export interface Plan {
-  readonly name: string;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly newUid: NewUid;
-  readonly logger: Logger;
-  readonly errors: ErrorStream;
-  readonly components: Components;
-  readonly concurrency: number | undefined;
-  /** Milliseconds. */
-  readonly grace: number;
-  readonly hopLimit: number;
-  readonly redact: Redact;
-}
 
 /** A running pipeline keeps its process alive, whatever its journal: this timer does nothing else. */
 const KEEP_ALIVE_INTERVAL = 2_147_483_647;
@@ -70,7 +51,7 @@ export class Runtime {
   #careful: Promise<void> = Promise.resolve();
 
   constructor(plan: Plan, journal: Journal) {
-    const { clock, random, errors, newUid, redact, name: pipeline } = plan;
+    const { clock, random, errors, newUid, name: pipeline } = plan;
     const { work } = journal;
     this.#plan = plan;
     this.journal = journal;
@@ -113,20 +94,7 @@ export class Runtime {
       expectProcess: (name) => plan.components.expectRoutable(name),
     });
     this.dispatcher = new Dispatcher(this.#laneHost());
-    this.supervisor = new Supervisor({
-      pipeline,
-      journalId: journal.id,
-      clock,
-      random,
-      errors,
-      redact,
-      engine: this.#view(),
-      logger: (input) => componentLogger(plan.logger, { input }),
-      state: (owner) => this.emitter.state(owner),
-      lease: (lease, signal) => journal.coordination.lease(lease, signal),
-      emit: (input, event, options) => this.emitter.emit(input, event, options),
-      emitAll: (input, events, options) => this.emitter.emitAll(input, events, options),
-    });
+    this.supervisor = new Supervisor(this.#inputHost());
     this.components = new RunningComponents({
       components: plan.components,
       journal,
@@ -238,6 +206,25 @@ export class Runtime {
       append: (event) => this.emitter.append(event),
       progress: () => this.completion.progress(),
       pause: (process) => void this.#pause(process),
+    };
+  }
+
+  #inputHost(): InputHost {
+    const { name, clock, random, errors, redact, logger } = this.#plan;
+    const { emitter, journal } = this;
+    return {
+      pipeline: name,
+      journalId: journal.id,
+      clock,
+      random,
+      errors,
+      redact,
+      engine: this.#view(),
+      logger: (input) => componentLogger(logger, { input }),
+      state: (owner) => emitter.state(owner),
+      lease: (lease, signal) => journal.coordination.lease(lease, signal),
+      emit: (input, event, options) => emitter.emit(input, event, options),
+      emitAll: (input, events, options) => emitter.emitAll(input, events, options),
     };
   }
 
