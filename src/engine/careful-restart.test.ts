@@ -4,6 +4,7 @@ import type { JournalDriver } from "../journal/journal.ts";
 import type { ProcessSettings } from "../model/component.ts";
 import { createFakeClock } from "../testing/clock.ts";
 import { createSignal, type Signal } from "../testing/signal.ts";
+import { runDied } from "./diagnostics.ts";
 import { Orchestrator } from "./orchestrator.ts";
 
 interface Planned {
@@ -198,12 +199,20 @@ describe("after an unclean stop", () => {
 
   test("one with three strikes is set aside without an attempt, loudly", async () => {
     const { orchestrator, clock, begun, errors } = createPipeline([{ id: "1", strikes: 3 }]);
+    const told: unknown[] = [];
+    const listen = (message: unknown): void => void told.push(message);
+    runDied.subscribe(listen);
     await orchestrator.start();
     await clock.advance(0);
+    runDied.unsubscribe(listen);
     const { items } = await orchestrator.history.runs({});
     expect(items).toMatchObject([{ state: "dead", attempts: 0, error: { code: "CRASHED_HOST" } }]);
     expect(begun).toEqual([]);
     expect(errors).toEqual(["CRASHED_HOST"]);
+    const { id: run } = items[0] ?? {};
+    expect(told).toMatchObject([
+      { process: "work", run, event: { id: "1" }, error: { code: "CRASHED_HOST" } },
+    ]);
     await orchestrator.stop();
   });
 
