@@ -30,6 +30,27 @@ test("a dead run outlives 1,000 that end well after it, and the 10,001st that do
   expect(await t.journal.history.event(second as string)).toBeDefined();
 });
 
+test("what was told of a record may be stale once an event that came after it is forgotten", async () => {
+  const t = await tests.open();
+  await t.emit({ id: "early" });
+  for (const claim of await t.takeAll()) await t.settle(claim, DEAD);
+  await t.emitMany(1_000);
+  await t.emit({ id: "late" });
+  const stale = async (): Promise<unknown> => {
+    const query = { trigger: "orders", location: "raw.orders", ids: ["early", "late"], withData: true };
+    return (await t.journal.history.seen(query)).items.map(({ id, mayBeStale }) => [id, mayBeStale]);
+  };
+  expect(await stale()).toEqual([
+    ["late", false],
+    ["early", false],
+  ]);
+  for (const claim of await t.takeAll()) await t.settle(claim);
+  expect(await stale()).toEqual([
+    ["late", false],
+    ["early", true],
+  ]);
+});
+
 test("a uid that its source gave, and a delivery key, are known long after their events are forgotten", async () => {
   const t = await tests.open();
   const named = t.append();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { EventQuery } from "../../../journal/history.ts";
+import type { EventQuery, Page, SeenRow } from "../../../journal/history.ts";
 import { formatRunId } from "../../../model/run.ts";
 import type { JournalSubject } from "../subject.ts";
 import { JournalTests, readAll } from "../tester.ts";
@@ -59,6 +59,24 @@ export function testEvents(subject: JournalSubject): void {
         { id: "1", operation: "update", data: '{"v":2}', mayBeStale: false },
         { id: "2", operation: "create", data: null, mayBeStale: false },
       ]);
+    });
+
+    it("tells what large events carry over as many pages as it takes, each once", async () => {
+      const t = await tests.open();
+      const ids = ["1", "2", "3", "4"];
+      for (const id of ids) await t.emit({ id, data: JSON.stringify(id.repeat(3_000_000)) });
+      const found: string[] = [];
+      let cursor: string | null = null;
+      do {
+        const query = { trigger: "orders", location: "raw.orders", ids, withData: true };
+        const page: Page<SeenRow> = await t.journal.history.seen({
+          ...query,
+          ...(cursor !== null && { cursor }),
+        });
+        for (const { id, data } of page.items) found.push(`${id} ${data?.length}`);
+        cursor = page.next;
+      } while (cursor !== null);
+      expect(found).toEqual(["4 3000002", "3 3000002", "2 3000002", "1 3000002"]);
     });
 
     it("keeps every operation, and an id that is the uid", async () => {
