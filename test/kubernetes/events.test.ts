@@ -1,6 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { afterAll, describe, expect, test } from "vitest";
 import { formatEvent } from "../../src/model/event.ts";
+import type { Clock } from "../../src/model/clock.ts";
+import { SluiceError } from "../../src/model/errors.ts";
 import { checkOptions } from "../../src/model/kind.ts";
 import { connectApi } from "../../src/processes/kubernetes/api.ts";
 import { findCluster } from "../../src/processes/kubernetes/driver.ts";
@@ -8,6 +10,8 @@ import { kubernetesProcess } from "../../src/processes/kubernetes/index.ts";
 import { createJobStore } from "../../src/processes/kubernetes/job-store.ts";
 import { readTemplate } from "../../src/processes/kubernetes/template.ts";
 import type { TestRunContext } from "../../src/testing/context.ts";
+import { realClock } from "../../src/testing/real-clock.ts";
+import { createSignal } from "../../src/testing/signal.ts";
 import { guideBlocks } from "../support/guide.ts";
 import { kubernetesForTests } from "../support/kubernetes.ts";
 import { contextOf, hurried, IMAGE, SOON, stage, texts, type Stage } from "../support/kubernetes-stage.ts";
@@ -224,6 +228,33 @@ describe.skipIf(cluster === undefined)(
       await node.ended(pod, namespace, { exitCode: 0 });
       await expect(running).rejects.toMatchObject({ name: "Postponed", code: "SOURCE_UNAVAILABLE" });
       expect((await on.jobs())[0]?.metadata.labels).not.toHaveProperty("sluice.judged");
+    });
+
+    test("is left for the next attempt by one that is cut off while it reads", async () => {
+      await using on = await stage(cluster);
+      const { namespace, node } = on;
+      const reading = createSignal();
+      const setTimer: Clock["setTimer"] = (delay, callback) => {
+        // How long the rest of the output may take, once the Job has ended.
+        if (delay === 5_000) reading.set();
+        return realClock.setTimer(delay, callback);
+      };
+      const context = contextOf({ id: "1" }, { ...realClock, setTimer });
+      const running = on.run(context, { output });
+      const pod = await node.pod(namespace);
+      node.output.write('{"id":"1"}');
+      await node.running(pod, namespace);
+      await expect.poll(() => node.output.readers, SOON).toBe(1);
+      // Its output goes on though it has ended: it is waited for.
+      await node.ended(pod, namespace, { exitCode: 0 });
+      await reading.wait();
+      context.abort(new SluiceError("SHUTDOWN", "it stops"));
+      await expect(running).rejects.toMatchObject({ code: "SHUTDOWN" });
+      expect(context.emitted).toEqual([]);
+      const next = { ...context, signal: new AbortController().signal };
+      await on.run(next, { output });
+      expect(emitted(context)).toEqual(["1"]);
+      expect(await on.jobs()).toHaveLength(1);
     });
   },
 );
