@@ -12,7 +12,7 @@ import type { AttemptRow, LogRow, RunRow, RunState } from "../model/run.ts";
 export interface History {
   events(query: EventQuery): Promise<Page<EventRow>>;
   event(uid: string): Promise<EventRow | undefined>;
-  /** An event, its runs, and the events that those runs caused. */
+  /** An event, its runs, and the events that those runs caused: the first thousand, or so many as one answer holds. */
   journey(uid: string): Promise<Journey | undefined>;
   runs(query: RunQuery): Promise<Page<RunRow>>;
   run(id: string): Promise<RunDetail | undefined>;
@@ -40,7 +40,10 @@ export interface PageQuery {
   readonly cursor?: string;
 }
 
-/** With more than a trigger a page ends after so many events looked at: it may be short, and still have a next one. */
+/**
+ * A page ends after so many bytes of payloads, and with more than a trigger after so many events looked at: it may be
+ * short, and still have a next one.
+ */
 export interface EventQuery extends PageQuery {
   readonly trigger?: string;
   readonly location?: string;

@@ -5,6 +5,8 @@ import type { EventRow, PageQuery, RunDetail } from "./history.ts";
 
 const DEFAULT_LIMIT = 50;
 const LARGEST_LIMIT = 1_000;
+/** Characters of data and headers in one answer, unless those of its first event are more. */
+const PAGE_SIZE = 8 * 1_024 * 1_024;
 
 /** An event as people read it. */
 export function toEventRow(record: EventRecord): EventRow {
@@ -30,6 +32,23 @@ export function withData(row: RunRow, data: string | null): RunDetail {
 /** ISO 8601, or `null` for a moment that has not come. */
 export function isoOrNull(time: number | null): string | null {
   return time === null ? null : isoTime(time);
+}
+
+/** The beginning of a list of events: `limit` of them, or so many as fit into one answer; whether there are more. */
+export function takePage<Item>(
+  events: Iterable<Item>,
+  limit: number,
+  payloadOf: (event: Item) => Pick<EventRecord, "data" | "headers">,
+): { readonly items: Item[]; readonly isCut: boolean } {
+  const items: Item[] = [];
+  let size = 0;
+  for (const event of events) {
+    const { data, headers } = payloadOf(event);
+    size += (data?.length ?? 0) + (headers?.length ?? 0);
+    if (items.length === limit || (size > PAGE_SIZE && items.length > 0)) return { items, isCut: true };
+    items.push(event);
+  }
+  return { items, isCut: false };
 }
 
 /** What a cursor belongs to: one of another list is refused. */

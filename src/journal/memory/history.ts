@@ -22,6 +22,7 @@ import {
   readCursor,
   readLimit,
   readSpanCursor,
+  takePage,
   toCursor,
   toEventRow,
   toSpanCursor,
@@ -41,7 +42,9 @@ export function createMemoryHistory(store: MemoryStore): History {
       const page = oldestFirst
         ? pageOf("event", events.toReversed(), query, (event) => event.seq, oldestFirst)
         : pageOf("event", events, query, (event) => event.seq);
-      return { items: page.items.map((event) => toEventRow(event.record)), next: page.next };
+      const { items, isCut } = takePage(page.items, page.items.length, ({ record }) => record);
+      const next = isCut ? toCursor("event", (items.at(-1) as MemoryEvent).seq) : page.next;
+      return { items: items.map((event) => toEventRow(event.record)), next };
     },
 
     async event(uid): Promise<EventRow | undefined> {
@@ -53,10 +56,11 @@ export function createMemoryHistory(store: MemoryStore): History {
       const event = store.event(uid);
       if (event === undefined) return undefined;
       const caused = (event.caused ?? []).map((one) => store.event(one)?.record);
+      const known = caused.filter((record): record is EventRecord => record !== undefined);
       return {
         event: toEventRow(event.record),
         runs: event.runs.map(toRunRow),
-        caused: caused.filter((record): record is EventRecord => record !== undefined).map(toEventRow),
+        caused: takePage(known, known.length, (record) => record).items.map(toEventRow),
       };
     },
 

@@ -1,12 +1,12 @@
 import type { SQLInputValue } from "node:sqlite";
 import { isUid } from "../../../model/event.ts";
 import type { EventQuery } from "../../history.ts";
-import { readCursor, readLimit, toCursor } from "../../rows.ts";
+import { readCursor, readLimit, takePage, toCursor } from "../../rows.ts";
 import { RUNS_PER_EVENT } from "../../run-code.ts";
 import { OPERATION_CODES } from "../layout.ts";
 import { toStoredText } from "../stored-text.ts";
 import { writeUid } from "../uid-blob.ts";
-import { EVENT_COLUMNS, type Row } from "./rows.ts";
+import { EVENT_COLUMNS, payloadOf, type Row } from "./rows.ts";
 import type { Tables } from "./tables.ts";
 
 /** So many events are held against a filter for one page: the reader is for all. */
@@ -17,7 +17,7 @@ interface EventRows {
   readonly next: string | null;
 }
 
-/** A page of events. With a filter beyond the trigger it may be short, and still have a next one. */
+/** A page of events. With large ones, or a filter beyond the trigger it may be short, and still have a next one. */
 export function pageOfEvents(tables: Tables, query: EventQuery): EventRows {
   const limit = readLimit(query);
   const cursor = readCursor("event", query);
@@ -32,8 +32,8 @@ export function pageOfEvents(tables: Tables, query: EventQuery): EventRows {
     query.oldestFirst === true
       ? ascending(tables, cursor ?? 0, conditions, parameters, limit + 1)
       : descending(tables, cursor ?? Number.MAX_SAFE_INTEGER, conditions, parameters, limit + 1);
-  const rows = found.slice(0, limit);
-  const last = found.length > limit ? (rows.at(-1)?.[0] as number) : window?.goesOn;
+  const { items: rows, isCut } = takePage(found, limit, payloadOf);
+  const last = isCut ? (rows.at(-1)?.[0] as number) : window?.goesOn;
   return { rows, next: last === undefined ? null : toCursor("event", last) };
 }
 
@@ -43,9 +43,9 @@ function ascending(
   conditions: readonly string[],
   parameters: readonly SQLInputValue[],
   limit: number,
-): Row[] {
+): Iterable<Row> {
   const sql = `select ${EVENT_COLUMNS} from events e where ${["e.seq > ?", ...conditions].join(" and ")} order by e.seq limit ?`;
-  return [...tables.ascending(sql, after, after, ...parameters, limit)];
+  return tables.ascending(sql, after, after, ...parameters, limit);
 }
 
 function descending(
@@ -54,9 +54,9 @@ function descending(
   conditions: readonly string[],
   parameters: readonly SQLInputValue[],
   limit: number,
-): Row[] {
+): Iterable<Row> {
   const sql = `select ${EVENT_COLUMNS} from events e where ${["e.seq < ?", ...conditions].join(" and ")} order by e.seq desc limit ?`;
-  return [...tables.descending(sql, before, before, ...parameters, limit)];
+  return tables.descending(sql, before, before, ...parameters, limit);
 }
 
 interface Window {

@@ -15,7 +15,7 @@ import type {
   SeenRow,
 } from "../../history.ts";
 import { groupDeadLetters } from "../../dead-letters.ts";
-import { readCursor, readLimit, toCursor, toEventRow, withData } from "../../rows.ts";
+import { readCursor, readLimit, takePage, toCursor, toEventRow, withData } from "../../rows.ts";
 import { OPERATION_CODES, STREAM_CODES } from "../layout.ts";
 import { fromStoredText } from "../stored-text.ts";
 import { readCounters } from "./counters.ts";
@@ -26,6 +26,7 @@ import {
   claimOf,
   EVENT_COLUMNS,
   lastAttempt,
+  payloadOf,
   toAttemptRow,
   toEventRecord,
   toRunRow,
@@ -34,7 +35,7 @@ import {
 } from "./rows.ts";
 import { Tables, type Taken } from "./tables.ts";
 
-/** Events that one run caused, as `journey` lists them, at most. */
+/** Events that one run caused, as `journey` lists them, at most; with large ones fewer. */
 const CAUSED_LIMIT = 1_000;
 
 /** So many events are held against a question for one page: the reader is for all. */
@@ -64,7 +65,7 @@ export class Reader {
     const row = this.#tables.event(uid);
     if (row === undefined) return undefined;
     const seq = row[0] as number;
-    const caused = this.#tables.all(
+    const caused = this.#tables.iterate(
       `select ${EVENT_COLUMNS} from causes c left join events e on e.seq = c.event where c.cause = ? and e.seq is not null order by c.event limit ?`,
       seq,
       CAUSED_LIMIT,
@@ -72,7 +73,7 @@ export class Reader {
     return {
       event: this.#toEventRow(row),
       runs: this.#tables.runsOfEvent(seq).map((run) => toRunRow(run, claimOf(run, taken))),
-      caused: caused.map((one) => this.#toEventRow(one)),
+      caused: takePage(caused, CAUSED_LIMIT, payloadOf).items.map((one) => this.#toEventRow(one)),
     };
   }
 

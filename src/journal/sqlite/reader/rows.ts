@@ -13,6 +13,10 @@ export type NameOf = (id: number) => string;
 export const EVENT_COLUMNS =
   "e.seq, e.uid, e.source, e.location, e.operation, e.id, e.key, e.time, e.data, e.headers, e.cause";
 
+export function payloadOf(row: Row): Pick<EventRecord, "data" | "headers"> {
+  return { data: row[8] as string | null, headers: row[9] as string | null };
+}
+
 export function toEventRecord(row: Row, nameOf: NameOf): EventRecord {
   const uid = readUid(row[1] as Uint8Array);
   const id = row[5] as string | null;
@@ -26,8 +30,7 @@ export function toEventRecord(row: Row, nameOf: NameOf): EventRecord {
     id: id === null ? uid : fromStoredText(id),
     key: key === null ? null : fromStoredText(key),
     time: row[7] as number,
-    data: row[8] as string | null,
-    headers: row[9] as string | null,
+    ...payloadOf(row),
     cause: cause === null ? null : (JSON.parse(cause) as Cause),
   };
 }
