@@ -22,7 +22,7 @@ const broker = kafka?.broker ?? "";
 describe.skipIf(kafka === undefined)(`a topic that is read through faults ${reason ?? ""}`, () => {
   test(
     "dealt out anew again and again under load: no gap, order kept, no offset ahead",
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     async () => {
       await using topic = await openTopic(broker, { partitions: PARTITIONS });
       const producing = produce(topic);
@@ -42,12 +42,14 @@ describe.skipIf(kafka === undefined)(`a topic that is read through faults ${reas
       await eventually(
         () => second.context.emitted.length,
         (count) => count > 100,
+        40_000,
       );
       await first.stop();
       const third = await join();
       await eventually(
         () => third.context.emitted.length,
         (count) => count > 100,
+        40_000,
       );
       const sent = await producing.end();
       const all = (): ReadonlySet<unknown> =>
@@ -65,7 +67,7 @@ describe.skipIf(kafka === undefined)(`a topic that is read through faults ${reas
 
   test(
     "whose broker is stopped, and crashes, under load: each message once, the input is started anew",
-    { timeout: 150_000 },
+    { timeout: 240_000 },
     async () => {
       await using topic = await openTopic(broker, { partitions: PARTITIONS });
       await using orchestrator = new Orchestrator({ journal: "memory:" });

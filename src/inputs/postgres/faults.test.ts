@@ -15,7 +15,7 @@ afterAll(() => server?.stop());
 describe.skipIf(server === undefined)(`an outbox whose server fails ${reason ?? ""}`, () => {
   test(
     "restarted and crashed again and again under load: what was committed arrives once, nothing else",
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       const url = (await server?.createDatabase()) as string;
       const setup = await openClient(url);
@@ -60,11 +60,20 @@ describe.skipIf(server === undefined)(`an outbox whose server fails ${reason ?? 
         }
       });
 
+      const untilMore = async (): Promise<void> => {
+        const before = committed.size;
+        await eventually(
+          () => committed.size,
+          (count) => count > before + 50,
+          30_000,
+        );
+      };
       for (const mode of ["fast", "immediate", "fast", "immediate"] as const) {
-        await new Promise((resolve) => setTimeout(resolve, 700));
+        await untilMore();
+        await new Promise((resolve) => setTimeout(resolve, 700 * Math.random()));
         await server?.restart(mode);
       }
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await untilMore();
       isWriting = false;
       await Promise.all(writers);
       const client = await openClient(url);
@@ -77,7 +86,7 @@ describe.skipIf(server === undefined)(`an outbox whose server fails ${reason ?? 
             .n as number;
         },
         (count) => count === 0,
-        20_000,
+        60_000,
       );
       isOver = true;
       await supervised;
@@ -87,6 +96,7 @@ describe.skipIf(server === undefined)(`an outbox whose server fails ${reason ?? 
       await eventually(
         () => emitted.length + last.context.emitted.length,
         (count) => count >= rows.length,
+        30_000,
       );
       await last.stop();
       emitted.push(...last.context.emitted.map((event) => event.id));
@@ -137,7 +147,8 @@ describe.skipIf(server === undefined)(`an outbox whose server fails ${reason ?? 
     proxy.silence();
     const from = performance.now();
     await expect(ended).rejects.toMatchObject({ code: "SOURCE_UNAVAILABLE" });
-    expect(performance.now() - from).toBeLessThan(5_000);
+    // And not once TCP gives up, after a quarter of an hour.
+    expect(performance.now() - from).toBeLessThan(15_000);
     proxy.close();
   });
 });
