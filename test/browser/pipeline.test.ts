@@ -15,6 +15,15 @@ describe.skipIf(reason !== undefined)(
     }, 60_000);
     afterAll(() => house?.[Symbol.asyncDispose]());
 
+    test("says of a pipeline without parts that there is nothing yet, and what to do", async () => {
+      await using empty = await openLargePipeline(house.folder, 0);
+      const { page, problems } = await openTab(house.browser, `${empty.url}/#/pipeline`);
+      await page.getByText("Nothing is in this pipeline yet").waitFor(SOON);
+      expect(await page.locator(".stage").count()).toBe(0);
+      expect(problems).toEqual([]);
+      await page.context().close();
+    });
+
     test("draws the pipeline with its stores, and its numbers move as orders come in", async () => {
       const { page, problems } = await house.open("pipeline");
       await page.locator(".node").first().waitFor(SOON);

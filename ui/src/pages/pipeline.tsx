@@ -7,7 +7,7 @@ import type { Box } from "../graph/shapes.ts";
 import { inputHealth, processHealth } from "../health.ts";
 import { countOf, type Live } from "../live.ts";
 import { isDying, rateOf } from "../measures.ts";
-import { State, useNow } from "../parts/basics.tsx";
+import { Empty, State, useNow } from "../parts/basics.tsx";
 import { Table } from "../parts/table.tsx";
 import { href, replaceQuery, type Place } from "../router.ts";
 import { steer } from "../steer.ts";
@@ -60,22 +60,28 @@ export function PipelinePage({ live, place }: { live: Live; place: Place }): VNo
           </div>
         </div>
       </div>
-      <div class="stage">
-        {view === "graph" ? (
-          <Dag
-            live={live}
-            chosen={chosen}
-            search={search}
-            onOpen={open}
-            onAction={(box, action) => void steer(box.node.role, box.node.name, action)}
-          />
-        ) : (
-          <ComponentTable live={live} search={search} onOpen={(key) => change({ node: key })} />
-        )}
-        {node !== undefined && (
-          <Panel key={chosen} node={node} live={live} onClose={() => change({ node: "" })} />
-        )}
-      </div>
+      {live.graph.nodes.length === 0 ? (
+        <Empty title="Nothing is in this pipeline yet">
+          Write an input and a process into its file, or have them written by <code>sluice create</code>.
+        </Empty>
+      ) : (
+        <div class="stage">
+          {view === "graph" ? (
+            <Dag
+              live={live}
+              chosen={chosen}
+              search={search}
+              onOpen={open}
+              onAction={(box, action) => void steer(box.node.role, box.node.name, action)}
+            />
+          ) : (
+            <ComponentTable live={live} search={search} onOpen={(key) => change({ node: key })} />
+          )}
+          {node !== undefined && (
+            <Panel key={chosen} node={node} live={live} onClose={() => change({ node: "" })} />
+          )}
+        </div>
+      )}
     </>
   );
 }
