@@ -27,6 +27,7 @@ test("a process that a change brings back while it is being removed stays, and h
   const removing = orchestrator.removeProcess("work", { open: "drain" });
   await pipeline.turn();
   await orchestrator.change(bringBack({ processes: [{ name: "work", run: ({ id }) => void log.push(id) }] }));
+  expect(log).not.toContain("closed");
   gate.set();
   await removing;
   await pipeline.emit({ id: "3" });
@@ -54,4 +55,22 @@ test("an input that a change brings back while it is being removed listens", asy
   expect(orchestrator.inputs()).toMatchObject([{ name: "source" }, { name: "late", state: "running" }]);
   expect(lives).toHaveLength(1);
   expect(orchestrator.graph().nodes.map(({ name }) => name)).toContain("late");
+});
+
+test("an attempt that a replaced process abandoned is counted until it really ends", async () => {
+  await using pipeline = createTestPipeline();
+  const { orchestrator } = pipeline;
+  const gate = createSignal();
+  const settings = { timeout: "1s", grace: "1s", order: "key" } as const;
+  orchestrator.addProcess({ name: "work", run: () => gate.wait() }, settings);
+  orchestrator.addLink("source", "work");
+  await orchestrator.start();
+  await pipeline.emit();
+  await pipeline.turn();
+  await pipeline.clock.advance(2_000);
+  await orchestrator.change(bringBack({ processes: [{ name: "work", run: () => undefined }] }));
+  expect(await orchestrator.processes()).toMatchObject([{ running: 0, abandoned: 1 }]);
+  gate.set();
+  await pipeline.turn();
+  expect(await orchestrator.processes()).toMatchObject([{ running: 0, abandoned: 0 }]);
 });
