@@ -41,7 +41,7 @@ describe("a function process", () => {
 
   test("says in the run's log where it failed, and why, without what is not its own", async () => {
     const context = createRunContext({ event: { data: -1 } });
-    await expect(make().run(context.event, context)).rejects.toThrow();
+    await expect(make().run(context.event, context)).rejects.toThrow("negative");
     expect(context.lines).toEqual([{ stream: "stderr", text: expect.stringContaining("enrich.ts:2:") }]);
     expect(context.lines[0]?.text).toMatch(/^TypeError: negative\n.*\bcaused by Error: too cold$/s);
     expect(context.lines[0]?.text).not.toMatch(/node:internal|processes\/function/);

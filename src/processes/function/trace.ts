@@ -7,12 +7,12 @@ const OWN = new URL("../../", import.meta.url);
 const CAUSES = 3;
 
 /** A process that says in the run's log where in its module a mistake is: the error alone says only what. */
-export function withTrace({ run, ...process }: Process): Process {
+export function withTrace(process: Process): Process {
   return {
     ...process,
     async run(event, context) {
       try {
-        return await run(event, context);
+        return await process.run(event, context);
       } catch (error) {
         const trace = context.signal.aborted ? undefined : traceOf(error);
         if (trace !== undefined) context.log(trace, "stderr");
