@@ -17,7 +17,8 @@ interface Journey {
 describe.skipIf(server === undefined)(`the guide to PostgreSQL ${reason ?? ""}`, () => {
   test(
     "does what it says: one order through three stages, followed by show, and nothing is left at the end",
-    { timeout: 60_000 },
+    // A dozen commands, each of which a busy machine takes seconds to start.
+    { timeout: 180_000 },
     async () => {
       const block = guideBlocks("postgres.md");
       const url = new URL((await server?.createDatabase()) as string);
