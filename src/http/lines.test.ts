@@ -3,8 +3,12 @@ import type { SurveyObserver } from "../engine/handles.ts";
 import { streamLines } from "./lines.ts";
 import type { Call } from "./route.ts";
 
-const call = (): Call =>
-  ({ request: new Request("http://127.0.0.1/"), redact: (text: string) => text }) as unknown as Call;
+const call = (pipeline: object = {}): Call =>
+  ({
+    pipeline,
+    request: new Request("http://127.0.0.1/"),
+    redact: (text: string) => text,
+  }) as unknown as Call;
 
 /** Work that goes on until it is told to end, and what watches it. */
 function watched(): {
@@ -43,4 +47,17 @@ test("who leaves at once ends the work", async () => {
   const { observer, response } = watched();
   await response.body?.cancel();
   expect((await observer).signal?.aborted).toBe(true);
+});
+
+test("of very much at a time what is too much is refused, until some of it has ended", async () => {
+  const pipeline = {};
+  const { promise: done, resolve: end } = Promise.withResolvers<unknown>();
+  const responses = Array.from({ length: 32 }, () => streamLines(call(pipeline), () => done));
+  expect(() => streamLines(call(pipeline), () => done)).toThrow(
+    expect.objectContaining({ code: "TOO_MANY_STREAMS" }),
+  );
+  end({});
+  await Promise.all(responses.map((response) => response.text()));
+  const next = streamLines(call(pipeline), async () => ({ done: 1 }));
+  expect(await next.text()).toContain('{"report":{"done":1}}');
 });

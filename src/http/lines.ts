@@ -1,5 +1,6 @@
 import type { SurveyObserver, SurveyProgress } from "../engine/handles.ts";
 import { SluiceError, toErrorRecord } from "../model/errors.ts";
+import type { ApiPipeline } from "./pipeline.ts";
 import type { Call } from "./route.ts";
 
 /** Milliseconds between lines at least, and at most: what is silent for long is taken for dead. */
@@ -7,15 +8,27 @@ const SHORTEST = 250;
 const LONGEST = 10_000;
 /** Bytes that a client may leave unread before it misses lines. */
 const UNREAD = 65_536;
+/** Works of a pipeline that may go on at a time: each holds a connection, and reads the journal. */
+const MOST_WORKS = 32;
+
+const works = new WeakMap<ApiPipeline, number>();
 
 /**
  * Does long work while it answers, line by line: `{"progress":…}` now and then, at last `{"report":…}` or
  * `{"error":…}`. Who breaks the connection off ends it.
+ *
+ * @throws SluiceError TOO_MANY_STREAMS
  */
 export function streamLines(
-  { request, redact }: Call,
+  { request, redact, pipeline }: Call,
   work: (observer: SurveyObserver) => Promise<unknown>,
 ): Response {
+  const others = works.get(pipeline) ?? 0;
+  if (others >= MOST_WORKS) {
+    const message = `${MOST_WORKS} replays, backfills and audits are under way; wait for one, or end it`;
+    throw new SluiceError("TOO_MANY_STREAMS", message);
+  }
+  works.set(pipeline, others + 1);
   const left = new AbortController();
   const encoder = new TextEncoder();
   let progress: SurveyProgress | null = null;
@@ -49,6 +62,7 @@ export function streamLines(
             write({ error: { code, message: redact(message) } });
           } finally {
             clearInterval(heartbeat);
+            works.set(pipeline, (works.get(pipeline) ?? 1) - 1);
             if (!left.signal.aborted) controller.close();
           }
         })();
