@@ -1,5 +1,3 @@
-import { hash } from "node:crypto";
-
 /** Makes the uid of what stands at a place (a whole number, at most 2^53), since a time (milliseconds since 1970). */
 export type PlaceUid = (place: number, time: number) => string;
 
@@ -10,10 +8,9 @@ const HALF = 0x100_0000;
  * Uids that are the same for the same place, wherever it is read again: 48 bits of time, so that they come in order,
  * then 74 bits: a hash of the source, plus the place. Written as UUIDs of version 8 (RFC 9562, section 5.8).
  *
- * @param source what tells these places from those of other sources
+ * @param digest a hash, in hexadecimal digits, of what tells these places from those of other sources
  */
-export function placeUids(source: string): PlaceUid {
-  const digest = hash("sha256", source, "hex");
+export function placeUids(digest: string): PlaceUid {
   const head = `8${digest.slice(0, 3)}-8${digest.slice(3, 6)}`;
   const base = Number.parseInt(digest.slice(6, 18), 16);
   let lastTime = -1;

@@ -6,7 +6,7 @@ import { createDecoder, type Message } from "./decode.ts";
 import { chooseStart } from "./start.ts";
 import { chooseTopics } from "./topics.ts";
 
-const uidOf = placeUids("in c t 0");
+const uidOf = placeUids("0123456789abcdef01");
 
 function message(value: string | Buffer | null, headers: Record<string, string> = {}): Message {
   const record: KafkaRecord = {

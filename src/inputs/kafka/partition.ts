@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { sleep } from "../../model/clock.ts";
 import type { InputContext } from "../../model/component.ts";
 import { isSluiceError } from "../../model/errors.ts";
@@ -43,7 +44,7 @@ export interface Partition {
 export function createPartition(start: Start, emitting: Emitting): Partition {
   const { stop, onProgress, onError } = emitting;
   const source = [emitting.context.name, emitting.clusterId, start.topicId, start.partition];
-  const uidOf = placeUids(source.join("\n"));
+  const uidOf = placeUids(hash("sha256", source.join("\n")));
   const waiting: Chunk[] = [];
   let position = start.offset;
   let done = start.offset;

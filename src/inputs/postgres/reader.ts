@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { sleep, type Clock, type Timer } from "../../model/clock.ts";
 import type { InputContext } from "../../model/component.ts";
 import { isSluiceError } from "../../model/errors.ts";
@@ -52,7 +53,7 @@ export async function readOutbox(options: ReaderOptions): Promise<void> {
   const shapes = createShapes(client, clock);
   const waker = createWaker(client, clock, signal);
   const horizon = createHorizon(client);
-  const uidOf = placeUids(`${context.name}\n${subscription.name}`);
+  const uidOf = placeUids(hash("sha256", `${context.name}\n${subscription.name}`));
   const batch = createBatchReader(client, subscription, horizon, uidOf, batchSize);
   let holdsLock = false;
   let reads = 0;
