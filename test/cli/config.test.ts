@@ -59,7 +59,8 @@ describe("validate", () => {
 
   test("a weak secret of a webhook is warned of, with its cure and without it, and refused by nobody", async () => {
     const hook = '[http]\nlisten = "127.0.0.1:0"\n[[input]]\nname = "hook"\ntype = "webhook"\npath = "/x"\n';
-    shop.write("weak.toml", `${PIPELINE}${hook}secret = "hunter2"\n`);
+    const link = '[[link]]\nfrom = "hook"\nto = "report"\n';
+    shop.write("weak.toml", `${PIPELINE}${hook}secret = "hunter2"\n${link}`);
     const { code, stderr } = await shop.sluice(["validate", "weak.toml"]);
     expect({ code, stderr }).toEqual({
       code: 0,
