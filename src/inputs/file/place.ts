@@ -137,8 +137,6 @@ function createPlace(
           "SOURCE_UNAVAILABLE",
           `${root} is no folder, so there is nothing to watch in it`,
         );
-      const isFolder = async (path: string): Promise<boolean> =>
-        (await stat(path).catch(() => undefined))?.isDirectory() === true;
       if (only !== undefined && (await isFolder(join(root, only)))) throw becameOther(join(root, only), true);
     },
     hasRoot: () =>
@@ -255,4 +253,8 @@ export async function findRotated(path: string, inode: string): Promise<string |
     if (stats !== undefined && String(stats.ino) === inode) return other;
   }
   return undefined;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() === true;
 }
