@@ -39,6 +39,7 @@ export async function changePipeline(
     // From here to the end of the block nothing is awaited.
     components.become(next);
     runtime.routing.reset();
+    runtime.surveys.endOutdated();
     prepared.become();
     processes.forEach((registered, i) => runtime.components.putProcess(registered, openings[i] as Opening));
     for (const name of leaving) runtime.components.retireProcess(name, before);

@@ -165,6 +165,11 @@ export class Components {
     this.#processes.set(name, registered);
   }
 
+  /** The input of this name, unless it is gone or on its way out. */
+  current(input: string): RegisteredInput | undefined {
+    return this.#retired.has(input) ? undefined : this.#inputs.get(input);
+  }
+
   isRetired(name: string): boolean {
     return this.#retired.has(name);
   }

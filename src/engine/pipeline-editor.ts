@@ -108,6 +108,7 @@ export class PipelineEditor {
     const runtime = this.#lifecycle.runtime;
     if (runtime === undefined) return;
     runtime.routing.reset();
+    runtime.surveys.endOutdated();
     runtime.refreshVersion().catch((error: unknown) => {
       this.#plan.errors.reportThrown(
         error,

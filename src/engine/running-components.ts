@@ -8,6 +8,7 @@ import type { Routing } from "./routing.ts";
 import type { ProcessRow } from "./rows.ts";
 import type { Settler } from "./settler.ts";
 import type { Supervisor } from "./supervisor.ts";
+import type { Surveys } from "./surveys.ts";
 import type { PipelineVersion } from "./version.ts";
 
 export interface RunningComponentsOptions {
@@ -16,6 +17,7 @@ export interface RunningComponentsOptions {
   readonly supervisor: Supervisor;
   readonly dispatcher: Dispatcher;
   readonly routing: Routing;
+  readonly surveys: Surveys;
   readonly version: PipelineVersion;
   readonly settler: Settler;
   readonly completion: Completion;
@@ -139,5 +141,6 @@ export class RunningComponents {
   #forget(name: string): void {
     this.#options.components.remove(name);
     this.#options.routing.reset();
+    this.#options.surveys.endOutdated();
   }
 }

@@ -76,6 +76,7 @@ export class Runtime {
       clock,
       random,
       logger: (input) => componentLogger(plan.logger, { input }),
+      current: (input) => plan.components.current(input),
     });
     this.#settler = new Settler({ work, clock, random, errors });
     this.completion = new Completion(journal, () => this.#settler.pending > 0);
@@ -101,6 +102,7 @@ export class Runtime {
       supervisor: this.supervisor,
       dispatcher: this.dispatcher,
       routing: this.routing,
+      surveys: this.surveys,
       version: this.version,
       settler: this.#settler,
       completion: this.completion,

@@ -75,6 +75,107 @@ test("a source that was emptied while it was read leaves nothing to be told", as
   expect(await eventsOf(orchestrator)).toEqual(["delete *"]);
 });
 
+/** A backfill of rows 1 to 4, two at a time, that keeps how far it is; `pause` is waited for after the second was read. */
+function resumable(name: string, pause: () => Promise<void>): Input {
+  return {
+    name,
+    handle: ({ signal }) => new Promise((resolve) => signal.addEventListener("abort", () => resolve())),
+    async backfill({ emitRead, state }) {
+      for (let from = ((await state.get("from"))?.value as number | undefined) ?? 1; from < 5; from += 2) {
+        await emitRead(async () => {
+          if (from > 2) await pause();
+          const events = [from, from + 1].map((id) => ({ id: String(id), operation: "read" as const }));
+          return { events, state: { from: from + 2 } };
+        });
+      }
+      await state.put("done", name);
+      return NOTHING;
+    },
+  };
+}
+
+test.each<[string, (orchestrator: Orchestrator) => Promise<unknown>, string]>([
+  ["removed", (orchestrator) => orchestrator.removeInput("source"), "was removed"],
+  [
+    "removed by a change",
+    (orchestrator) =>
+      orchestrator.change({ add: { inputs: [], processes: [] }, remove: ["source"], links: [] }),
+    "was removed",
+  ],
+  [
+    "replaced",
+    (orchestrator) => {
+      const inputs = [resumable("source", () => Promise.resolve())];
+      return orchestrator.change({ add: { inputs, processes: [] }, remove: [], links: [] });
+    },
+    "was replaced by a changed one; do the same again to go on with that",
+  ],
+])(
+  "a backfill whose input is %s ends; nothing more is emitted, and another goes on",
+  async (_, leave, told) => {
+    const begun = createSignal();
+    const gate = createSignal();
+    await using orchestrator = new Orchestrator({ journal: createMemoryJournal() });
+    orchestrator.addInput(
+      resumable("source", () => {
+        begun.set();
+        return gate.wait();
+      }),
+    );
+    await orchestrator.start();
+    const backfilled = orchestrator.backfill("source");
+    backfilled.catch(() => undefined);
+    await begun.wait();
+    await leave(orchestrator);
+    gate.set();
+    await expect(backfilled).rejects.toMatchObject({
+      code: "SHUTDOWN",
+      message: `input "source" ${told}; what was done until then is kept`,
+    });
+    expect(await eventsOf(orchestrator)).toEqual(["read 1", "read 2"]);
+    if (orchestrator.inputs().length === 0)
+      orchestrator.addInput(resumable("source", () => Promise.resolve()));
+    await orchestrator.backfill("source");
+    expect(await eventsOf(orchestrator)).toEqual(["read 1", "read 2", "read 3", "read 4"]);
+  },
+);
+
+test("a backfill outlives a change that leaves its input as it is, and one that is leaving takes none", async () => {
+  const begun = createSignal();
+  const gate = createSignal();
+  await using orchestrator = new Orchestrator({ journal: createMemoryJournal() });
+  const pause = (): Promise<void> => {
+    begun.set();
+    return gate.wait();
+  };
+  orchestrator.addInput(resumable("source", pause));
+  const leaving = createSignal();
+  orchestrator.addInput({
+    ...resumable("stubborn", pause),
+    handle: ({ signal }) => {
+      signal.addEventListener("abort", () => leaving.set());
+      return gate.wait();
+    },
+  });
+  await orchestrator.start();
+  const backfilled = orchestrator.backfill("source");
+  await begun.wait();
+  const changing = orchestrator.change({
+    add: { inputs: [], processes: [] },
+    remove: ["stubborn"],
+    links: [],
+  });
+  await leaving.wait();
+  await expect(orchestrator.backfill("stubborn")).rejects.toMatchObject({
+    code: "UNKNOWN_NAME",
+    message: 'input "stubborn" is being removed; it takes no backfill any more',
+  });
+  gate.set();
+  await changing;
+  expect(await backfilled).toEqual(NOTHING);
+  expect(await eventsOf(orchestrator)).toHaveLength(4);
+});
+
 test("a stop ends what is under way, and a journal that is only open takes a backfill", async () => {
   const begun = createSignal();
   const input = sourceOf(async () => {

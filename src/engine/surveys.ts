@@ -1,5 +1,5 @@
 import { waitAtMost, type Clock } from "../model/clock.ts";
-import type { Input, SurveyContext } from "../model/component.ts";
+import type { ComponentState, Input, SurveyContext } from "../model/component.ts";
 import type { KnownRecord, ReadOutcome, SourceRead } from "../model/survey.ts";
 import { SluiceError } from "../model/errors.ts";
 import { EVERY_RECORD } from "../model/event.ts";
@@ -20,6 +20,14 @@ export interface SurveysOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: (input: string) => Logger;
+  /** The input of this name, unless it is gone or on its way out. */
+  readonly current: (input: string) => RegisteredInput | undefined;
+}
+
+interface Running {
+  readonly registered: RegisteredInput;
+  readonly outdated: AbortController;
+  readonly ended: Promise<unknown>;
 }
 
 /** Operations that the input must let through, with what is told of one that it does not. */
@@ -30,7 +38,7 @@ type Survey<Report> = (input: Input, context: SurveyContext) => Promise<Report> 
 export class Surveys {
   readonly #options: SurveysOptions;
   readonly #stopping = new AbortController();
-  readonly #running = new Map<string, Promise<unknown>>();
+  readonly #running = new Map<string, Running>();
 
   constructor(options: SurveysOptions) {
     this.#options = options;
@@ -42,12 +50,16 @@ export class Surveys {
    */
   async run<Report>(
     what: "backfill" | "audit",
-    { input, settings }: RegisteredInput,
+    registered: RegisteredInput,
     observer: SurveyObserver,
     needs: Needs,
     survey: Survey<Report>,
   ): Promise<Report> {
+    const { input, settings } = registered;
     const { name, type = "custom" } = input;
+    if (this.#options.current(name) !== registered) {
+      throw new SluiceError("UNKNOWN_NAME", `input "${name}" is being removed; it takes no ${what} any more`);
+    }
     if (typeof input[what] !== "function") {
       throw new SluiceError("INVALID_OPTIONS", `input "${name}" of type ${type} cannot ${what}`);
     }
@@ -66,14 +78,15 @@ export class Surveys {
       );
     }
     const { emitter, clock } = this.#options;
-    const signals = [this.#stopping.signal, ...(observer.signal === undefined ? [] : [observer.signal])];
-    const signal = AbortSignal.any(signals);
+    const outdated = new AbortController();
+    const signals = [this.#stopping.signal, outdated.signal];
+    const signal = AbortSignal.any(observer.signal === undefined ? signals : [...signals, observer.signal]);
     const watch = new EmissionWatch(clock.monotonic());
     signal.throwIfAborted();
     emitter.watch(name, watch);
     const context = this.#context(name, signal, watch, observer);
     const running = (async () => survey(input, context) as Promise<Report>)();
-    this.#running.set(name, running);
+    this.#running.set(name, { registered, outdated, ended: running });
     try {
       return await running;
     } finally {
@@ -82,10 +95,22 @@ export class Surveys {
     }
   }
 
+  /**
+   * To be called after every change of the pipeline, before anything is awaited: ends those whose input is gone, or
+   * another one now, and what they have read counts no more.
+   */
+  endOutdated(): void {
+    for (const [name, { registered, outdated }] of this.#running) {
+      const current = this.#options.current(name);
+      if (current !== registered) outdated.abort(endedError(name, current !== undefined));
+    }
+  }
+
   /** Ends those that run; resolves when they have, or after `grace` milliseconds. */
   async stop(grace: number): Promise<void> {
     this.#stopping.abort(new SluiceError("SHUTDOWN", "the pipeline stops; what was done is kept"));
-    await waitAtMost(this.#options.clock, grace, Promise.allSettled(this.#running.values()));
+    const ended = [...this.#running.values()].map((running) => running.ended);
+    await waitAtMost(this.#options.clock, grace, Promise.allSettled(ended));
   }
 
   #context(
@@ -103,7 +128,7 @@ export class Surveys {
       log: logger(name),
       clock,
       random,
-      state: emitter.state(name),
+      state: onlyUntil(signal, emitter.state(name)),
       async emitRead(read: () => Promise<SourceRead>): Promise<ReadOutcome> {
         signal.throwIfAborted();
         watch.beginRead(clock.monotonic());
@@ -118,6 +143,24 @@ export class Surveys {
       progress: (location, done, total) => onProgress?.({ location, done, total }),
     };
   }
+}
+
+function endedError(name: string, isReplaced: boolean): SluiceError {
+  const what = isReplaced
+    ? `input "${name}" was replaced by a changed one; do the same again to go on with that`
+    : `input "${name}" was removed`;
+  return new SluiceError("SHUTDOWN", `${what}; what was done until then is kept`);
+}
+
+/** State that is another's once the signal has aborted: its keys are the input's own. */
+function onlyUntil(signal: AbortSignal, state: ComponentState): ComponentState {
+  return {
+    get: (key) => state.get(key),
+    async put(key, value, ifVersion) {
+      signal.throwIfAborted();
+      await state.put(key, value, ifVersion);
+    },
+  };
 }
 
 /** Asks page by page, newest first: a record's first answer is its newest. */
