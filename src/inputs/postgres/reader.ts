@@ -31,6 +31,8 @@ const POLL = { shortest: 1, longest: 25 };
  * closely should not each have to wake it, for a NOTIFY makes their commits wait for one another.
  */
 const LINGER = 20;
+/** Named, so that it is planned once: each look would take longer to plan than to be carried out. */
+const TAKE = "sluice_take";
 /** Whatever the role's or the database's default is. */
 const BEGIN = "begin isolation level read committed read write";
 /** How long to wait before emitting again what a busy journal has refused. */
@@ -137,12 +139,13 @@ function createBatchReader(
   size: number,
 ): BatchReader {
   // Everything up to the last row of the head is in the head: one statement sees one state of the table.
-  const remove = (floor: string): string => `delete from ${outbox} where seq > ${floor} and seq <= (
+  const prepare = `prepare ${TAKE}(int8) as delete from ${outbox} where seq > $1 and seq <= (
       select max(seq) from (
         select seq, sum(bytes) over (order by seq rows unbounded preceding) - bytes as before
-        from (select seq, bytes from ${outbox} where seq > ${floor} order by seq limit ${size}) head
+        from (select seq, bytes from ${outbox} where seq > $1 order by seq limit ${size}) head
       ) sized where before < ${BATCH_BYTES}
     ) returning ${OUTBOX_COLUMNS}`;
+  let isPrepared = false;
   let isOpen = false;
   const send = (text: string): Promise<PgResult | PgResult[]> => {
     const query: PgQuery = { text, rowMode: "array" };
@@ -150,7 +153,9 @@ function createBatchReader(
   };
   return {
     async read() {
-      const results = await send(`${isOpen ? "commit; " : ""}${BEGIN}; ${remove(horizon.floor)}`);
+      if (!isPrepared) await send(prepare);
+      isPrepared = true;
+      const results = await send(`${isOpen ? "commit; " : ""}${BEGIN}; execute ${TAKE}(${horizon.floor})`);
       isOpen = true;
       const last = (results as PgResult[]).at(-1) as PgResult;
       const rows = inOrder(last.rows as unknown as WrittenRow[]);
