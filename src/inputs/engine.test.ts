@@ -262,7 +262,7 @@ test("what the journal cannot take is told once it can, with the trouble itself"
 });
 
 test.each([
-  [{ interval: "10ms" }, /too short/],
+  [{ every: "10ms" }, /must be 1s at least/],
   [{ events: ["ded"] }, /events/],
   [{ backlog: 0 }, /backlog/],
 ])("refuses %o", (options, message) => {

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { checkedBy } from "../model/checked-by.ts";
 import { sleep } from "../model/clock.ts";
 import type { Input, InputContext } from "../model/component.ts";
 import { parseDuration, type Duration } from "../model/duration.ts";
 import type { EngineView, ViewedProcess } from "../model/engine-view.ts";
 import { isSluiceError, SluiceError, toErrorRecord, type ErrorRecord } from "../model/errors.ts";
 import { defineInput, type InputKind } from "../model/kind.ts";
+import { durationOption } from "../options/amounts.ts";
 import {
   ENGINE_EVENTS,
   look,
@@ -29,7 +29,7 @@ export interface EngineInputOptions {
   /** So many waiting runs of a process are a backlog. Defaults to none. */
   readonly backlog?: number | undefined;
   /** Time between two looks: what happens in it is told together. Defaults to 10s. */
-  readonly interval?: Duration | undefined;
+  readonly every?: Duration | undefined;
 }
 
 interface Options {
@@ -37,8 +37,10 @@ interface Options {
   readonly processes?: readonly string[] | undefined;
   readonly inputs?: readonly string[] | undefined;
   readonly backlog?: number | undefined;
-  readonly interval: Duration;
+  readonly every: Duration;
 }
+
+const SHORTEST_INTERVAL = 1_000;
 
 const options: z.ZodType<Options, EngineInputOptions> = z.strictObject({
   events: z
@@ -63,20 +65,11 @@ const options: z.ZodType<Options, EngineInputOptions> = z.strictObject({
     .min(1)
     .optional()
     .describe("So many waiting runs of a process are a backlog. Defaults to none."),
-  interval: z
-    .union([z.number(), z.string()])
-    .check(checkedBy<Duration>(parseInterval))
+  every: durationOption
+    .refine((text) => parseDuration(text) >= SHORTEST_INTERVAL, "must be 1s at least")
     .default("10s")
     .describe("Time between two looks: what happens in it is told together. Defaults to 10s."),
 });
-
-const SHORTEST = 1_000;
-
-function parseInterval(text: Duration): number {
-  const interval = parseDuration(text);
-  if (interval >= SHORTEST) return interval;
-  throw new SluiceError("INVALID_DURATION", `${JSON.stringify(text)} is too short; it must be 1s at least`);
-}
 
 /**
  * Emits what happens to the engine itself: runs that died, inputs that failed, fell silent or recovered, a backlog, a
@@ -101,7 +94,7 @@ const RECENT = 60_000;
 const THOROUGH = 6;
 
 function createEngineInput(name: string, given: Options): Input<EngineEventData> {
-  const interval = parseInterval(given.interval);
+  const interval = parseDuration(given.every);
   const kinds = new Set<string>(given.events);
   /** Why the journal could not be written, until that is told: it outlasts a restart of this input. */
   let trouble: ErrorRecord | undefined;

@@ -56,7 +56,7 @@ test("the guide has a pipeline that tells a receiver of its dead runs", { timeou
 });
 
 test("what died just before a kill, untold, is told after it, once", { timeout: 60_000 }, async () => {
-  space.write("sluice.toml", block("sluice.toml").replace('interval = "1s"', 'interval = "1h"'));
+  space.write("sluice.toml", block("sluice.toml").replace('every = "1s"', 'every = "1h"'));
   const killed = await space.run({ env: { ALERT_URL: url } });
   await fail(-1);
   const dead = async (): Promise<number> => {

@@ -17,7 +17,7 @@ export interface DeliveryOptions {
   readonly context: InputContext;
   readonly read: ReadLine;
   readonly acknowledge: boolean;
-  readonly failsOnBadLine: boolean;
+  readonly failsOnUndecodable: boolean;
   /** Resolves when there is room for more. */
   readonly answer: (text: string) => Promise<void>;
   readonly onRefused: (line: number, data: DataLine, error: ErrorRecord) => void;
@@ -65,7 +65,7 @@ export class Delivery {
       const item = this.#read({ line: ++this.#line, data });
       if (item === undefined) continue;
       items.push(item);
-      if (item.said === undefined && this.#options.failsOnBadLine) break;
+      if (item.said === undefined && this.#options.failsOnUndecodable) break;
     }
     await this.#keep(items.filter(({ said }) => said !== undefined));
     await this.#answer(items);
@@ -100,7 +100,7 @@ export class Delivery {
       } catch (error) {
         if (!isInvalid(error)) throw error;
         item.outcome = toErrorRecord(error);
-        if (this.#options.failsOnBadLine) return;
+        if (this.#options.failsOnUndecodable) return;
       }
     }
   }
@@ -136,7 +136,7 @@ export class Delivery {
   }
 
   async #answer(items: readonly Item[]): Promise<void> {
-    const { acknowledge, failsOnBadLine, answer, onRefused } = this.#options;
+    const { acknowledge, failsOnUndecodable, answer, onRefused } = this.#options;
     let answers = "";
     let failure: SluiceError | undefined;
     for (const { line, data, outcome } of items) {
@@ -146,7 +146,7 @@ export class Delivery {
         continue;
       }
       onRefused(line, data, outcome);
-      failure = failsOnBadLine ? badLine(line, outcome) : this.#tooMany(outcome);
+      failure = failsOnUndecodable ? badLine(line, outcome) : this.#tooMany(outcome);
       if (failure !== undefined) break;
     }
     if (answers !== "") await answer(answers);

@@ -74,7 +74,7 @@ describe("what it prints", () => {
     const lines = ['{"id":"1","cursor":1}', '{"operation":"upsert"}', '{"id":"2","cursor":2}'];
     const { context, ended } = listen({
       argv: shell(`printf '${lines.join("\\n")}\\n'; cat >&2`),
-      badLines: "fail",
+      onUndecodable: "fail",
     });
     await expect(ended).rejects.toMatchObject({
       code: "INVALID_EVENT",
@@ -185,7 +185,7 @@ test.each([
   { argv: ["true"], lines: "json", pick: { id: "id" } },
   { argv: ["true"], maxLine: 0 },
   { argv: ["true"], restartAfter: "soon" },
-  { argv: ["true"], badLines: "skip" },
+  { argv: ["true"], onUndecodable: "skip" },
   { argv: ["true"], shell: true },
 ])("the options %j are refused", (options) => {
   expect(() => execInput({ name: "p", ...options } as never)).toThrow(

@@ -49,7 +49,7 @@ function createExecInput(name: string, given: Options, { directory }: Surroundin
       launch: launchOf(given, directory, listenerEnvironment({ ...identity, cursor }, given.env)),
       read,
       acknowledge,
-      failsOnBadLine: given.badLines === "fail",
+      failsOnUndecodable: given.onUndecodable === "fail",
       longestLine: parseSize(given.maxLine),
       killAfter,
       mask,

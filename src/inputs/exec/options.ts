@@ -24,7 +24,7 @@ export interface ExecInputOptions extends ProgramOptions {
    * What a line that is refused does: it is answered and logged, and the input goes on, or (`"fail"`) the input fails
    * besides. Defaults to `"refuse"`.
    */
-  readonly badLines?: "refuse" | "fail" | undefined;
+  readonly onUndecodable?: "refuse" | "fail" | undefined;
   /** Longest line, in bytes. Defaults to 1MiB. */
   readonly maxLine?: number | string | undefined;
   /**
@@ -38,7 +38,7 @@ export interface Options extends Program {
   readonly acknowledge?: boolean | undefined;
   readonly location?: string | undefined;
   readonly pick?: PickedFields | undefined;
-  readonly badLines: "refuse" | "fail";
+  readonly onUndecodable: "refuse" | "fail";
   readonly maxLine: number | string;
   readonly restartAfter?: Duration | undefined;
 }
@@ -64,7 +64,7 @@ export const execOptions: z.ZodType<Options, ExecInputOptions> = z
       .optional()
       .describe("Location of events that do not say theirs. Defaults to the input's name."),
     pick: pickOption.describe('JSON Pointers to the fields of an event in a line, for lines = "json".'),
-    badLines: z
+    onUndecodable: z
       .enum(["refuse", "fail"])
       .default("refuse")
       .describe(

@@ -20,7 +20,7 @@ export interface SessionOptions {
   readonly launch: Launch;
   readonly read: ReadLine;
   readonly acknowledge: boolean;
-  readonly failsOnBadLine: boolean;
+  readonly failsOnUndecodable: boolean;
   /** Bytes. */
   readonly longestLine: number;
   /** Milliseconds between SIGTERM and SIGKILL. */
@@ -143,7 +143,7 @@ class OutputReader {
   settled: Promise<void> = Promise.resolve();
 
   constructor(child: ChildProcess, options: SessionOptions) {
-    const { context, read, acknowledge, failsOnBadLine, longestLine } = options;
+    const { context, read, acknowledge, failsOnUndecodable, longestLine } = options;
     this.#options = options;
     this.#stdout = child.stdout as Readable;
     this.#lines = new DataLines(longestLine);
@@ -154,7 +154,7 @@ class OutputReader {
       context,
       read,
       acknowledge,
-      failsOnBadLine,
+      failsOnUndecodable,
       answer: (text) => write(stdin, text, context),
       onRefused: (line, data, error) => this.#refused(line, data, error),
     });

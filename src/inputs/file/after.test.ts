@@ -85,7 +85,7 @@ describe("a file input that takes away what it told", () => {
     await expect.poll(() => list(watched.folder)).toEqual(["before", "held", "link"]);
     await watched.stop();
 
-    await watched.start({ onError: "skip" });
+    await watched.start({ onUndecodable: "skip" });
     await watched.settled();
     expect(await list(watched.folder)).toEqual(["before", "held", "link"]);
     await writeFile(watched.path("held"), "1\n2\n");
@@ -93,7 +93,7 @@ describe("a file input that takes away what it told", () => {
   });
 
   test("says what it cannot take away, and tells it once", async () => {
-    await using watched = await Watched.make({ read: "text", after: "move", poll: "100ms" });
+    await using watched = await Watched.make({ read: "text", after: "move", pollInterval: "100ms" });
     const to = watched.path("done");
     await writeFile(to, "a file in place of the folder");
     const source = watched.path("in");

@@ -19,7 +19,7 @@ export async function checkPlace(options: ResolvedOptions, directory: string): P
     if (error instanceof SluiceError) throw error;
     throw unreadable(place.root, error);
   }
-  if (options.poll !== undefined) return;
+  if (options.pollInterval !== undefined) return;
   const folders = new Set<string>();
   for await (const location of place.walk(new AbortController().signal, refuse))
     folders.add(location.slice(0, location.lastIndexOf("/")));
@@ -32,12 +32,12 @@ export async function checkInotify(folders: number, root: string): Promise<void>
   if (watches !== undefined && folders > watches)
     throw new SluiceError(
       "SOURCE_UNAVAILABLE",
-      `${root} has ${folders} folders, more than the ${watches} that the system notifies of; raise fs.inotify.max_user_watches, or say poll`,
+      `${root} has ${folders} folders, more than the ${watches} that the system notifies of; raise fs.inotify.max_user_watches, or set poll_interval`,
     );
   if (instances !== undefined && instances < FEW_INSTANCES)
     throw new SluiceError(
       "SOURCE_UNAVAILABLE",
-      `the system has only ${instances} inotify instances for each user; raise fs.inotify.max_user_instances, or say poll`,
+      `the system has only ${instances} inotify instances for each user; raise fs.inotify.max_user_instances, or set poll_interval`,
     );
 }
 

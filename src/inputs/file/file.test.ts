@@ -202,7 +202,7 @@ describe("a file input", () => {
   });
 
   test.each(["./inbox", "./inbox/*.txt"])("says of %s where it looked for the folder", async (path) => {
-    await using watched = await Watched.make({ read: "text", poll: "100ms" });
+    await using watched = await Watched.make({ read: "text", pollInterval: "100ms" });
     await watched.start({ path });
     await expect
       .poll(() => watched.context.reported.error)
@@ -210,7 +210,7 @@ describe("a file input", () => {
   });
 
   test("waits for a folder that is not there, says so, and takes nothing for deleted when it goes", async () => {
-    await using watched = await Watched.make({ read: "text", poll: "100ms" });
+    await using watched = await Watched.make({ read: "text", pollInterval: "100ms" });
     const path = watched.path("inbox");
     await watched.start({ path });
     await expect
@@ -235,7 +235,7 @@ describe("a file input", () => {
   });
 
   test("says so when its folder becomes a file, or its file a folder, and tells nothing twice", async () => {
-    await using watched = await Watched.make({ read: "text", poll: "100ms" });
+    await using watched = await Watched.make({ read: "text", pollInterval: "100ms" });
     const [path, away] = [watched.path("inbox"), watched.path("away")];
     const complaint = (): unknown => (watched.context.reported.error as Error | undefined)?.message;
     await mkdir(path);
@@ -262,7 +262,7 @@ describe("a file input", () => {
   });
 
   test("says that it cannot tell a file whose name is not UTF-8", async () => {
-    await using watched = await Watched.make({ read: "text", poll: "100ms" });
+    await using watched = await Watched.make({ read: "text", pollInterval: "100ms" });
     const bytes = (name: string): Buffer => Buffer.from(`${watched.folder}/${name}`, "latin1");
     await writeFile(bytes(".hidden\xff"), "left out");
     await writeFile(watched.path("really \ufffd"), "told");
@@ -292,7 +292,7 @@ describe("a file input", () => {
   });
 
   test("looks again and again where it cannot be notified", async () => {
-    await using watched = await Watched.make({ read: "text", poll: "100ms" });
+    await using watched = await Watched.make({ read: "text", pollInterval: "100ms" });
     await watched.start();
     await writeFile(watched.path("f"), "1");
     await watched.context.waitFor(1);
@@ -377,7 +377,7 @@ describe("a file input", () => {
 
   test("holds a file that it may not read, and goes on with the others", async ({ skip }) => {
     if (process.getuid?.() === 0) skip("root may read everything");
-    await using watched = await Watched.make({ read: "text", poll: "100ms" });
+    await using watched = await Watched.make({ read: "text", pollInterval: "100ms" });
     await writeFile(watched.path("a"), "a");
     await chmod(watched.path("a"), 0o000);
     await writeFile(watched.path("b"), "b");
@@ -394,9 +394,9 @@ describe("a file input", () => {
     [{ path: "a", read: "csv", delimiter: ";;" }, "delimiter"],
     [{ path: "a", read: "csv", delimiter: '"' }, "quote"],
     [{ path: "a", read: "csv", header: ["a", "a"] }, "header"],
-    [{ path: "a", poll: "10ms" }, "poll"],
+    [{ path: "a", pollInterval: "10ms" }, "pollInterval"],
     [{ path: "a", maxBytes: "much" }, "maxBytes"],
-    [{ path: "a", onError: "ignore" }, "onError"],
+    [{ path: "a", onUndecodable: "ignore" }, "onUndecodable"],
     [{ path: "a", stable: "soon" }, "stable"],
   ])("refuses %j", (options, path) => {
     expect(() => checkOptions(fileInput, options, "files")).toThrow(

@@ -31,7 +31,7 @@ const RETRY = 2_000;
 const BLIND = 10_000;
 
 function createFileInput(name: string, options: ResolvedOptions, directory: string): Input {
-  const every = options.poll === undefined ? RESCAN : parseDuration(options.poll);
+  const every = options.pollInterval === undefined ? RESCAN : parseDuration(options.pollInterval);
 
   async function handle(context: InputContext): Promise<void> {
     const { signal, clock } = context;

@@ -93,7 +93,7 @@ export class Look implements FileView {
 
   skipped(error: Error): void {
     this.#skipped += 1;
-    this.#context.log.warn({ input: this.#context.name, err: error }, "left out, as on_error says");
+    this.#context.log.warn({ input: this.#context.name, err: error }, "left out, as on_undecodable says");
     this.#context.report({ error });
   }
 
@@ -200,7 +200,7 @@ export class Look implements FileView {
     const isSame = entry !== undefined && entry.rest === undefined && entry.proof === proof;
     const isTold = this.isTold(location);
     if (fault !== undefined && !isSame && isTold) {
-      if (this.options.onError === "hold") throw fault;
+      if (this.options.onUndecodable === "hold") throw fault;
       this.skipped(fault);
     }
     const tells = !isSame && isTold && fault === undefined;

@@ -28,7 +28,7 @@ export interface FileInputOptions {
   /** How long a file must have rested before it is read (not under `follow`), or told as deleted. Defaults to 2s. */
   readonly stable?: Duration | undefined;
   /** Looks at the whole folder so often, in place of being notified: for network file systems. Defaults to none. */
-  readonly poll?: Duration | undefined;
+  readonly pollInterval?: Duration | undefined;
   /** Globs of names, or of paths in the folder, that are left out. Defaults to editors' and unfinished files. */
   readonly ignore?: readonly string[] | undefined;
   /** Whether names that begin with a dot count. Defaults to `false`. */
@@ -41,7 +41,7 @@ export interface FileInputOptions {
    * What becomes of content that cannot be read: `hold` stops at it, in that file, until the file changes; `skip` leaves
    * it out and says so in the log. Defaults to `hold`.
    */
-  readonly onError?: "hold" | "skip" | undefined;
+  readonly onUndecodable?: "hold" | "skip" | undefined;
   /** Of CSV: one character between fields. Defaults to `,`. */
   readonly delimiter?: string | undefined;
   /** Of CSV: one character around fields; empty for none. Defaults to `"`. */
@@ -59,12 +59,12 @@ export interface ResolvedOptions {
   readonly after: "keep" | "delete" | "move";
   readonly to?: string | undefined;
   readonly stable: Duration;
-  readonly poll?: Duration | undefined;
+  readonly pollInterval?: Duration | undefined;
   readonly ignore: readonly string[];
   readonly dotfiles: boolean;
   readonly followSymlinks: boolean;
   readonly maxBytes: number | string;
-  readonly onError: "hold" | "skip";
+  readonly onUndecodable: "hold" | "skip";
   readonly delimiter: string;
   readonly quote: string;
   readonly header: boolean | readonly string[];
@@ -112,7 +112,7 @@ export const fileInputOptions: z.ZodType<ResolvedOptions, FileInputOptions> = z
     stable: durationOption
       .default("2s")
       .describe("How long a file must have rested before it is read, or told as deleted. Defaults to 2s."),
-    poll: durationOption
+    pollInterval: durationOption
       .refine((text) => parseDuration(text) >= SHORTEST_POLL, "must be 100ms at least")
       .optional()
       .describe("Looks at the folder so often, for network file systems. Defaults to being notified."),
@@ -131,7 +131,7 @@ export const fileInputOptions: z.ZodType<ResolvedOptions, FileInputOptions> = z
     maxBytes: sizeOption
       .default("1MB")
       .describe("Largest file of text and json, and largest line or row. Defaults to 1MB."),
-    onError: z
+    onUndecodable: z
       .enum(["hold", "skip"])
       .default("hold")
       .describe("Content that cannot be read: the file is held there, or it is left out. Defaults to hold."),

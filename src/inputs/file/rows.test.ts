@@ -111,7 +111,7 @@ describe("lines of JSON", () => {
     ["too deep", `${"[".repeat(2_000)}${"]".repeat(2_000)}`],
   ])("that are %s are left out if they shall be, logged and counted", async (name, bad) => {
     const limit = name === "too deep" ? {} : { maxBytes: 100 };
-    await using watched = await Watched.make({ read: "ndjson", onError: "skip", ...limit });
+    await using watched = await Watched.make({ read: "ndjson", onUndecodable: "skip", ...limit });
     await writeFile(
       watched.path("f"),
       Buffer.concat([Buffer.from("1\n"), Buffer.from(bad), Buffer.from("\n2\n")]),
@@ -182,13 +182,13 @@ describe("rows of CSV", () => {
       });
     await watched.stop();
     expect(watched.told).toEqual([["create", "f#2", { a: "1", b: "2" }]]);
-    await watched.start({ onError: "skip" });
+    await watched.start({ onUndecodable: "skip" });
     await watched.context.waitFor(1);
     expect(watched.told).toEqual([["create", "f#4", { a: "4", b: "5" }]]);
   });
 
   test("under a header that names a column twice are not guessed at", async () => {
-    await using watched = await Watched.make({ ...csv, onError: "skip" });
+    await using watched = await Watched.make({ ...csv, onUndecodable: "skip" });
     await writeFile(watched.path("f"), "a,a\n1,2\n");
     await watched.start();
     await expect.poll(() => watched.context.reported.error).toMatchObject({ code: "INVALID_FILE" });

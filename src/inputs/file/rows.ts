@@ -157,7 +157,7 @@ class Progress {
     const error = invalidFile(location, piece.line, fault);
     if (isHeader === true) return error;
     if (!isTold) return undefined;
-    if (this.#look.options.onError === "hold") return error;
+    if (this.#look.options.onUndecodable === "hold") return error;
     this.#look.skipped(error);
     this.#stays = true;
     return undefined;

@@ -111,7 +111,7 @@ export class FileSession {
       },
     });
     let unwatch: (() => Promise<void>) | undefined;
-    if (this.#options.poll === undefined) {
+    if (this.#options.pollInterval === undefined) {
       unwatch = await watchFolder(place, this.#options.followSymlinks, {
         onFile: (location) => {
           if (!signal.aborted) queue.add(location);
