@@ -55,7 +55,7 @@ describe.skipIf(server === undefined)(`a replication slot ${reason ?? ""}`, () =
       create type mood as enum ('sad', 'ok'); create type pair as (a int, b text); create domain money2 as numeric(10,2);
       create table t (id bigint primary key, n numeric, f float8, b bool, by bytea, tz timestamptz, ts timestamp,
         d date, iv interval, j json, jb jsonb, u uuid, m mood, p pair, a int[], na numeric[], ta text[][], r int4range,
-        dm money2, c char(4), txt text);
+        dm money2, c char(4), txt text, bi bit(3), ba bit(2)[], ca char(3)[]);
       ${version < 18 ? "" : "alter table t add g int generated always as (3) stored;"}
       alter table t replica identity full;
       create table k (a int, b text, v int, primary key (b, a)); alter table k replica identity full;
@@ -79,8 +79,8 @@ describe.skipIf(server === undefined)(`a replication slot ${reason ?? ""}`, () =
     const run = "018f0000-0000-7000-8000-000000000000/enrich";
     const marked = `select set_config('sluice.cause', '${run}', true), pg_logical_emit_message(true, 'sluice.cause', '${run}');`;
     for (const sql of [
-      `insert into t values (${row}, repeat('x', 10000)), (2, 'NaN', 'Infinity', false, null, 'infinity', '-infinity', 'infinity',
-        null, null, 'null', null, null, null, '{}', null, null, 'empty', null, null, E'a\\u0001"\\\\\\n\\u007f€𝄞')`,
+      `insert into t values (${row}, repeat('x', 10000), '101', '{01}', '{abc}'), (2, 'NaN', 'Infinity', false, null, 'infinity', '-infinity', 'infinity',
+        null, null, 'null', null, null, null, '{}', null, null, 'empty', null, null, E'a\\u0001"\\\\\\n\\u007f€𝄞', null, null, null)`,
       "update t set b = false",
       "update t set id = id + 1 where id = 2",
       "delete from t where id = 3",

@@ -95,13 +95,14 @@ export function createRowWriter(client: PgClient): RowWriter {
 }
 
 async function learn(client: PgClient, types: Map<string, Type>, oids: ReadonlySet<string>): Promise<void> {
+  // With -1, for `bit` and `character` alone are one bit and one letter: what is longer would be cut off.
   const { rows } = await client.query(
     `with recursive chain as (
        select oid as type, oid as base, typbasetype as next, typtype from pg_type where oid = any($1::oid[])
        union all
        select c.type, t.oid, t.typbasetype, t.typtype from chain c join pg_type t on t.oid = c.next
      )
-     select type::text, base::text, format_type(type, null) as name, typtype = 'e' as is_enum
+     select type::text, base::text, format_type(type, -1) as name, typtype = 'e' as is_enum
      from chain where next = 0`,
     [[...oids]],
   );
