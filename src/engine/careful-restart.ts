@@ -8,7 +8,7 @@ import { publishDied } from "./dead-runs.ts";
 import { runDied } from "./diagnostics.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { ErrorStream } from "./error-stream.ts";
-import { toRecord } from "./event-replay.ts";
+import { toEventRecord } from "./event-record.ts";
 import type { Lane } from "./lane.ts";
 
 /** A run is set aside once it was running alone, or may have been, in this many deaths of the host. */
@@ -92,7 +92,7 @@ async function tell(
 ): Promise<void> {
   if (!runDied.hasSubscribers) return;
   const event = await history.event(parseRunId(id)?.event ?? "");
-  if (event !== undefined) publishDied(pipeline, process, id, toRecord(event), error);
+  if (event !== undefined) publishDied(pipeline, process, id, toEventRecord(event), error);
 }
 
 /**

@@ -1,14 +1,16 @@
 import { SluiceError } from "../model/errors.ts";
 import type { EventRecord } from "../model/event.ts";
 import { Pace } from "../model/pace.ts";
+import { readTime } from "../model/query-time.ts";
 import { parseRate } from "../model/rate.ts";
 import { formatRunId } from "../model/run.ts";
 import type { Clock } from "../model/clock.ts";
-import type { EventQuery, EventRow, History } from "../journal/history.ts";
+import type { EventQuery, History } from "../journal/history.ts";
 import type { Control, RunSeed, Work } from "../journal/work.ts";
 import type { EventReplayReport, EventReplayRequest, SurveyObserver } from "./handles.ts";
 import { publishDeadSeed } from "./dead-runs.ts";
-import { endOf, paced, toTime } from "./operator.ts";
+import { toEventRecord } from "./event-record.ts";
+import { endOf, paced } from "./operator.ts";
 import type { Routing } from "./routing.ts";
 
 export interface EventReplaysOptions {
@@ -53,7 +55,7 @@ export class EventReplays {
       signal.throwIfAborted();
       const page = await history.events(cursor === null ? query : { ...query, cursor });
       const ways = page.items
-        .map((row) => toRecord(row))
+        .map((row) => toEventRecord(row))
         .map((event) => ({ event, seed: this.#seedFor(to, event, unlinked) }))
         .filter((way): way is Way => way.seed !== undefined);
       samples.push(...ways.slice(0, SAMPLES - samples.length).map(({ event }) => event.uid));
@@ -133,26 +135,10 @@ function toQuery({ filter, to, again = false }: EventReplayRequest, now: number)
     ...rest,
     ...(!again && { without: to }),
     ...(input !== undefined && { trigger: input }),
-    ...(since !== undefined && { since: toTime("since", since) }),
+    ...(since !== undefined && { since: readTime("since", since) }),
     // What comes in meanwhile takes the way of all events.
-    until: until === undefined ? now : toTime("until", until),
+    until: until === undefined ? now : readTime("until", until),
     oldestFirst: true,
     limit: PAGE,
-  };
-}
-
-/** An event as routing looks at it. */
-export function toRecord(row: EventRow): EventRecord {
-  return {
-    uid: row.uid,
-    trigger: row.trigger,
-    location: row.location,
-    operation: row.operation,
-    id: row.id,
-    key: row.key ?? null,
-    time: Date.parse(row.time),
-    data: row.data === undefined ? null : JSON.stringify(row.data),
-    headers: row.headers === undefined ? null : JSON.stringify(row.headers),
-    cause: row.cause ?? null,
   };
 }

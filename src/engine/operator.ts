@@ -1,6 +1,7 @@
 import type { Clock } from "../model/clock.ts";
 import { SluiceError } from "../model/errors.ts";
 import { Pace } from "../model/pace.ts";
+import { readTime } from "../model/query-time.ts";
 import { parseRate } from "../model/rate.ts";
 import { parseRunId, type RunRow } from "../model/run.ts";
 import type { History, RunQuery } from "../journal/history.ts";
@@ -69,8 +70,8 @@ export class Operator {
     const query: RunQuery = {
       ...Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined)),
       state: state ?? "dead",
-      ...(since !== undefined && { since: toTime("since", since) }),
-      ...(until !== undefined && { until: toTime("until", until) }),
+      ...(since !== undefined && { since: readTime("since", since) }),
+      ...(until !== undefined && { until: readTime("until", until) }),
       oldestFirst: true,
       limit: 1_000,
     };
@@ -145,13 +146,6 @@ class MadeRuns {
   without(runs: readonly RunRow[]): readonly RunRow[] {
     return this.#ids.size === 0 ? runs : runs.filter(({ id }) => !this.#ids.has(id));
   }
-}
-
-/** Milliseconds since 1970. @throws SluiceError INVALID_QUERY */
-export function toTime(key: string, text: string): number {
-  const time = Date.parse(text);
-  if (!Number.isNaN(time)) return time;
-  throw new SluiceError("INVALID_QUERY", `${key} must be a time such as 2026-11-24T10:30:00Z`);
 }
 
 /** The signal that ends what somebody asked for. */

@@ -20,7 +20,7 @@ export function processRow(lane: Lane, runs: RunCounts, isDraining: boolean): Pr
     concurrency: settings.concurrency,
     running: lane.running,
     abandoned: lane.abandoned,
-    lastError: lastError,
+    lastError,
     runs,
   };
 }

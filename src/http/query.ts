@@ -1,6 +1,7 @@
 import { SluiceError } from "../model/errors.ts";
 import { checkUid } from "../model/event.ts";
 import { parseOperation, type Operation } from "../model/operation.ts";
+import { readTime } from "../model/query-time.ts";
 import { checkRunState } from "../model/run.ts";
 import type { EventQuery, PageQuery, RunQuery } from "../journal/history.ts";
 import { didYouMean } from "../model/suggest.ts";
@@ -20,7 +21,6 @@ const RUN_KEYS = [
 ] as const;
 const EVENT_KEYS = [...PAGE_KEYS, "trigger", "location", "key", "operation", "since", "until"] as const;
 /** RFC 3339, section 5.6; seconds may be left away, as date fields of pages do. */
-const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})$/i;
 const LARGEST_LIMIT = 1_000;
 
 /** @throws SluiceError INVALID_QUERY for unknown and repeated keys, too */
@@ -90,16 +90,6 @@ function flags<Key extends string>(
     found[key] = text === "true";
   }
   return found;
-}
-
-/** Answers milliseconds since 1970. @throws SluiceError INVALID_QUERY */
-export function readTime(key: string, text: string): number {
-  const time = ISO.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(time)) return time;
-  throw new SluiceError(
-    "INVALID_QUERY",
-    `${key} must be a time such as 2026-11-24T10:30:00Z, not ${JSON.stringify(text)}`,
-  );
 }
 
 /** @throws SluiceError INVALID_QUERY */

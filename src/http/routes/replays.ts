@@ -3,7 +3,8 @@ import { parseRate } from "../../model/rate.ts";
 import { readObject, refuseUnknownKeys, type JsonObject } from "../body.ts";
 import { streamLines } from "../lines.ts";
 import { badRequest } from "../problem.ts";
-import { readOperation, readTime, readUid, refuseQuery } from "../query.ts";
+import { readTime } from "../../model/query-time.ts";
+import { readOperation, readUid, refuseQuery } from "../query.ts";
 import { findByName, json, requireOpen, type Call, type Route } from "../route.ts";
 
 const REPLAYABLE = ["dead", "cancelled", "succeeded"] as const;
