@@ -1,13 +1,13 @@
 import { SluiceError } from "../model/errors.ts";
 import type { Journal, JournalDriver } from "../journal/journal.ts";
 import { pipelineChanged } from "./diagnostics.ts";
-import type { Plan } from "./plan.ts";
+import type { Setup } from "./setup.ts";
 import type { OrchestratorState } from "./rows.ts";
 import { Runtime } from "./runtime.ts";
 
 /** Starts and stops a pipeline, in whatever order that is asked for: its journal, and over it the runtime. */
 export class Lifecycle {
-  readonly #plan: Plan;
+  readonly #setup: Setup;
   readonly #driver: JournalDriver;
   #state: OrchestratorState = "new";
   #runtime: Runtime | undefined;
@@ -15,8 +15,8 @@ export class Lifecycle {
   #stopping: Promise<void> | undefined;
   #onStopped: (() => void)[] = [];
 
-  constructor(plan: Plan, driver: JournalDriver) {
-    this.#plan = plan;
+  constructor(setup: Setup, driver: JournalDriver) {
+    this.#setup = setup;
     this.#driver = driver;
   }
 
@@ -33,7 +33,7 @@ export class Lifecycle {
   running(): Runtime {
     if (this.#runtime !== undefined) return this.#runtime;
     const cure = this.#state === "starting" ? "try again in a moment" : "start it first";
-    throw new SluiceError("NOT_RUNNING", `pipeline "${this.#plan.name}" is ${this.#state}; ${cure}`);
+    throw new SluiceError("NOT_RUNNING", `pipeline "${this.#setup.name}" is ${this.#state}; ${cure}`);
   }
 
   /**
@@ -42,7 +42,7 @@ export class Lifecycle {
    */
   async start(idle = false): Promise<void> {
     if (this.#state !== "new" && this.#state !== "stopped") {
-      throw new SluiceError("ALREADY_STARTED", `pipeline "${this.#plan.name}" is ${this.#state} already`);
+      throw new SluiceError("ALREADY_STARTED", `pipeline "${this.#setup.name}" is ${this.#state} already`);
     }
     this.#become("starting");
     this.#stopping = undefined;
@@ -68,11 +68,11 @@ export class Lifecycle {
   }
 
   async #start(idle: boolean): Promise<void> {
-    const { clock, random, logger } = this.#plan;
+    const { clock, random, logger } = this.#setup;
     let journal: Journal | undefined;
     try {
       journal = await this.#driver.open({ clock, random, logger });
-      this.#runtime = new Runtime(this.#plan, journal);
+      this.#runtime = new Runtime(this.#setup, journal);
       await this.#runtime.start(idle);
       this.#become("running");
     } catch (error) {
@@ -86,7 +86,7 @@ export class Lifecycle {
       if (this.#runtime === undefined) await journal?.close();
       else await this.#runtime.stop(0);
     } catch (error) {
-      this.#plan.errors.reportThrown(error, "JOURNAL_IO", "what had been started could not be stopped");
+      this.#setup.errors.reportThrown(error, "JOURNAL_IO", "what had been started could not be stopped");
     } finally {
       this.#runtime = undefined;
       this.#become("stopped");
@@ -107,7 +107,7 @@ export class Lifecycle {
 
   #become(state: OrchestratorState): void {
     this.#state = state;
-    if (pipelineChanged.hasSubscribers) pipelineChanged.publish({ pipeline: this.#plan.name, state });
+    if (pipelineChanged.hasSubscribers) pipelineChanged.publish({ pipeline: this.#setup.name, state });
     if (state === "stopped") for (const resolve of this.#onStopped.splice(0)) resolve();
   }
 }

@@ -39,7 +39,7 @@ import type {
 import { Lifecycle } from "./lifecycle.ts";
 import type { InputRow, OrchestratorState, ProcessRow } from "./rows.ts";
 import { PipelineEditor } from "./pipeline-editor.ts";
-import type { Plan } from "./plan.ts";
+import type { Setup } from "./setup.ts";
 import { checkConcurrency } from "./settings.ts";
 import { createSystemRandom, systemClock } from "./system.ts";
 import { untilSignalled } from "./termination.ts";
@@ -93,7 +93,7 @@ export class Orchestrator implements AsyncDisposable {
     this.#errors = new ErrorStream(this.name, logger);
     this.#components = new Components(this.name, options.revision);
     this.#grace = parseDuration(options.grace ?? "30s");
-    const plan: Plan = {
+    const setup: Setup = {
       name: this.name,
       clock,
       random,
@@ -106,8 +106,8 @@ export class Orchestrator implements AsyncDisposable {
       hopLimit: options.hopLimit ?? 32,
       redact: options.redact ?? ((text) => text),
     };
-    this.#lifecycle = new Lifecycle(plan, options.journal);
-    this.#editor = new PipelineEditor(plan, this.#lifecycle);
+    this.#lifecycle = new Lifecycle(setup, options.journal);
+    this.#editor = new PipelineEditor(setup, this.#lifecycle);
   }
 
   get state(): OrchestratorState {

@@ -4,18 +4,18 @@ import { changePipeline, openRunsError } from "./change.ts";
 import type { Components } from "./components.ts";
 import type { ChangeReceipt, PipelineChange } from "./handles.ts";
 import type { Lifecycle } from "./lifecycle.ts";
-import type { Plan } from "./plan.ts";
+import type { Setup } from "./setup.ts";
 
 /** Adds and removes what a pipeline consists of, whether it runs or not, and makes a running one another one. */
 export class PipelineEditor {
-  readonly #plan: Plan;
+  readonly #setup: Setup;
   readonly #components: Components;
   readonly #lifecycle: Lifecycle;
   #isChanging = false;
 
-  constructor(plan: Plan, lifecycle: Lifecycle) {
-    this.#plan = plan;
-    this.#components = plan.components;
+  constructor(setup: Setup, lifecycle: Lifecycle) {
+    this.#setup = setup;
+    this.#components = setup.components;
     this.#lifecycle = lifecycle;
   }
 
@@ -50,7 +50,7 @@ export class PipelineEditor {
     this.#expectStill();
     this.#components.expect(name, "input");
     const leaving = this.#components.inputs.get(name);
-    await this.#lifecycle.runtime?.supervisor.remove(name, this.#plan.grace);
+    await this.#lifecycle.runtime?.supervisor.remove(name, this.#setup.grace);
     await this.#untilStill();
     if (this.#components.inputs.get(name) !== leaving) return;
     this.#components.remove(name);
@@ -110,7 +110,7 @@ export class PipelineEditor {
     runtime.routing.reset();
     runtime.surveys.endOutdated();
     runtime.refreshVersion().catch((error: unknown) => {
-      this.#plan.errors.reportThrown(
+      this.#setup.errors.reportThrown(
         error,
         "JOURNAL_IO",
         "the pipeline's new version could not be journalled",

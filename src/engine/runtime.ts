@@ -12,7 +12,7 @@ import { EventReplays } from "./event-replay.ts";
 import type { InputHost } from "./input-host.ts";
 import type { LaneHost } from "./lane.ts";
 import { Operator } from "./operator.ts";
-import type { Plan } from "./plan.ts";
+import type { Setup } from "./setup.ts";
 import { Routing } from "./routing.ts";
 import { RunningComponents } from "./running-components.ts";
 import { Settler } from "./settler.ts";
@@ -43,23 +43,23 @@ export class Runtime {
   readonly surveys: Surveys;
   readonly version: PipelineVersion;
   readonly components: RunningComponents;
-  readonly #plan: Plan;
+  readonly #setup: Setup;
   readonly #settler: Settler;
   readonly #stopping = new AbortController();
   readonly #unwatch: () => void;
   readonly #keepAlive: NodeJS.Timeout = setInterval(() => undefined, KEEP_ALIVE_INTERVAL);
   #careful: Promise<void> = Promise.resolve();
 
-  constructor(plan: Plan, journal: Journal) {
-    const { clock, random, errors, newUid, name: pipeline } = plan;
+  constructor(setup: Setup, journal: Journal) {
+    const { clock, random, errors, newUid, name: pipeline } = setup;
     const { work } = journal;
-    this.#plan = plan;
+    this.#setup = setup;
     this.journal = journal;
     this.version = new PipelineVersion(work);
     this.routing = new Routing({
-      route: (source) => plan.components.topology.route(source),
-      isOrdered: (process) => plan.components.isOrdered(process),
-      hopLimit: plan.hopLimit,
+      route: (source) => setup.components.topology.route(source),
+      isOrdered: (process) => setup.components.isOrdered(process),
+      hopLimit: setup.hopLimit,
     });
     this.emitter = new Emitter({
       pipeline,
@@ -75,8 +75,8 @@ export class Runtime {
       emitter: this.emitter,
       clock,
       random,
-      logger: (input) => componentLogger(plan.logger, { input }),
-      current: (input) => plan.components.current(input),
+      logger: (input) => componentLogger(setup.logger, { input }),
+      current: (input) => setup.components.current(input),
     });
     this.#settler = new Settler({ work, clock, random, errors });
     this.completion = new Completion(journal, () => this.#settler.pending > 0);
@@ -84,7 +84,7 @@ export class Runtime {
       work,
       history: journal.history,
       clock,
-      isOrdered: (process: string) => plan.components.isPerhapsOrdered(process),
+      isOrdered: (process: string) => setup.components.isPerhapsOrdered(process),
       stopping: this.#stopping.signal,
     };
     this.operator = new Operator(operating);
@@ -92,12 +92,12 @@ export class Runtime {
       ...operating,
       pipeline,
       routing: this.routing,
-      expectProcess: (name) => plan.components.expectRoutable(name),
+      expectProcess: (name) => setup.components.expectRoutable(name),
     });
     this.dispatcher = new Dispatcher(this.#laneHost());
     this.supervisor = new Supervisor(this.#inputHost());
     this.components = new RunningComponents({
-      components: plan.components,
+      components: setup.components,
       journal,
       supervisor: this.supervisor,
       dispatcher: this.dispatcher,
@@ -106,7 +106,7 @@ export class Runtime {
       version: this.version,
       settler: this.#settler,
       completion: this.completion,
-      grace: plan.grace,
+      grace: setup.grace,
     });
     this.#unwatch = journal.coordination.watch((change) => this.#changed(change));
   }
@@ -125,23 +125,23 @@ export class Runtime {
   /** Tells who listens that another version runs now. */
   announce(version: number): void {
     if (!pipelineChanged.hasSubscribers) return;
-    pipelineChanged.publish({ pipeline: this.#plan.name, state: "running", version });
+    pipelineChanged.publish({ pipeline: this.#setup.name, state: "running", version });
   }
 
   report(error: unknown): void {
-    this.#plan.errors.reportThrown(error, "RUN_FAILED", "a part of the pipeline could not be exchanged");
+    this.#setup.errors.reportThrown(error, "RUN_FAILED", "a part of the pipeline could not be exchanged");
   }
 
   /** To be called after every change of the pipeline: attempts that begin from now on record it. */
   refreshVersion(): Promise<void> {
-    return this.version.update(this.#plan.components.describe());
+    return this.version.update(this.#setup.components.describe());
   }
 
   async stop(grace: number): Promise<void> {
     this.#stopping.abort(new SluiceError("SHUTDOWN", "the pipeline stops; what was done is kept"));
     await this.#careful;
     await Promise.all([this.surveys.stop(grace), this.supervisor.stop(grace), this.dispatcher.stop(grace)]);
-    const patience = this.#plan.clock.setTimer(SETTLE_PATIENCE, () => this.#settler.close());
+    const patience = this.#setup.clock.setTimer(SETTLE_PATIENCE, () => this.#settler.close());
     await this.#settler.drain();
     patience.cancel();
     this.#settler.close();
@@ -155,12 +155,12 @@ export class Runtime {
   }
 
   async #startDispatching(): Promise<void> {
-    const { errors, clock, logger } = this.#plan;
+    const { errors, clock, logger } = this.#setup;
     const { work } = this.journal;
     try {
       if (!this.journal.stoppedCleanly) {
         await restartCarefully({
-          pipeline: this.#plan.name,
+          pipeline: this.#setup.name,
           work,
           history: this.journal.history,
           dispatcher: this.dispatcher,
@@ -180,12 +180,12 @@ export class Runtime {
   #source(name: string): EmitSource {
     const input = this.supervisor.input(name);
     if (input !== undefined) return input;
-    this.#plan.components.expect(name);
+    this.#setup.components.expect(name);
     return PROCESS_SOURCE;
   }
 
   #laneHost(): LaneHost {
-    const { name, clock, random, newUid, errors, grace, concurrency, redact } = this.#plan;
+    const { name, clock, random, newUid, errors, grace, concurrency, redact } = this.#setup;
     const { journal } = this;
     return {
       pipeline: name,
@@ -202,7 +202,7 @@ export class Runtime {
       redact,
       shared: concurrency === undefined ? undefined : new SharedSlots(concurrency),
       version: () => this.version.current,
-      logger: (process) => componentLogger(this.#plan.logger, { process }),
+      logger: (process) => componentLogger(this.#setup.logger, { process }),
       log: (claim, text, stream) => this.#settler.log({ claim, time: clock.now(), stream, text }),
       emitNow: (event, dedupe) => this.emitter.emitRecord(event, dedupe),
       append: (event) => this.emitter.append(event),
@@ -212,7 +212,7 @@ export class Runtime {
   }
 
   #inputHost(): InputHost {
-    const { name, clock, random, errors, redact, logger } = this.#plan;
+    const { name, clock, random, errors, redact, logger } = this.#setup;
     const { emitter, journal } = this;
     return {
       pipeline: name,
@@ -232,7 +232,7 @@ export class Runtime {
 
   /** What an input may see of the pipeline that it belongs to. */
   #view(): EngineView {
-    const { components } = this.#plan;
+    const { components } = this.#setup;
     return {
       inputs: () => this.supervisor.rows(),
       processes: () => this.components.processRows(),
@@ -246,7 +246,7 @@ export class Runtime {
     try {
       await this.journal.work.commit({ control: [{ type: "pause", name }] });
     } catch (error) {
-      this.#plan.errors.reportThrown(error, "JOURNAL_IO", `process "${name}" asked to be paused`);
+      this.#setup.errors.reportThrown(error, "JOURNAL_IO", `process "${name}" asked to be paused`);
     }
   }
 
@@ -267,10 +267,10 @@ export class Runtime {
         this.completion.progress();
         break;
       case "unhealthy":
-        this.#plan.errors.reportThrown(change.error, "JOURNAL_IO", "the journal cannot write for now");
+        this.#setup.errors.reportThrown(change.error, "JOURNAL_IO", "the journal cannot write for now");
         break;
       case "healthy":
-        this.#plan.logger.info({}, "the journal writes again");
+        this.#setup.logger.info({}, "the journal writes again");
         break;
     }
   }

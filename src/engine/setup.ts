@@ -6,7 +6,7 @@ import type { Components } from "./components.ts";
 import type { ErrorStream } from "./error-stream.ts";
 
 /** What an orchestrator was told, before and while it runs. */
-export interface Plan {
+export interface Setup {
   readonly name: string;
   readonly clock: Clock;
   readonly random: Random;
