@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, readdir, rm, stat, symlink, truncate, writeFile } from 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { LARGEST_OUTPUT, openFolder, readOutput, sweepFiles, writeFiles } from "./files.ts";
+import { LARGEST_OUTPUT } from "../../child/output.ts";
+import { openFolder, readOutput, sweepFiles, writeFiles } from "./files.ts";
 
 let directory: string;
 let files: string;

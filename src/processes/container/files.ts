@@ -4,12 +4,14 @@ import { chmod, lstat, mkdir, open, readdir, realpath, rm, stat, writeFile } fro
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { EVENT_FOLDER } from "../../child/event-environment.ts";
+import { LARGEST_OUTPUT } from "../../child/output.ts";
 import { isPermanentError, isSluiceError, PermanentError, SluiceError } from "../../model/errors.ts";
+import type { TarFile } from "./tar.ts";
 
 const EVENT = "event.json";
 const OUTPUT = "out.ndjson";
-/** What a run may emit by its file, in bytes. */
-export const LARGEST_OUTPUT: number = 16 * 1024 * 1024;
+/** Where a container writes the events that it emits. */
+export const OUTPUT_PATH: string = `${EVENT_FOLDER}/${OUTPUT}`;
 /** A run's files may be there so long before its container is. */
 const UNBORN = 3_600_000;
 
@@ -51,12 +53,10 @@ async function makePrivate(folder: string): Promise<string> {
 export async function writeFiles(folder: string, container: string, event: string): Promise<string> {
   const files = join(folder, `${container}-${randomBytes(16).toString("hex")}`);
   await mkdir(files, { mode: 0o700 });
-  // The container's user is the image's business. Modes are set apart from the writing: a umask takes from those.
   await Promise.all(
-    [
-      { path: join(files, EVENT), content: event, mode: 0o444 },
-      { path: join(files, OUTPUT), content: "", mode: 0o666 },
-    ].map(async ({ path, content, mode }) => {
+    filesFor(event).map(async ({ name, content, mode }) => {
+      const path = join(files, name);
+      // Apart from the writing: a umask takes from a mode given there.
       await writeFile(path, content, { flag: "wx", mode: 0o600 });
       await chmod(path, mode);
     }),
@@ -64,16 +64,24 @@ export async function writeFiles(folder: string, container: string, event: strin
   return files;
 }
 
+/** What a container finds in its folder, whichever way it comes there. Its user is the image's business. */
+export function filesFor(event: string): readonly TarFile[] {
+  return [
+    { name: EVENT, mode: 0o444, content: Buffer.from(event) },
+    { name: OUTPUT, mode: 0o666, content: Buffer.alloc(0) },
+  ];
+}
+
 /** Files and no folder: a container can replace neither, nor put another beside them. */
 export function mountsOf(files: string): readonly object[] {
   return [
     { Type: "bind", Source: join(files, EVENT), Target: `${EVENT_FOLDER}/${EVENT}`, ReadOnly: true },
-    { Type: "bind", Source: join(files, OUTPUT), Target: `${EVENT_FOLDER}/${OUTPUT}` },
+    { Type: "bind", Source: join(files, OUTPUT), Target: OUTPUT_PATH },
   ];
 }
 
 export function tooLarge(): PermanentError {
-  return new PermanentError(`${EVENT_FOLDER}/${OUTPUT} is larger than ${LARGEST_OUTPUT} bytes`, {
+  return new PermanentError(`${OUTPUT_PATH} is larger than ${LARGEST_OUTPUT} bytes`, {
     code: "INVALID_EVENT",
   });
 }

@@ -1,18 +1,15 @@
-import { EVENT_FOLDER } from "../../child/event-environment.ts";
-import { JobOutput } from "../../child/output.ts";
+import { JobOutput, LARGEST_OUTPUT } from "../../child/output.ts";
 import type { RunContext } from "../../model/component.ts";
 import { unlessMissing, withEngine, type Container } from "./driver.ts";
-import { LARGEST_OUTPUT, readOutput, tooLarge } from "./files.ts";
+import { OUTPUT_PATH, readOutput, tooLarge } from "./files.ts";
 import type { RunContainer } from "./start.ts";
 import { unpackFirst } from "./tar.ts";
-
-const PATH = `${EVENT_FOLDER}/out.ndjson`;
 
 /** Emits the events that a container which succeeded has written. */
 export async function emitOutput({ container, files }: RunContainer, context: RunContext): Promise<void> {
   const content = files === undefined ? await readArchive(container) : await readOutput(files);
   if (content === undefined || content.length === 0) return;
-  const output = new JobOutput({ where: PATH });
+  const output = new JobOutput({ where: OUTPUT_PATH });
   output.push(content);
   output.emit(context);
 }
@@ -20,7 +17,7 @@ export async function emitOutput({ container, files }: RunContainer, context: Ru
 async function readArchive(container: Container): Promise<Buffer | undefined> {
   const archive = await withEngine("read what the container emits", async () => {
     if (await isEmpty(container)) return undefined;
-    const stream = await unlessMissing(container.getArchive({ path: PATH }));
+    const stream = await unlessMissing(container.getArchive({ path: OUTPUT_PATH }));
     return stream === undefined ? undefined : readAll(stream);
   });
   return archive === undefined ? undefined : unpackFirst(archive);
@@ -28,7 +25,7 @@ async function readArchive(container: Container): Promise<Buffer | undefined> {
 
 /** Asking takes a twentieth of the time that an archive takes, and most jobs emit nothing. */
 async function isEmpty(container: Container): Promise<boolean> {
-  const info = await unlessMissing(container.infoArchive({ path: PATH }));
+  const info = await unlessMissing(container.infoArchive({ path: OUTPUT_PATH }));
   info?.resume();
   const stat = info?.headers["x-docker-container-path-stat"];
   if (typeof stat !== "string") return info === undefined;

@@ -17,7 +17,7 @@ import {
   type Output,
 } from "./driver.ts";
 import { attach, type Streams } from "./attach.ts";
-import { isIn, removeFiles, writeFiles } from "./files.ts";
+import { filesFor, isIn, removeFiles, writeFiles } from "./files.ts";
 import type { ImageStore } from "./image.ts";
 import type { Options } from "./options.ts";
 import { packTar } from "./tar.ts";
@@ -43,7 +43,7 @@ export interface RunContainer {
   readonly remove: () => Promise<void>;
 }
 
-function runContainer(
+function toRunContainer(
   { folder }: World,
   container: Container,
   files: string | undefined,
@@ -71,7 +71,7 @@ export async function adopt(
   );
   if (details === undefined) return undefined;
   const files = details.Config.Labels?.["sluice.files"] ?? "";
-  const found = runContainer(world, docker.getContainer(details.Id), files === "" ? undefined : files);
+  const found = toRunContainer(world, docker.getContainer(details.Id), files === "" ? undefined : files);
   if (details.State.Status === "created") {
     // It never began: it may lack its event.
     await found.remove();
@@ -131,12 +131,12 @@ async function startWith(
   const stdin = options.stdin && !engine.isPodman;
   const request = createOptions(identity, options, { event, directory, stdin, files });
   const container = await create(engine.docker, request, files);
-  const started = runContainer(world, container, files);
+  const started = toRunContainer(world, container, files);
   let streams: Streams | undefined;
   try {
     if (files === undefined) {
       await withEngine("hand the event to the container", () =>
-        container.putArchive(archiveOf(event), { path: EVENT_FOLDER }),
+        container.putArchive(packTar(filesFor(event)), { path: EVENT_FOLDER }),
       );
     }
     signal.throwIfAborted();
@@ -167,13 +167,6 @@ async function create(
     // What the engine does not understand will not be understood the next time.
     throw new PermanentError((error as Error).message, { cause, code: "INVALID_OPTIONS" });
   }
-}
-
-function archiveOf(event: string): Buffer {
-  return packTar([
-    { name: "event.json", mode: 0o444, content: Buffer.from(event) },
-    { name: "out.ndjson", mode: 0o666, content: Buffer.alloc(0) },
-  ]);
 }
 
 function refuseStart(error: unknown, { image }: Options): never {
