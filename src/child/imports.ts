@@ -33,7 +33,7 @@ function directImports(file: string): readonly string[] {
 /** What cannot be read is not followed: who loads it says what is wrong. */
 function textOf(file: string): string {
   try {
-    return Buffer.from(readSmallFile(file, LARGEST)).toString();
+    return readSmallFile(file, LARGEST).toString();
   } catch {
     return "";
   }

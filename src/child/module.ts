@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { SluiceError } from "../model/errors.ts";
-import { readSmallFile } from "../options/small-file.ts";
+import { CODE_LIMIT, readSmallFile } from "../options/small-file.ts";
 
 /** A function that a module exports, bound to the object that it is a method of. */
 // oxlint-disable-next-line typescript/no-explicit-any -- what it takes is its caller's affair
@@ -21,9 +21,6 @@ export interface ModuleOptions {
   readonly content?: string;
 }
 
-/** Bytes of the largest module. */
-const MODULE_LIMIT = 100_000_000;
-
 /**
  * A hash of a module's file: what it imports is not looked at, and stays as it was loaded first.
  *
@@ -32,7 +29,7 @@ const MODULE_LIMIT = 100_000_000;
 export function contentOf(module: string, directory: string): string {
   const file = findModule(module, directory);
   try {
-    return createHash("sha256").update(readSmallFile(file, MODULE_LIMIT)).digest("hex").slice(0, 12);
+    return createHash("sha256").update(readSmallFile(file, CODE_LIMIT)).digest("hex").slice(0, 12);
   } catch (cause) {
     throw new SluiceError("MODULE_NOT_FOUND", `${file} cannot be loaded: ${(cause as Error).message}`, {
       cause,

@@ -166,7 +166,7 @@ export class PipelineChanges {
         return recorded.state;
       },
     });
-    if (recorded !== undefined) this.#log.goOn(recorded);
+    if (recorded !== undefined) this.#log.confirm(recorded);
     this.#current = withTopOf(this.#options.pipeline, next);
     this.#clearOnce(finished, gone);
   }

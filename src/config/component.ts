@@ -5,7 +5,7 @@ import { isSluiceError } from "../model/errors.ts";
 import { createInput, INPUT_KEYS, PROCESS_KEYS, type Surroundings } from "../model/kind.ts";
 import { parseOperation } from "../model/operation.ts";
 import { didYouMean, nearest } from "../model/suggest.ts";
-import { readSmallFile } from "../options/small-file.ts";
+import { CODE_LIMIT, readSmallFile } from "../options/small-file.ts";
 import { mapKeys, toCamelCase, toSnakeCase } from "./case.ts";
 import { read, type Report } from "./checks.ts";
 import { withConnection } from "./connections.ts";
@@ -100,13 +100,10 @@ export async function readComponent(
   });
 }
 
-/** Bytes of the largest file that a component is made of. */
-const MODULE_LIMIT = 100_000_000;
-
 /** The content of the files that it is made of, as one hash: another content makes another component. */
 function filesOf(kind: AnyKind, options: unknown, { directory }: Surroundings): Fields {
   const files = kind.files?.(options as never, { directory }) ?? [];
-  return files.length === 0 ? {} : { files: hashOf(files.map((file) => readSmallFile(file, MODULE_LIMIT))) };
+  return files.length === 0 ? {} : { files: hashOf(files.map((file) => readSmallFile(file, CODE_LIMIT))) };
 }
 
 function hashOf(contents: readonly Uint8Array[]): string {

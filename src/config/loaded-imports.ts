@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { relative } from "node:path";
+import { CODE_LIMIT, readSmallFile } from "../options/small-file.ts";
 import type { Pipeline } from "./pipeline.ts";
 
 /**
@@ -42,7 +42,7 @@ function importsOf({ inputs, processes, directory }: Pipeline): readonly Import[
 /** `undefined` if it cannot be read, as if it were not there. */
 function hashOf(file: string): string | undefined {
   try {
-    return createHash("sha256").update(readFileSync(file)).digest("hex");
+    return createHash("sha256").update(readSmallFile(file, CODE_LIMIT)).digest("hex");
   } catch {
     return undefined;
   }

@@ -6,10 +6,10 @@ import { SHAPES, type Fields } from "./schema.ts";
 const REFERS = "has a reference to the environment or to a file";
 
 /**
- * What of a pipeline may only be brought in by who could run code here anyway: components of kinds that run code,
- * those that read this machine's files or use its passwords, and references to the environment and to files. What stands in the current one already
- * may stay as it is, word for word: beside a reference no option of a kind may change, since that may be where its
- * secret is sent to.
+ * What of a pipeline may only be brought in by who could run code here anyway: components of kinds that run code, those
+ * that read this machine's files or use its passwords, and references to the environment and to files. What stands in
+ * the current one already may stay as it is, word for word: beside a reference no option of a kind may change, since
+ * that may be where its secret is sent to.
  *
  * Both are trees of files as they are written: nothing of them need be resolved, loaded or opened to say so.
  */

@@ -70,13 +70,8 @@ function cure(issue: SchemaIssue, wanted: readonly string[], { key, value, isSho
     (wanted.some((type) => type === "number" || type === "int") && /^-?\d+(?:\.\d+)?$/.test(value));
   if (isBare) return isShown ? `; write ${value}, without quotes` : "";
   if (!wanted.includes("array")) return "";
-  const list = `[${
-    isShown
-      ? wordsOf(value)
-          .map((word) => JSON.stringify(word))
-          .join(", ")
-      : '"…"'
-  }]`;
+  const words = isShown ? wordsOf(value) : ["…"];
+  const list = `[${words.map((word) => JSON.stringify(word)).join(", ")}]`;
   return `; write a list: ${typeof key === "string" ? `${key} = ${list}` : list}`;
 }
 

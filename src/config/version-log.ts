@@ -67,8 +67,8 @@ export class VersionLog {
     this.#index = index;
   }
 
-  /** What was recorded is written by now. */
-  goOn({ index }: Recorded): void {
+  /** What was recorded has been written by somebody else, with the change that it tells of. */
+  confirm({ index }: Recorded): void {
     this.#index = index;
   }
 

@@ -8,7 +8,8 @@ const SECOND = 1_000;
 
 /**
  * Tells a log of every attempt that failed, until the answered function is called: a warning while it is tried again,
- * an error once the run is dead, which it may be without an attempt. Ten thousand that fail at once are told of by a few, and a count of the others.
+ * an error once the run is dead, which it may be without an attempt. Ten thousand that fail at once are told of by a few,
+ * and a count of the others.
  */
 export function logFailures(pipeline: string, logger: Logger, clock: Clock): () => void {
   let lines = 0;

@@ -1,5 +1,8 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
 
+/** Bytes of the largest file of code. */
+export const CODE_LIMIT = 100_000_000;
+
 const CHUNK = 256 * 1_024;
 
 /**

@@ -56,15 +56,15 @@ function describe(report: AuditReport["tables"][number], data: boolean): string 
     `${countOf(rows)} rows`,
     `${countOf(seen)} seen`,
     ...(pending > 0 ? [`${countOf(pending)} on their way`] : []),
-    `${countOf(missing)} missing${some(report.samples, missing)}`,
-    ...(data ? [`${countOf(differs)} differing${some(report.differing, differs)}`] : []),
+    `${countOf(missing)} missing${sample(report.samples, missing)}`,
+    ...(data ? [`${countOf(differs)} differing${sample(report.differing, differs)}`] : []),
     ...(unknown > 0 ? [`${countOf(unknown)} unknown`] : []),
     ...(repaired > 0 ? [`${countOf(repaired)} repaired`] : []),
   ];
   return `${harmless(table)}: ${parts.join(", ")}`;
 }
 
-function some(ids: readonly string[], count: number): string {
+function sample(ids: readonly string[], count: number): string {
   const more = count > ids.length ? ", …" : "";
   return ids.length === 0 ? "" : ` (${ids.map(harmless).join(", ")}${more})`;
 }

@@ -16,8 +16,10 @@ export type OutboxRow = readonly [
   before: string | null,
   after: string | null,
 ];
+
 /** When a row was written: milliseconds since 1970. */
 export const WRITTEN_AT = "(date_part('epoch', at) * 1000)::int8::text";
+
 /** Of a row; its uid is made of the first two. */
 export const OUTBOX_COLUMNS: string = `seq::text, ${WRITTEN_AT}, relation::text, operation::text, location, cause, old, new`;
 

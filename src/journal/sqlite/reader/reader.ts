@@ -40,8 +40,8 @@ const CAUSED_LIMIT = 1_000;
 
 /** So many events are held against a question for one page: the reader is for all. */
 const LOOKED_AT = 50_000;
-/** Data in a page of what was seen, unless that of one event is longer: characters. */
-const SEEN_BYTES = 4 * 1_024 * 1_024;
+/** Of data, in a page of what was seen, unless that of one event is longer. */
+const SEEN_CHARACTERS = 4 * 1_024 * 1_024;
 
 /** Reads the journal for people, on a connection that cannot write. */
 export class Reader {
@@ -150,7 +150,7 @@ export class Reader {
     const items: SeenRow[] = [];
     let last = 0;
     let looked = 0;
-    let bytes = 0;
+    let characters = 0;
     const sql =
       "select e.seq, e.operation, e.location, e.id, e.source from events e where e.seq < ? order by e.seq desc limit ?";
     for (const row of this.#tables.descending(sql, before, before, LOOKED_AT)) {
@@ -174,10 +174,10 @@ export class Reader {
         data: data as string | null,
         mayBeStale: (accepted as number) < keptSince,
       });
-      bytes += (data as string | null)?.length ?? 0;
-      if (bytes > SEEN_BYTES) break;
+      characters += (data as string | null)?.length ?? 0;
+      if (characters > SEEN_CHARACTERS) break;
     }
-    const isOver = looked < LOOKED_AT && bytes <= SEEN_BYTES;
+    const isOver = looked < LOOKED_AT && characters <= SEEN_CHARACTERS;
     return { items, next: isOver ? null : toCursor("event", last) };
   }
 
