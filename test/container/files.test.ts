@@ -98,6 +98,16 @@ describe.skipIf(engine === undefined)(
       },
     );
 
+    test("fill no disk: a container that writes on and on is ended, and nothing is left of it", async () => {
+      const script = sh("yes >> /sluice/out.ndjson");
+      await expect(run(processOf({ ...script, keep: "1h" }))).rejects.toMatchObject({
+        name: "PermanentError",
+        code: "INVALID_EVENT",
+      });
+      expect(await files()).toEqual([]);
+      expect(await engine?.docker("ps", "-aq")).toBe("");
+    });
+
     test("are as long there as the container that is kept", async () => {
       const context = contextOf();
       const work = processOf({ ...sh("echo kept > /sluice/out.ndjson; exit 1"), keep: "1h" });

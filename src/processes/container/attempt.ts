@@ -2,13 +2,14 @@ import { createTail, limitOutput, type Tail } from "../../child/lines.ts";
 import { sleep, untilAborted, waitAtMost, type Clock } from "../../model/clock.ts";
 import type { RunContext } from "../../model/component.ts";
 import { parseDuration } from "../../model/duration.ts";
-import { isSluiceError } from "../../model/errors.ts";
+import { isPermanentError, isSluiceError } from "../../model/errors.ts";
 import type { Event } from "../../model/event.ts";
 import { createMask } from "../../model/mask.ts";
 import type { LogStream } from "../../model/run.ts";
 import { conclude } from "./conclude.ts";
 import type { ContainerIdentity } from "./create.ts";
 import { reasonOf, withEngine, type Container } from "./driver.ts";
+import { watchOutput } from "./files.ts";
 import { createLogReader } from "./logs.ts";
 import type { Options } from "./options.ts";
 import { adopt, start, type RunContainer, type World } from "./start.ts";
@@ -48,9 +49,14 @@ async function followToEnd(
   const { signal, clock } = context;
   const { container } = found;
   const follower = follow(found, options, tail, context);
+  const over = new AbortController();
   try {
     const ended = waitForEnd(container, clock, signal);
-    await Promise.race([ended, untilAborted(signal)]);
+    const watched = found.files === undefined ? [] : [watchOutput(found.files, clock, over.signal)];
+    await Promise.race([ended, untilAborted(signal), ...watched]).catch(async (error: unknown) => {
+      if (isPermanentError(error)) await end(found, options, signal);
+      throw error;
+    });
     if (signal.aborted) {
       await end(found, options, signal);
       throw signal.reason;
@@ -59,6 +65,7 @@ async function followToEnd(
     await waitAtMost(clock, DRAIN, follower.ended, signal);
     return exitCode;
   } finally {
+    over.abort();
     follower.stop();
   }
 }

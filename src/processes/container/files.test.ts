@@ -56,6 +56,22 @@ test("too much is not read", async () => {
   await expect(readOutput(files)).rejects.toMatchObject({ code: "INVALID_EVENT" });
 });
 
+test.skipIf(process.platform !== "linux" || process.getuid?.() !== 0)(
+  "nothing of an event stays on a disk that is full",
+  async () => {
+    const folder = (await openFolder(directory, "full")) ?? "";
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "none", folder]);
+    try {
+      await expect(writeFiles(folder, "sluice-1", "x".repeat(100_000))).rejects.toMatchObject({
+        code: "ENOSPC",
+      });
+      expect(await readdir(folder)).toEqual([]);
+    } finally {
+      execFileSync("umount", [folder]);
+    }
+  },
+);
+
 test("files are removed once their container is, and are long enough without one", async () => {
   const folder = join(files, "..");
   const later = Date.now() + 3_700_000;

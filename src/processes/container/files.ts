@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { EVENT_FOLDER } from "../../child/event-environment.ts";
 import { LARGEST_OUTPUT } from "../../child/output.ts";
+import { sleep, type Clock } from "../../model/clock.ts";
 import { isPermanentError, isSluiceError, PermanentError, SluiceError } from "../../model/errors.ts";
 import type { TarFile } from "./tar.ts";
 
@@ -14,6 +15,8 @@ const OUTPUT = "out.ndjson";
 export const OUTPUT_PATH: string = `${EVENT_FOLDER}/${OUTPUT}`;
 /** A run's files may be there so long before its container is. */
 const UNBORN = 3_600_000;
+/** Between two looks at how much a container has written: milliseconds. */
+const LOOK = 500;
 
 /**
  * The folder for the files of one process's runs, where an engine that shares our file system finds them: in `.sluice`,
@@ -53,14 +56,18 @@ async function makePrivate(folder: string): Promise<string> {
 export async function writeFiles(folder: string, container: string, event: string): Promise<string> {
   const files = join(folder, `${container}-${randomBytes(16).toString("hex")}`);
   await mkdir(files, { mode: 0o700 });
-  await Promise.all(
-    filesFor(event).map(async ({ name, content, mode }) => {
+  try {
+    for (const { name, content, mode } of filesFor(event)) {
       const path = join(files, name);
       // Apart from the writing: a umask takes from a mode given there.
       await writeFile(path, content, { flag: "wx", mode: 0o600 });
       await chmod(path, mode);
-    }),
-  );
+    }
+  } catch (error) {
+    // Half an event on a disk that is full would be in the way of what frees it.
+    await removeFiles(files);
+    throw error;
+  }
   return files;
 }
 
@@ -108,6 +115,24 @@ export async function readOutput(files: string): Promise<Buffer> {
   }
 }
 
+/**
+ * Looks, until the signal aborts, that a container does not fill our disk, which is the journal's too.
+ *
+ * @throws PermanentError once it has written more than a run may emit
+ */
+export async function watchOutput(files: string, clock: Clock, signal: AbortSignal): Promise<void> {
+  const path = join(files, OUTPUT);
+  while (!signal.aborted) {
+    await sleep(clock, LOOK, signal);
+    // What became of a file that is gone is said once the container has ended.
+    const size = await lstat(path).then(
+      (stats) => stats.size,
+      () => 0,
+    );
+    if (size > LARGEST_OUTPUT) throw tooLarge();
+  }
+}
+
 export async function removeFiles(files: string): Promise<void> {
   await rm(files, { recursive: true, force: true });
 }
@@ -126,7 +151,8 @@ export async function sweepFiles(
   for (const name of await readdir(folder)) {
     if (containers.has(name.slice(0, name.lastIndexOf("-")))) continue;
     const path = join(folder, name);
-    const { mtimeMs } = await stat(path);
+    // A run that ends just now removes its own.
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: now }));
     if (mtimeMs + UNBORN < now) await removeFiles(path);
   }
 }
