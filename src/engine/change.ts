@@ -38,8 +38,7 @@ export async function changePipeline(
     const before = runtime.version.current;
     // From here to the end of the block nothing is awaited.
     components.become(next);
-    runtime.routing.reset();
-    runtime.surveys.endOutdated();
+    runtime.components.changed();
     prepared.become();
     processes.forEach((registered, i) => runtime.components.putProcess(registered, openings[i] as Opening));
     for (const name of leaving) runtime.components.retireProcess(name, before);

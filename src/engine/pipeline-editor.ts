@@ -107,8 +107,7 @@ export class PipelineEditor {
   #changed(): void {
     const runtime = this.#lifecycle.runtime;
     if (runtime === undefined) return;
-    runtime.routing.reset();
-    runtime.surveys.endOutdated();
+    runtime.components.changed();
     runtime.refreshVersion().catch((error: unknown) => {
       this.#setup.errors.reportThrown(
         error,

@@ -63,6 +63,12 @@ export class RunningComponents {
     this.#options.dispatcher.add(registered, this.#isPaused(registered.process.name));
   }
 
+  /** Nothing goes on by what was registered before. To be called after every change, before anything is awaited. */
+  changed(): void {
+    this.#options.routing.reset();
+    this.#options.surveys.endOutdated();
+  }
+
   /** Adds an input, or ends the one of its name and starts this one in its place. */
   async putInput({ input, settings }: RegisteredInput): Promise<void> {
     const { supervisor, grace } = this.#options;
@@ -140,7 +146,6 @@ export class RunningComponents {
 
   #forget(name: string): void {
     this.#options.components.remove(name);
-    this.#options.routing.reset();
-    this.#options.surveys.endOutdated();
+    this.changed();
   }
 }

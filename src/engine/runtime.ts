@@ -33,7 +33,6 @@ const SETTLE_PATIENCE = 500;
 /** An orchestrator's parts while its journal is open: made at start, gone after stop. */
 export class Runtime {
   readonly journal: Journal;
-  readonly routing: Routing;
   readonly emitter: Emitter;
   readonly dispatcher: Dispatcher;
   readonly supervisor: Supervisor;
@@ -56,7 +55,7 @@ export class Runtime {
     this.#setup = setup;
     this.journal = journal;
     this.version = new PipelineVersion(work);
-    this.routing = new Routing({
+    const routing = new Routing({
       route: (source) => setup.components.topology.route(source),
       isOrdered: (process) => setup.components.isOrdered(process),
       hopLimit: setup.hopLimit,
@@ -64,7 +63,7 @@ export class Runtime {
     this.emitter = new Emitter({
       pipeline,
       work,
-      routing: this.routing,
+      routing,
       clock,
       newUid,
       source: (source) => this.#source(source),
@@ -91,7 +90,7 @@ export class Runtime {
     this.eventReplays = new EventReplays({
       ...operating,
       pipeline,
-      routing: this.routing,
+      routing,
       expectProcess: (name) => setup.components.expectRoutable(name),
     });
     this.dispatcher = new Dispatcher(this.#laneHost());
@@ -101,7 +100,7 @@ export class Runtime {
       journal,
       supervisor: this.supervisor,
       dispatcher: this.dispatcher,
-      routing: this.routing,
+      routing,
       surveys: this.surveys,
       version: this.version,
       settler: this.#settler,

@@ -89,10 +89,11 @@ async function putInto(folder: string, inside: string, path: string, signature: 
   const { dir, name, ext } = parse(plain);
   // Not the time: the one that is tried after a crash must be the one that was tried before.
   const mark = markOf(signature);
-  for (const target of [plain, join(dir, `${name}.${mark}${ext}`)]) {
+  const marked = join(dir, `${name}.${mark}${ext}`);
+  for (const target of [plain, marked]) {
     if ((await tryLink(path, target, mark)) || (await isSameFile(path, target))) return;
   }
-  throw new Error(`there are other files of its name, ${plain} and one with ${mark}`);
+  throw new Error(`${plain} and ${marked} are other files; move them away`);
 }
 
 /** @returns whether it is done; `false` if there is something of that name */

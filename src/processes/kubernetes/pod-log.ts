@@ -79,21 +79,21 @@ export class PodLog {
     const request = { verb: "get", resource: "pods/log", method: "GET", path: this.#path, query } as const;
     const answer = await this.#api.stream(request, signal);
     const lines = new DataLines(this.#options.longest + STAMP);
-    const take = this.#reading(last, isPart);
+    const reading = this.#startReading(last, isPart);
     for await (const chunk of answer) {
       for (const data of lines.push(chunk as Buffer)) {
         if (signal.aborted) return true;
-        take.line(parse(data));
+        reading.line(parse(data));
       }
     }
-    if (!take.isPassed()) throw new Error("the log ends before what was read of it");
+    if (!reading.isPassed()) throw new Error("the log ends before what was read of it");
     const unfinished = lines.rest();
     this.#rest = unfinished && parse(unfinished);
     return this.#last !== last || !isSame(this.#rest, rest);
   }
 
   /** Takes the lines of a reading, after those that were told before. */
-  #reading(
+  #startReading(
     last: LogLine | undefined,
     isPart: boolean,
   ): { readonly line: (line: LogLine) => void; readonly isPassed: () => boolean } {

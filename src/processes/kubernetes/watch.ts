@@ -100,7 +100,7 @@ export function watchObjects<Item extends ApiObject>(
     await openWatch(target, from, closing.signal, onOpen, (type, object) => {
       if (type === "ERROR") {
         const { code, message } = object as unknown as { code?: number; message?: string };
-        throw new WatchError(message ?? `the watch ended with an error`, code);
+        throw new WatchError(message ?? "the watch ended with an error", code);
       }
       const item = object as Item;
       version = item.metadata.resourceVersion;
