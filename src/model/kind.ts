@@ -82,8 +82,8 @@ interface KindBase<In, Out> {
   /** What is allowed and better not done, each with the option that says it and what to do instead. */
   readonly warnings?: (options: Out) => readonly OptionWarning[];
   /**
-   * Looks whether the outside is as it must be (`doctor`, `validate --connect`). Throws what is wrong; answers what else
-   * is worth knowing.
+   * Looks whether the outside is as it must be (`doctor`, `validate --connect`). Throws what is wrong, with
+   * `details.cure` if what to do about it is not what the code says; answers what else is worth knowing.
    */
   readonly check?: (options: Out, surroundings: CheckSurroundings) => Promise<CheckReport | void>;
   /** Removes what it left outside. */

@@ -58,6 +58,16 @@ test("a port in use, a module that is not there and a damaged journal are each f
   for (const { cure } of bad) expect(cure?.length).toBeGreaterThan(10);
 });
 
+test("a folder that is not there is told with its own cure", async () => {
+  const files = '[[input]]\nname = "files"\ntype = "file"\npath = "inbox"\n';
+  shop.write("sluice.toml", `${PIPELINE}${files}[[link]]\nfrom = "files"\nto = "land"\n`);
+  const { report } = await examined();
+  expect(report.findings.find(({ check }) => check === "input files")).toMatchObject({
+    level: "failed",
+    cure: expect.stringMatching(/^make the folder/),
+  });
+});
+
 test("a file that is wrong is a finding, and the exit code is that of an invalid file", async () => {
   shop.write("sluice.toml", `${PIPELINE}[[link]]\nfrom = "nobody"\nto = "land"\n`);
   const { code, report } = await examined();

@@ -5,7 +5,7 @@ import { listen } from "../../http/listen.ts";
 import { findOwnerSocket } from "../../http/owner-socket.ts";
 import { openHistory } from "../../journal/sqlite/open-history.ts";
 import { toLagRow } from "../../engine/rows.ts";
-import { toErrorRecord } from "../../model/errors.ts";
+import { isSluiceError, toErrorRecord } from "../../model/errors.ts";
 import type { CheckReport } from "../../model/kind.ts";
 import { lagText } from "../lag.ts";
 import { failed, ok, warning, type Finding } from "./finding.ts";
@@ -118,7 +118,7 @@ async function checkComponent(
     return [ok(check, `what ${type} needs is there`), ...describeReport(check, report ?? {}, redact)];
   } catch (error) {
     const { code, message } = toErrorRecord(error);
-    return [failed(check, redact(`${code} ${message}`), cureOf(code, type))];
+    return [failed(check, redact(`${code} ${message}`), cureOf(error, code, type))];
   } finally {
     clearTimeout(timer);
   }
@@ -147,8 +147,8 @@ const CURES: Readonly<Record<string, string>> = {
   NETWORK: "start it, or correct the address; is a firewall between?",
 };
 
-function cureOf(code: string, type: string): string {
-  if (type === "file" && code === "SOURCE_UNAVAILABLE")
-    return "make the folder, let this user read it, or correct the path, which starts from the config file's folder";
+/** What its kind says, else what mostly helps. */
+function cureOf(error: unknown, code: string, type: string): string {
+  if (isSluiceError(error) && typeof error.details["cure"] === "string") return error.details["cure"];
   return CURES[code] ?? `see what the reference says of the options of ${type}`;
 }

@@ -33,11 +33,13 @@ export async function checkInotify(folders: number, root: string): Promise<void>
     throw new SluiceError(
       "SOURCE_UNAVAILABLE",
       `${root} has ${folders} folders, more than the ${watches} that the system notifies of; raise fs.inotify.max_user_watches, or set poll_interval`,
+      { details: { cure: `sysctl fs.inotify.max_user_watches=${2 * folders}` } },
     );
   if (instances !== undefined && instances < FEW_INSTANCES)
     throw new SluiceError(
       "SOURCE_UNAVAILABLE",
       `the system has only ${instances} inotify instances for each user; raise fs.inotify.max_user_instances, or set poll_interval`,
+      { details: { cure: "sysctl fs.inotify.max_user_instances=128" } },
     );
 }
 

@@ -8,6 +8,10 @@ export function invalidFile(location: string, line: number | undefined, fault: s
   });
 }
 
+/** For `sluice doctor`. */
+export const PATH_CURE =
+  "make the folder, let this user read it, or correct the path, which starts from the config file's folder";
+
 /** A file or folder that the system does not let us read. */
 export function unreadable(path: string, cause: unknown): SluiceError {
   const { code, message } = cause as NodeJS.ErrnoException;
@@ -17,5 +21,8 @@ export function unreadable(path: string, cause: unknown): SluiceError {
       : code === "EACCES" || code === "EPERM"
         ? "its permissions do not let this user"
         : message;
-  return new SluiceError("SOURCE_UNAVAILABLE", `${path} cannot be read: ${why}`, { cause });
+  return new SluiceError("SOURCE_UNAVAILABLE", `${path} cannot be read: ${why}`, {
+    cause,
+    details: { cure: PATH_CURE },
+  });
 }

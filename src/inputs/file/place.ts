@@ -2,6 +2,7 @@ import { constants, type BigIntStats } from "node:fs";
 import { lstat, open, opendir, realpath, stat, type FileHandle } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, posix, relative, resolve, sep } from "node:path";
 import { SluiceError } from "../../model/errors.ts";
+import { PATH_CURE } from "./faults.ts";
 import type { ResolvedOptions } from "./options.ts";
 
 /** Where the files are, and which of them count. A file's location is `path` as it was given, and what lies below. */
@@ -136,6 +137,7 @@ function createPlace(
         throw new SluiceError(
           "SOURCE_UNAVAILABLE",
           `${root} is no folder, so there is nothing to watch in it`,
+          { details: { cure: PATH_CURE } },
         );
       if (only !== undefined && (await isFolder(join(root, only)))) throw becameOther(join(root, only), true);
     },
