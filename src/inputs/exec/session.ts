@@ -99,7 +99,7 @@ export async function listenOnce(options: SessionOptions): Promise<void> {
   } catch (error) {
     if (!signal.aborted) throw error;
     // Its end was meant; that what it printed last is not kept was not.
-    context.log.error({ input: context.name, error }, "what its program printed last could not be kept");
+    context.log.error({ input: context.name, err: error }, "what its program printed last could not be kept");
   } finally {
     signal.removeEventListener("abort", abort);
     await endGroup(leader, killAfter, clock);
