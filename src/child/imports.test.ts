@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -47,4 +48,24 @@ test("what is imported is followed, in circles too", () => {
     "b.ts",
     "f.ts",
   ]);
+});
+
+test.each([
+  ["spaces without end", `export${" ".repeat(990_000)}`],
+  ["keywords with spaces", `import${" ".repeat(1_000)}`.repeat(900)],
+  ["places without a path", `${"import ".repeat(290)}from${" ".repeat(980_000)}`],
+  ["a call that never opens", `require${" ".repeat(100_000)}`.repeat(9)],
+])("a text of %s is looked through in no time", (_, text) => {
+  const began = performance.now();
+  expect(importsOf(write("entry.ts", text))).toEqual([]);
+  // Before, seconds: a plan is made while the pipeline runs.
+  expect(performance.now() - began).toBeLessThan(1_000);
+});
+
+test("a pipe, a folder, a link to itself and what is no path are no imports, and hold nothing up", () => {
+  execFileSync("mkfifo", [join(folder, "pipe.ts")]);
+  symlinkSync(join(folder, "loop.ts"), join(folder, "loop.ts"));
+  const names = ["pipe.ts", "lib2", "loop.ts", "%00.ts", `${"x".repeat(5_000)}.ts`, "../../dev/zero"];
+  mkdirSync(join(folder, "lib2"));
+  expect(importsOf(write("entry.ts", names.map((name) => `import "./${name}";`).join("\n")))).toEqual([]);
 });

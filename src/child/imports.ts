@@ -1,12 +1,15 @@
-import { existsSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { readSmallFile } from "../options/small-file.ts";
 
-/** `import … from "./x.ts"`, `export … from "./x.ts"`, `import "./x.ts"`; types are erased before anything is loaded. */
+/**
+ * `import … from "./x.ts"`, `export … from "./x.ts"`, `import "./x.ts"`; types are erased before anything is loaded. Each
+ * part is bounded, and none can be told in two ways: a text like no program takes no longer than others.
+ */
 const STATIC =
-  /(?<![.\w$])(?:import|export)\b(?!\s*type\b)\s*(?:[^"';()]{0,2000}?\bfrom\s*)?["'](\.{1,2}\/[^"'\n]+)["']/g;
-const DYNAMIC = /(?<![.\w$])(?:import|require)\s*\(\s*["'](\.{1,2}\/[^"'\n]+)["']/g;
+  /(?<![.\w$])(?:import|export)\b(?!\s{0,99}type\b)(?:[^"';()]{0,2000}?\bfrom)?\s{0,99}["'](\.{1,2}\/[^"'\n]+)["']/g;
+const DYNAMIC = /(?<![.\w$])(?:import|require)\s{0,99}\(\s{0,99}["'](\.{1,2}\/[^"'\n]+)["']/g;
 
 /** Files that are followed at most, and bytes of the largest whose text is looked at. */
 const MOST_FILES = 1_000;
@@ -46,7 +49,15 @@ function findImport(specifier: string, from: string): string | undefined {
     toPath(path, from),
     resolve(dirname(from), `${path}.js`),
     resolve(dirname(from), path, "index.js"),
-  ].find((one) => existsSync(one) && statSync(one).isFile());
+  ].find(isFile);
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /** Percent signs of an import are those of a URL. */
