@@ -20,8 +20,8 @@ import type { Secrets } from "./references.ts";
 import type { Fields } from "./schema.ts";
 import { parseSource } from "./source.ts";
 import { withTopOf } from "./top-of.ts";
-import { ownFile, VersionLog, type Recorded } from "./version-log.ts";
-import type { Leaving, StoredText } from "./versions.ts";
+import { ownFile, VersionLog } from "./version-log.ts";
+import type { Leaving, RecordedVersion, StoredText } from "./versions.ts";
 
 export interface ChangesOptions extends LoadOptions {
   /** As it was loaded, and runs now. */
@@ -151,7 +151,7 @@ export class PipelineChanges {
       ...this.#log.leaving.filter(({ process }) => !names.has(process)),
       ...gone.map((process) => ({ process, open: open ?? "drain", version: before })),
     ];
-    let recorded: Recorded | undefined;
+    let recorded: RecordedVersion | undefined;
     const { finished } = await this.#orchestrator.change({
       revision: revisionOf(next),
       add: {

@@ -10,12 +10,11 @@ import {
   recordVersion,
   textKey,
   type Leaving,
+  type RecordedVersion,
   type StoredText,
   type StoredVersion,
   type VersionIndex,
 } from "./versions.ts";
-
-export type Recorded = ReturnType<typeof recordVersion>;
 
 /** The versions of one pipeline, as its journal keeps them. */
 export class VersionLog {
@@ -53,7 +52,7 @@ export class VersionLog {
     pipeline: Pipeline,
     row: Pick<StoredVersion, "by" | "how"> | undefined,
     leaving: readonly Leaving[],
-  ): Recorded {
+  ): RecordedVersion {
     const known = this.versions.find((other) => other.version === version);
     const { by, how } = row ?? known ?? { by: "start", how: "start" };
     const stored = { version, hash: revisionOf(pipeline), at: isoTime(Date.now()), by, how };
@@ -61,14 +60,14 @@ export class VersionLog {
     return recordVersion(this.#index, stored, { text, format, file: ownFile(pipeline) }, leaving);
   }
 
-  async write({ index, state }: Recorded): Promise<void> {
+  async write({ index, state }: RecordedVersion): Promise<void> {
     const puts = Object.entries(state).map(([key, value]) => ({ owner: PIPELINE_OWNER, key, value }));
     await this.#orchestrator.journal.work.commit({ state: puts });
     this.#index = index;
   }
 
   /** What was recorded has been written by somebody else, with the change that it tells of. */
-  confirm({ index }: Recorded): void {
+  confirm({ index }: RecordedVersion): void {
     this.#index = index;
   }
 

@@ -37,13 +37,19 @@ export const NO_VERSIONS: VersionIndex = { versions: [], leaving: [] };
 export const INDEX_KEY = "versions";
 export const textKey = (version: number): string => `version/${version}`;
 
+/** A version that is to be written: the index as it will be then, and what to put under which key. */
+export interface RecordedVersion {
+  readonly index: VersionIndex;
+  readonly state: Record<string, string | null>;
+}
+
 /** What is to be written when a version comes into force: the index, its text, and the removal of the oldest ones. */
 export function recordVersion(
   index: VersionIndex,
   version: StoredVersion,
   text: StoredText,
   leaving: readonly Leaving[],
-): { readonly index: VersionIndex; readonly state: Record<string, string | null> } {
+): RecordedVersion {
   const all = [version, ...index.versions.filter((other) => other.version !== version.version)];
   const needed = new Set(leaving.map((one) => one.version));
   const kept = all.filter((other, place) => place < LIMIT || needed.has(other.version));

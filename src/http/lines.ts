@@ -13,6 +13,17 @@ const MOST_WORKS = 32;
 
 const works = new WeakMap<ApiPipeline, number>();
 
+/** Answers what ends it. @throws SluiceError TOO_MANY_STREAMS */
+function beginWork(pipeline: ApiPipeline): () => void {
+  const others = works.get(pipeline) ?? 0;
+  if (others >= MOST_WORKS) {
+    const message = `${MOST_WORKS} replays, backfills and audits are under way; wait for one, or end it`;
+    throw new SluiceError("TOO_MANY_STREAMS", message);
+  }
+  works.set(pipeline, others + 1);
+  return () => void works.set(pipeline, (works.get(pipeline) ?? 1) - 1);
+}
+
 /**
  * Does long work while it answers, line by line: `{"progress":…}` now and then, at last `{"report":…}` or
  * `{"error":…}`. Who breaks the connection off ends it.
@@ -23,12 +34,7 @@ export function streamLines(
   { request, redact, pipeline }: Call,
   work: (observer: SurveyObserver) => Promise<unknown>,
 ): Response {
-  const others = works.get(pipeline) ?? 0;
-  if (others >= MOST_WORKS) {
-    const message = `${MOST_WORKS} replays, backfills and audits are under way; wait for one, or end it`;
-    throw new SluiceError("TOO_MANY_STREAMS", message);
-  }
-  works.set(pipeline, others + 1);
+  const endWork = beginWork(pipeline);
   const left = new AbortController();
   const encoder = new TextEncoder();
   let progress: SurveyProgress | null = null;
@@ -62,7 +68,7 @@ export function streamLines(
             write({ error: { code, message: redact(message) } });
           } finally {
             clearInterval(heartbeat);
-            works.set(pipeline, (works.get(pipeline) ?? 1) - 1);
+            endWork();
             if (!left.signal.aborted) controller.close();
           }
         })();

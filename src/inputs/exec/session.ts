@@ -44,7 +44,7 @@ const LAST_ANSWER = 1_000;
 const LAST_WORD = 5_000;
 /** Standard output that is silent for so long after everybody of the group is gone is held by somebody outside it. */
 const DRAIN = 200;
-/** Who outside of it goes on printing for so many times as long is no longer listened to; once the input must end, so many. */
+/** So many times as long somebody outside it who goes on printing is listened to, and how many once the input must end. */
 const OUTSIDERS = 50;
 const OUTSIDERS_AT_END = 5;
 /** More bytes than a pipe holds: what comes after them was not printed by the program. */
