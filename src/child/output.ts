@@ -8,6 +8,8 @@ import { parseEvent, parseObject } from "./event-line.ts";
 
 /** What a run may emit by its output, in bytes. */
 export const LARGEST_OUTPUT: number = 16 * 1024 * 1024;
+/** Events that a run may emit by its output: `{}` is one, and takes a hundred times its length in memory. */
+const MOST_EVENTS = 100_000;
 
 /** What a job says of how far it is: `{"progress":0.5}`, or `{"progress":3,"total":10,"message":"third file"}`. */
 export interface OutputProgress {
@@ -90,7 +92,15 @@ export class JobOutput {
     if (text.trim() === "") return;
     const value = parseObject(text);
     if ("progress" in value) this.#options.onProgress?.(parseProgress(value));
-    else this.#events.push({ line: this.#line, event: parseEvent(value) });
+    else this.#add(parseEvent(value));
+  }
+
+  #add(event: EventInit): void {
+    if (this.#events.length === MOST_EVENTS) {
+      this.#events.length = 0;
+      throw new SluiceError("INVALID_EVENT", `${MOST_EVENTS} came before, and a run may emit no more`);
+    }
+    this.#events.push({ line: this.#line, event });
   }
 
   /** Anything else than a wrong event, such as an attempt that has ended, is not the line's fault. */

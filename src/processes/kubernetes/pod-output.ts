@@ -9,6 +9,8 @@ import type { Options } from "./options.ts";
 import { PodLog, type LogLine, type LogPlace } from "./pod-log.ts";
 
 const LONGEST_LINE = 7_500;
+/** Bytes of a line that are looked at for the log: more than are shown, so that no secret is cut in two there. */
+const LOOKED_AT = 8 * LONGEST_LINE;
 const OBJECT = "{".charCodeAt(0);
 const SPACE = " ".charCodeAt(0);
 const LINE_FEED = Buffer.from("\n");
@@ -49,8 +51,8 @@ export function readPod(about: PodOutputOptions): PodOutput {
   let isFirst = true;
 
   function say({ bytes, cut }: LogLine): void {
-    const whole = mask(printable(bytes.toString().replace(/\r$/, "")));
-    const more = Math.max(0, whole.length - LONGEST_LINE) + cut;
+    const whole = mask(printable(bytes.toString("utf8", 0, LOOKED_AT).replace(/\r$/, "")));
+    const more = Math.max(0, whole.length - LONGEST_LINE) + Math.max(0, bytes.length - LOOKED_AT) + cut;
     const line = whole.slice(0, LONGEST_LINE) + (more === 0 ? "" : `… (${more} more characters)`);
     tail.push(line);
     log(line);
