@@ -85,8 +85,8 @@ export async function readComponent(
   if (partial === undefined) return undefined;
   if (kind === undefined || own === undefined) return partial;
   rememberSecrets(kind, own, surroundings.addSecret);
-  for (const { code, path: place, message } of kind.warnings?.(own as never) ?? [])
-    report.warn([...path, ...toFile(place)], code, `${what}: ${message}`);
+  for (const { code, path: within, message } of kind.warnings?.(own as never) ?? [])
+    report.warn([...path, ...toFile(within)], code, `${what}: ${message}`);
   // Even if something else is wrong: what its kind finds out when it makes one is said along with that.
   const component = create(kind, partial.name, own, path, surroundings);
   if (component === undefined) return partial;

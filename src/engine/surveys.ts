@@ -45,8 +45,8 @@ export class Surveys {
   }
 
   /**
-   * @param what `backfill` or `audit`: what is missing where `survey` answers nothing
-   * @throws SluiceError INVALID_OPTIONS, ALREADY_STARTED, and what the input throws
+   * @param needs what of it must not be filtered out
+   * @throws SluiceError UNKNOWN_NAME, INVALID_OPTIONS, ALREADY_STARTED, and what the input throws
    */
   async run<Report>(
     what: "backfill" | "audit",
@@ -55,28 +55,9 @@ export class Surveys {
     needs: Needs,
     survey: Survey<Report>,
   ): Promise<Report> {
-    const { input, settings } = registered;
-    const { name, type = "custom" } = input;
-    if (this.#options.current(name) !== registered) {
-      throw new SluiceError("UNKNOWN_NAME", `input "${name}" is being removed; it takes no ${what} any more`);
-    }
-    if (typeof input[what] !== "function") {
-      throw new SluiceError("INVALID_OPTIONS", `input "${name}" of type ${type} cannot ${what}`);
-    }
-    for (const [operation, why] of Object.entries(needs) as [Operation, string][]) {
-      if (settings.operations === undefined || settings.operations.has(operation)) continue;
-      const cure = `add "${operation}" to its operations, and to those of the links that should have it`;
-      throw new SluiceError(
-        "INVALID_OPTIONS",
-        `input "${name}" lets no "${operation}" through, which is what ${why}; ${cure}`,
-      );
-    }
-    if (this.#running.has(name)) {
-      throw new SluiceError(
-        "ALREADY_STARTED",
-        `a backfill or audit of input "${name}" is under way; wait for its end`,
-      );
-    }
+    const { input } = registered;
+    const { name } = input;
+    this.#expectAble(what, registered, needs);
     const { emitter, clock } = this.#options;
     const outdated = new AbortController();
     const signals = [this.#stopping.signal, outdated.signal];
@@ -111,6 +92,31 @@ export class Surveys {
     this.#stopping.abort(new SluiceError("SHUTDOWN", "the pipeline stops; what was done is kept"));
     const ended = [...this.#running.values()].map((running) => running.ended);
     await waitAtMost(this.#options.clock, grace, Promise.allSettled(ended));
+  }
+
+  #expectAble(what: "backfill" | "audit", registered: RegisteredInput, needs: Needs): void {
+    const { input, settings } = registered;
+    const { name, type = "custom" } = input;
+    if (this.#options.current(name) !== registered) {
+      throw new SluiceError("UNKNOWN_NAME", `input "${name}" is being removed; it takes no ${what} any more`);
+    }
+    if (typeof input[what] !== "function") {
+      throw new SluiceError("INVALID_OPTIONS", `input "${name}" of type ${type} cannot ${what}`);
+    }
+    for (const [operation, why] of Object.entries(needs) as [Operation, string][]) {
+      if (settings.operations === undefined || settings.operations.has(operation)) continue;
+      const cure = `add "${operation}" to its operations, and to those of the links that should have it`;
+      throw new SluiceError(
+        "INVALID_OPTIONS",
+        `input "${name}" lets no "${operation}" through, which is what ${why}; ${cure}`,
+      );
+    }
+    if (this.#running.has(name)) {
+      throw new SluiceError(
+        "ALREADY_STARTED",
+        `a backfill or audit of input "${name}" is under way; wait for its end`,
+      );
+    }
   }
 
   #context(

@@ -8,7 +8,7 @@ import { createRemoval, putBack, type Removal } from "./after.ts";
 import { unreadable } from "./faults.ts";
 import { Followed } from "./follow.ts";
 import type { Entry, Ledger } from "./ledger.ts";
-import type { FileRead, ResolvedOptions } from "./options.ts";
+import { isByRows, type ResolvedOptions } from "./options.ts";
 import { signatureOf, type Place } from "./place.ts";
 import { recognize } from "./proof.ts";
 import { tellRows } from "./rows.ts";
@@ -22,6 +22,9 @@ interface Glimpse {
 }
 
 const GONE = "gone";
+/** Milliseconds until a file is looked at again that changed under the look. */
+const AT_ONCE = 1;
+/** Nanoseconds. */
 const MILLISECOND = 1_000_000n;
 
 /** Compares a file with what was told of it, and tells what is new. */
@@ -97,6 +100,7 @@ export class Look implements FileView {
     this.#context.report({ error });
   }
 
+  /** Tells what is new of a file. @returns milliseconds until it is to be looked at again; `undefined` for not by itself */
   async at(location: string): Promise<number | undefined> {
     const again = await this.#at(location);
     if (again === undefined && this.#silent?.delete(location) === true && !this.signal.aborted)
@@ -288,10 +292,4 @@ export class Look implements FileView {
     this.#held.set(location, appearance);
     report({ error });
   }
-}
-
-const AT_ONCE = 1;
-
-export function isByRows(read: FileRead): boolean {
-  return read === "lines" || read === "ndjson" || read === "csv";
 }

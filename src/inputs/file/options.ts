@@ -76,7 +76,10 @@ const UNFINISHED = ["*~", "#*#", "*.{swp,swx,tmp,temp,part,partial,filepart,crdo
 const SHORTEST_POLL = 100;
 const ASCII = /^[\t\x20-\x7e]$/;
 
-const isRows = (read: FileRead): boolean => read === "lines" || read === "ndjson" || read === "csv";
+/** Whether a file has several events. */
+export function isByRows(read: FileRead): boolean {
+  return read === "lines" || read === "ndjson" || read === "csv";
+}
 
 export const fileInputOptions: z.ZodType<ResolvedOptions, FileInputOptions> = z
   .strictObject({
@@ -152,7 +155,7 @@ export const fileInputOptions: z.ZodType<ResolvedOptions, FileInputOptions> = z
   .superRefine((given, context) => {
     const wrong = (path: string, message: string): void =>
       context.addIssue({ code: "custom", path: [path], message });
-    if (given.follow && !isRows(given.read)) wrong("follow", "only lines, ndjson and csv can be followed");
+    if (given.follow && !isByRows(given.read)) wrong("follow", "only lines, ndjson and csv can be followed");
     if (given.after !== "keep" && given.read === "none")
       wrong("after", "a file that is not read would be gone before its process sees it; say what is read");
     if (given.after !== "keep" && given.follow) wrong("after", "a file that is followed has no end");
