@@ -62,7 +62,7 @@ export interface EventsOf extends PageOf {
   readonly location?: string;
   readonly key?: string;
   readonly operation?: Operation;
-  /** ISO 8601, of the event. */
+  /** ISO 8601 with a zone, of the event. */
   readonly since?: string;
   readonly until?: string;
 }
@@ -73,7 +73,7 @@ export interface RunsOf extends PageOf {
   /** An event's uid. */
   readonly event?: string;
   readonly input?: string;
-  /** ISO 8601, of the event. */
+  /** ISO 8601 with a zone, of the event. */
   readonly since?: string;
   readonly until?: string;
   readonly text?: string;

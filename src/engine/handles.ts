@@ -37,7 +37,7 @@ export interface ReplayFilter {
   readonly event?: string;
   /** Only of events of this trigger. */
   readonly input?: string;
-  /** ISO 8601, of the event: from this time on, and before that one. */
+  /** ISO 8601 with a zone, of the event: from this time on, and before that one. */
   readonly since?: string;
   readonly until?: string;
   /** Stands in the run's id or its error, in any case. */
@@ -62,7 +62,7 @@ export interface EventFilter {
   /** The ordering key, which is `location/id` where none was said. */
   readonly key?: string;
   readonly operation?: Operation;
-  /** ISO 8601, of the event: from this time on, and before that one. */
+  /** ISO 8601 with a zone, of the event: from this time on, and before that one. */
   readonly since?: string;
   readonly until?: string;
 }
