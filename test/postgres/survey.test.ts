@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest"
 import { Orchestrator } from "../../src/index.ts";
 import { postgresInput, type PostgresInputOptions } from "../../src/inputs/postgres/index.ts";
 import type { EventRow } from "../../src/journal/history.ts";
+import { createSignal } from "../../src/testing/signal.ts";
 import { eventually, openClient } from "../support/postgres-input.ts";
 import { postgresForTests } from "../support/postgres.ts";
 
@@ -134,6 +135,42 @@ describe.skipIf(server === undefined)(`backfill and audit ${reason ?? ""}`, () =
       data: { a: "x,0", b: "9007199254740993", price: "0.00000000000000000000" },
     });
     expect((await again.backfill("source")).tables[0]).toMatchObject({ emitted: 600, resumed: false });
+  });
+
+  test("begins anew in another database, or by another key, after a change of the input", async () => {
+    const rows =
+      "create table items (id int primary key, code text not null unique); insert into items select i, 1000 - i from generate_series(1, 300) i";
+    const other = (await server?.createDatabase()) as string;
+    for (const each of [url, other]) {
+      const one = await openClient(each);
+      await one.query(rows);
+      await one.end();
+    }
+    await using orchestrator = await listening(create({ batchSize: 50 }));
+    /** Begins a backfill that is cut off where it has read some rows. */
+    const cutOff = async (how: () => Promise<unknown>): Promise<void> => {
+      const reached = createSignal();
+      const onProgress = ({ done }: { done: number }): void => void (done >= 100 && reached.set());
+      const cut = orchestrator.backfill("source", { rate: "1000/s" }, { onProgress });
+      cut.catch(() => undefined);
+      await reached.wait();
+      await how();
+      await expect(cut).rejects.toMatchObject({ code: "SHUTDOWN" });
+    };
+    const become = (options: Partial<PostgresInputOptions>): Promise<unknown> => {
+      const input = postgresInput({ name: "source", connectionString: url, tables: ["items"], ...options });
+      return orchestrator.change({ add: { inputs: [input], processes: [] }, remove: [], links: [] });
+    };
+    await cutOff(() => become({ batchSize: 20 }));
+    expect((await orchestrator.backfill("source")).tables[0]).toMatchObject({ rows: 300, resumed: true });
+    await cutOff(() => become({ connectionString: other }));
+    expect((await orchestrator.backfill("source")).tables[0]).toMatchObject({ emitted: 300, resumed: false });
+    await become({});
+    await cutOff(() => become({ batchSize: 20 }));
+    await client.query(
+      "alter table items drop constraint items_pkey; alter table items add primary key (code)",
+    );
+    expect((await orchestrator.backfill("source")).tables[0]).toMatchObject({ emitted: 300, resumed: false });
   });
 
   test("reads only what a condition lets through, of one table, no faster than its rate", async () => {

@@ -4,7 +4,8 @@ import type { BackfillReport, BackfillRequest, ReadOutcome, SourceRead } from ".
 import { isSluiceError } from "../../../model/errors.ts";
 import { createUidSource } from "../../../model/uid.ts";
 import type { PgClient } from "../../../postgres/driver.ts";
-import type { ResolvedOptions } from "../options.ts";
+import { formatAddress, parseAddress } from "../../../postgres/names.ts";
+import { sessionOf, type ResolvedOptions } from "../options.ts";
 import { createPace, type Pace } from "./pace.ts";
 import { estimateRows, readAfter, toReadEvent } from "./read.ts";
 import { withSource } from "./source.ts";
@@ -15,6 +16,8 @@ const REFUSED_PAUSE = 100;
 
 /** How far the backfill of a table is, as the journal keeps it under `backfill:` and the table's name. */
 interface Cursor {
+  /** The database and the columns of the key: elsewhere, `after` is another place. */
+  readonly of: string;
   readonly where: string | null;
   /** The last key that was read; `null` before the first. */
   readonly after: readonly string[] | null;
@@ -61,8 +64,9 @@ async function backfillTable(work: Work): Promise<TableReport> {
   const name = `backfill:${table.location}`;
   const uid = createUidSource(context.random);
   const kept = (await context.state.get(name))?.value as Cursor | undefined;
-  const resumes = isResumable(kept, request);
-  let cursor: Cursor = resumes ? kept : { where: where ?? null, after: null, rows: 0, isDone: false };
+  const wanted = { of: placeOf(options, table), where: where ?? null };
+  const resumes = request.restart !== true && isResumable(kept, wanted);
+  let cursor: Cursor = resumes ? kept : { ...wanted, after: null, rows: 0, isDone: false };
   let emitted = 0;
   let overtaken = 0;
   const total = await estimateRows(client, table, where);
@@ -74,7 +78,7 @@ async function backfillTable(work: Work): Promise<TableReport> {
     const outcome = await emitPatiently(context, async () => {
       const rows = await readAfter(client, table, after, where, size);
       const last = rows.at(-1)?.key ?? after;
-      cursor = { where: where ?? null, after: last, rows: before + rows.length, isDone: rows.length === 0 };
+      cursor = { ...wanted, after: last, rows: before + rows.length, isDone: rows.length === 0 };
       const events = rows.map((row) => toReadEvent(table, row, uid(context.clock.now()), options));
       return { events: events as SourceRead<Record<string, unknown>>["events"], state: { [name]: cursor } };
     });
@@ -87,8 +91,13 @@ async function backfillTable(work: Work): Promise<TableReport> {
 }
 
 /** One that is done, or was of other rows, is begun anew. */
-function isResumable(kept: Cursor | undefined, { where, restart }: BackfillRequest): kept is Cursor {
-  return kept !== undefined && restart !== true && !kept.isDone && kept.where === (where ?? null);
+function isResumable(kept: Cursor | undefined, { of, where }: Pick<Cursor, "of" | "where">): kept is Cursor {
+  return kept !== undefined && !kept.isDone && kept.where === where && kept.of === of;
+}
+
+function placeOf(options: ResolvedOptions, { key }: SurveyedTable): string {
+  const address = formatAddress(parseAddress(sessionOf(options).connectionString));
+  return `${address} ${JSON.stringify(key.map(({ name }) => name))}`;
 }
 
 /** Live events go first: when the journal has too much to do, what was read is read again later. */
