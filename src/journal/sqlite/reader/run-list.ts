@@ -21,38 +21,43 @@ const WALKED = 2_000_000;
 /** A page of runs, newest first unless told otherwise. With a filter it may be short, and still have a next one. */
 export function pageOfRuns(tables: Tables, query: RunQuery, taken: Taken): Page<RunRow> {
   const limit = readLimit(query);
-  const list = query.oldestFirst === true ? oldestFirst(tables, query) : newestFirst(query);
+  const range = query.oldestFirst === true ? oldestFirst(tables, query) : newestFirst(query);
   const rows: RunRow[] = [];
   let last = 0;
   const filter = runFilter(query);
   let looked = 0;
-  const { runs, walkedTo } = matching(tables, query, list, taken);
+  const { runs, walkedTo } = matching(tables, query, range, taken);
   for (const run of runs) {
-    if (rows.length === limit || looked === LOOKED_AT) return { items: rows, next: list.goOn(last) };
+    if (rows.length === limit || looked === LOOKED_AT) return { items: rows, next: range.cursorAfter(last) };
     last = run.key;
     looked += 1;
     const row = toRunRow(run, claimOf(run, taken));
     if (filter === undefined || filter(row, () => tables.factsOf(run.key))) rows.push(row);
   }
-  return { items: rows, next: walkedTo === undefined ? null : list.goOn(walkedTo) };
+  return { items: rows, next: walkedTo === undefined ? null : range.cursorAfter(walkedTo) };
 }
 
 /** The keys that a page may have, both ends included, and the cursor behind a key. */
-interface List {
+interface KeyRange {
   readonly ascends: boolean;
   readonly low: number;
   readonly high: number;
-  readonly goOn: (key: number) => string;
+  readonly cursorAfter: (key: number) => string;
 }
 
-function newestFirst(query: RunQuery): List {
+function newestFirst(query: RunQuery): KeyRange {
   const before = readCursor("run", query) ?? Number.MAX_SAFE_INTEGER;
-  return { ascends: false, low: 0, high: before - 1, goOn: (key) => toCursor("run", key) };
+  return { ascends: false, low: 0, high: before - 1, cursorAfter: (key) => toCursor("run", key) };
 }
 
-function oldestFirst(tables: Tables, query: RunQuery): List {
+function oldestFirst(tables: Tables, query: RunQuery): KeyRange {
   const { after, end } = readSpanCursor(query) ?? { after: -1, end: endOfNow(tables) };
-  return { ascends: true, low: after + 1, high: end, goOn: (key) => toSpanCursor({ after: key, end }) };
+  return {
+    ascends: true,
+    low: after + 1,
+    high: end,
+    cursorAfter: (key) => toSpanCursor({ after: key, end }),
+  };
 }
 
 /** The last key that a run of an event may have which is there now. */
@@ -63,16 +68,16 @@ function endOfNow(tables: Tables): number {
 
 interface Matching {
   readonly runs: Iterable<StoredRun>;
-  /** Where the walk ends, though the list goes on; `undefined` if it goes to its end. */
+  /** Where the walk ends, though the range goes on; `undefined` if it goes to its end. */
   readonly walkedTo?: number | undefined;
 }
 
-function matching(tables: Tables, query: RunQuery, list: List, taken: Taken): Matching {
+function matching(tables: Tables, query: RunQuery, range: KeyRange, taken: Taken): Matching {
   const state = query.state === undefined ? undefined : STATE_NAMES.indexOf(query.state);
   const process = query.process === undefined ? undefined : (tables.idOf(query.process) ?? -1);
   const seq = query.event === undefined ? undefined : (tables.seqOf(query.event) ?? -1);
   if (process === -1 || seq === -1) return { runs: [] };
-  const part = seq === undefined ? list : within(list, seq);
+  const part = seq === undefined ? range : within(range, seq);
   if (state === RUNNING) return { runs: running(tables, query, part, taken) };
   const index = seq === undefined && state !== undefined ? indexFor(tables, state) : undefined;
   const walks = index === undefined && seq === undefined && (state !== undefined || process !== undefined);
@@ -85,7 +90,7 @@ function matching(tables: Tables, query: RunQuery, list: List, taken: Taken): Ma
 function* stored(
   tables: Tables,
   { sql, parameters }: Selection,
-  { ascends, low, high }: List,
+  { ascends, low, high }: KeyRange,
   taken: Taken | undefined,
 ): Generator<StoredRun, void, undefined> {
   const rows = ascends
@@ -101,7 +106,7 @@ function* stored(
 function* running(
   tables: Tables,
   query: RunQuery,
-  { ascends, low, high }: List,
+  { ascends, low, high }: KeyRange,
   taken: Taken,
 ): Generator<StoredRun, void, undefined> {
   const keys = [...taken.keys()].filter((key) => key >= low && key <= high);
@@ -120,7 +125,7 @@ interface Selection {
 function select(
   state: number | undefined,
   process: number | undefined,
-  { ascends, low, high }: List,
+  { ascends, low, high }: KeyRange,
   index: string | undefined,
 ): Selection {
   const conditions = ["r.id between ? and ?"];
@@ -142,18 +147,18 @@ function select(
   return { sql, parameters };
 }
 
-function within(list: List, seq: number): List {
+function within(range: KeyRange, seq: number): KeyRange {
   const first = seq * RUNS_PER_EVENT;
   return {
-    ...list,
-    low: Math.max(list.low, first),
-    high: Math.min(list.high, first + RUNS_PER_EVENT - 1),
+    ...range,
+    low: Math.max(range.low, first),
+    high: Math.min(range.high, first + RUNS_PER_EVENT - 1),
   };
 }
 
-/** As much of a list as is walked over for one page. */
-function walk(tables: Tables, list: List): List & Pick<Matching, "walkedTo"> {
-  const { ascends, low, high } = list;
+/** As much of a range as is walked over for one page. */
+function walk(tables: Tables, range: KeyRange): KeyRange & Pick<Matching, "walkedTo"> {
+  const { ascends, low, high } = range;
   const [ends] = tables.all(
     "select (select min(id) from runs where id >= ?), (select max(id) from runs where id <= ?)",
     low,
@@ -163,10 +168,10 @@ function walk(tables: Tables, list: List): List & Pick<Matching, "walkedTo"> {
   const reach = WALKED * RUNS_PER_EVENT;
   if (ascends) {
     const ceiling = (oldest ?? 0) + reach;
-    return ceiling < (newest ?? 0) ? { ...list, high: ceiling, walkedTo: ceiling } : list;
+    return ceiling < (newest ?? 0) ? { ...range, high: ceiling, walkedTo: ceiling } : range;
   }
   const floor = (newest ?? 0) - reach;
-  return floor > (oldest ?? 0) ? { ...list, low: floor, walkedTo: floor } : list;
+  return floor > (oldest ?? 0) ? { ...range, low: floor, walkedTo: floor } : range;
 }
 
 function indexFor(tables: Tables, state: number): string | undefined {
