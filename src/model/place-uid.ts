@@ -30,3 +30,8 @@ export function placeUids(digest: string): PlaceUid {
 function digits(half: number): string {
   return half.toString(16).padStart(6, "0");
 }
+
+/** Whether a uid is one of these: nobody but the source of its place gives it. */
+export function isPlaceUid(uid: string): boolean {
+  return uid[14] === "8";
+}

@@ -3,6 +3,7 @@ import type { Logger } from "../../model/logger.ts";
 import { parseRunId } from "../../model/run.ts";
 import { ReadyQueue } from "../ready-queue.ts";
 import { CANCELLED, DEAD, isFinalCode, QUEUED, RUNS_PER_EVENT, SUCCEEDED, WAITING } from "../run-code.ts";
+import { isPlaceUid } from "../../model/place-uid.ts";
 import type { RunSeed } from "../work.ts";
 import { FinishedEvents } from "./finished-events.ts";
 import {
@@ -86,7 +87,9 @@ export class MemoryStore {
     if (event.uid > this.#greatestUid) {
       this.#greatestUid = event.uid;
       if (dedupe === event.uid) return undefined;
-    } else if (this.event(event.uid) !== undefined) return event.uid;
+    } else if ((dedupe !== event.uid || !isPlaceUid(event.uid)) && this.event(event.uid) !== undefined) {
+      return event.uid;
+    }
     return dedupe === undefined ? undefined : this.#deliveries.get(event.trigger)?.get(dedupe);
   }
 
