@@ -10,6 +10,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePort } from "../../examples/support/free-port.ts";
 import { until } from "../support/cli.ts";
+import { ensureBuilt } from "../support/dist.ts";
 import { dockerForTests } from "../support/docker.ts";
 
 const run = promisify(execFile);
@@ -49,9 +50,7 @@ async function importNode(): Promise<void> {
 /** The folder of a user's pipeline, with the package and what it needs, as `npm ci --omit=dev` puts them. */
 async function layOut(): Promise<string> {
   const context = join(folder, "pipeline");
-  if (!existsSync(join(ROOT, "dist/cli/main.js"))) {
-    await run(process.execPath, ["scripts/build.ts"], { cwd: ROOT });
-  }
+  await ensureBuilt();
   await cp(EXAMPLE, context, { recursive: true });
   await writeFile(join(context, "package.json"), '{"type":"module"}');
   const sluice = join(context, "node_modules/sluice");

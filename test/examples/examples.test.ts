@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { LedgerEntry } from "../../examples/orders/ledger.ts";
 import { createPool } from "../../src/postgres/index.ts";
+import { ensureBuilt } from "../support/dist.ts";
 import { kafkaForTests } from "../support/kafka.ts";
 import { postgresForTests } from "../support/postgres.ts";
 import { EXAMPLES, shownIn, start, steady, type Started } from "./run.ts";
@@ -13,9 +14,7 @@ const DATA = join(EXAMPLES, "orders/.data");
 const SLOW = 120_000;
 
 // Examples import "sluice", as their readers do: that is what was built.
-beforeAll(() => {
-  execFileSync(process.execPath, [join(EXAMPLES, "../scripts/build.ts")], { stdio: "pipe" });
-}, SLOW);
+beforeAll(ensureBuilt, SLOW);
 
 describe("minimal", () => {
   test("prints what its README says", async () => {
