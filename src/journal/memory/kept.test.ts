@@ -71,3 +71,16 @@ test("a uid that its source gave, and a delivery key, are known long after their
     { uid: keyed.event.uid, duplicate: true },
   ]);
 });
+
+test("the uid of a place is known whoever gives it again", async () => {
+  const t = await tests.open();
+  const uid = "0193c0de-0000-8000-8000-000000000001";
+  const first = t.append({ uid });
+  await t.commit({ append: [{ ...first, dedupe: uid }] });
+  await t.emit();
+  for (const dedupe of [uid, undefined, "another"]) {
+    const again = t.append({ uid, trigger: "other" });
+    const { append } = await t.commit({ append: [dedupe === undefined ? again : { ...again, dedupe }] });
+    expect(append).toEqual([{ uid, duplicate: true }]);
+  }
+});

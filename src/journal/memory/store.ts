@@ -21,7 +21,7 @@ import { Remembered } from "./remembered.ts";
 const SUCCEEDED_KEPT = 1_000;
 /** Finished events with a run that did not. */
 const FAILED_KEPT = 10_000;
-/** Delivery keys that are remembered per trigger, and uids that its source gave: longer than their events. */
+/** Delivery keys that are remembered per trigger, and uids that sources gave: longer than their events. */
 const DELIVERIES_KEPT = 100_000;
 
 /** Everything that the memory journal holds, and the few moves that keep it consistent. */
@@ -37,6 +37,8 @@ export class MemoryStore {
   /** The greatest uid so far: what is greater still is new, and mostly they grow. */
   #greatestUid = "";
   readonly #deliveries = new Map<string, Remembered>();
+  /** Uids that a source gave; of all triggers, as events are. */
+  readonly #given = new Remembered(DELIVERIES_KEPT);
   readonly #succeeded = new FinishedEvents(SUCCEEDED_KEPT);
   readonly #failed = new FinishedEvents(FAILED_KEPT);
   readonly #logger: Logger;
@@ -90,6 +92,7 @@ export class MemoryStore {
     } else if ((dedupe !== event.uid || !isPlaceUid(event.uid)) && this.event(event.uid) !== undefined) {
       return event.uid;
     }
+    if (dedupe === event.uid) return this.#given.get(dedupe);
     return dedupe === undefined ? undefined : this.#deliveries.get(event.trigger)?.get(dedupe);
   }
 
@@ -257,6 +260,10 @@ export class MemoryStore {
   }
 
   #remember(record: EventRecord, dedupe: string): void {
+    if (dedupe === record.uid) {
+      this.#given.set(dedupe, record.uid);
+      return;
+    }
     let deliveries = this.#deliveries.get(record.trigger);
     if (deliveries === undefined) {
       deliveries = new Remembered(DELIVERIES_KEPT);
